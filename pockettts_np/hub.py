@@ -1,0 +1,174 @@
+"""Files by name: a path, hf://owner/repo/path[@revision] or an http(s) address, each to a path on this disk.
+
+hf:// files live in the cache that every Hugging Face tool shares, in its layout and under its environment
+variables (HF_HOME, HF_HUB_CACHE, HF_ENDPOINT, HF_TOKEN, HF_TOKEN_PATH, HF_HUB_OFFLINE), so what another tool
+has fetched is found here, and the other way round. http(s) files live under `cache_dir()`.
+"""
+
+import hashlib
+import logging
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from email.message import Message
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
+
+from .download import Progress, download, locked, storage_errors
+from .hub_file import FORMS, HubFile, is_on, setting, token
+from .transport import (
+    AccessError,
+    CorruptError,
+    HubError,
+    NetworkError,
+    NotFoundError,
+    OfflineError,
+    Remote,
+    StorageError,
+    check_address,
+    shown_address,
+)
+
+__all__ = [
+    "AccessError",
+    "CorruptError",
+    "HubError",
+    "NetworkError",
+    "NotFoundError",
+    "OfflineError",
+    "StorageError",
+    "cache_dir",
+    "cached_path",
+    "fetch_first",
+    "local_path",
+]
+
+logger = logging.getLogger(__name__)
+
+_SUFFIX = re.compile(r"\.[A-Za-z0-9_-]{1,16}")
+
+
+def local_path(uri: str | Path, progress: Progress | None = None) -> Path:
+    """The absolute path of the file that `uri` names, fetched first where the cache lacks it.
+
+    `progress(done_bytes, total_bytes or None, name)` is called while bytes arrive. A revision that is a full
+    commit hash is fetched once and never asked for again; a branch is asked for each time, and the cached
+    file serves where the hub cannot be reached.
+    Errors: ValueError for a form that is not known; HubError, an OSError, where fetching fails.
+    """
+    place = _place(uri)
+    return place if isinstance(place, Path) else _fetch(place, progress)
+
+
+def cached_path(uri: str | Path) -> Path | None:
+    """The same path when the file is there already, else None. Never touches the network."""
+    place = _place(uri)
+    if isinstance(place, Path):
+        return place if place.is_file() else None
+    return place.cached()
+
+
+def fetch_first(uris: Sequence[str | Path], progress: Progress | None = None) -> tuple[Path, int]:
+    """The first of `uris` that this user may have, and its index. Name a gated repository before an open one.
+
+    Without a token, an hf:// file before the last comes from the cache or not at all. 401, 403 and 404 pass
+    on to the next; where the network fails, only a cached file will do. The error is that of the last tried.
+    """
+    for index, uri in enumerate(uris):
+        place = _place(uri)
+        if isinstance(place, Path):
+            return place, index
+        is_last = index == len(uris) - 1
+        if isinstance(place, HubFile) and not is_last and token() is None and place.cached() is None:
+            continue
+        spare = next(((p, i) for i, u in enumerate(uris) if i > index and (p := cached_path(u))), None)
+        try:
+            return _fetch(place, progress, 1 if spare else None), index
+        except (AccessError, NotFoundError) as error:
+            if is_last:
+                raise
+            logger.info("%s", error)
+        except (NetworkError, OfflineError) as error:
+            if spare is None:
+                raise
+            logger.info("%s The file in the cache is used instead: %s", error, uris[spare[1]])
+            return spare
+    raise ValueError("fetch_first got no URI; give it one or more.")
+
+
+def cache_dir() -> Path:
+    """The folder of this package's own cache; it need not exist yet."""
+    if (folder := setting("XDG_CACHE_HOME")) and Path(folder).is_absolute():
+        return Path(folder) / "pockettts_np"
+    if sys.platform == "win32" and (folder := setting("LOCALAPPDATA")):  # pragma: no cover
+        return Path(folder) / "pockettts_np" / "Cache"
+    if sys.platform == "darwin":  # pragma: no cover
+        return Path.home() / "Library" / "Caches" / "pockettts_np"
+    return Path.home() / ".cache" / "pockettts_np"
+
+
+def _place(uri: str | Path) -> "Path | HubFile | _WebFile":
+    text = str(uri)
+    scheme, separator, _ = text.partition("://")
+    if isinstance(uri, Path) or not separator:
+        if not text or "\0" in text:
+            raise ValueError(f"{text[:300]!r} names no file. Expected {FORMS}.")
+        return Path(text).absolute()
+    if scheme == "hf":
+        return HubFile.parse(text)
+    if scheme in ("http", "https"):
+        check_address(text, "The address")
+        return _WebFile(text)
+    raise ValueError(f"The scheme {scheme[:40]!r} is not known. Expected {FORMS}.")
+
+
+def _fetch(place: "HubFile | _WebFile", progress: Progress | None, n_tries: int | None = None) -> Path:
+    is_offline = is_on("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
+    if (found := place.cached()) and (place.is_fixed or is_offline):
+        return found
+    if is_offline:
+        raise OfflineError(
+            f"{place.shown} is not in the cache, and HF_HUB_OFFLINE switches the network off. Fetch it once "
+            "with HF_HUB_OFFLINE unset, or copy the cache from a machine that has it."
+        )
+    with storage_errors(place.root()):
+        return place.fetch(progress, 1 if found else n_tries)
+
+
+@dataclass(frozen=True)
+class _WebFile:
+    """A file at an http(s) address, cached under the SHA-256 of the address."""
+
+    url: str
+    is_fixed = True  # fetched once, whatever the address holds later
+
+    @property
+    def shown(self) -> str:
+        return shown_address(self.url)
+
+    @staticmethod
+    def root() -> Path:
+        return cache_dir()
+
+    def _final(self) -> Path:
+        suffix = PurePosixPath(urlsplit(self.url).path).suffix
+        name = hashlib.sha256(self.url.encode()).hexdigest()
+        return cache_dir() / (name + (suffix if _SUFFIX.fullmatch(suffix) else ""))
+
+    def cached(self) -> Path | None:
+        return self._final() if self._final().is_file() else None
+
+    def fetch(self, progress: Progress | None, n_tries: int | None) -> Path:
+        final = self._final()
+        with locked(final.with_name(f"{final.name}.lock")):
+            if not final.is_file():
+                remote = Remote(self.url, self.shown, self._refusal)
+                download(remote, final, progress, PurePosixPath(self.shown).name)
+        return final
+
+    def _refusal(self, status: int, headers: Message) -> HubError:
+        kinds = {401: AccessError, 403: AccessError, 404: NotFoundError, 410: NotFoundError}
+        return kinds.get(status, HubError)(
+            f"The server refuses {self.shown} (HTTP {status}). See whether it opens in a browser."
+        )
