@@ -1,0 +1,232 @@
+"""Every operation of the model as obvious float64 loops: slow, readable, and independent of the package.
+
+Arrays are time-major `[T, C]`; weights have the layout of the checkpoints.
+"""
+
+import math
+
+import numpy as np
+
+# ---------------------------------------------------------------- rows
+
+
+def linear(x, weight, bias=None):  # [T, n_in], [n_out, n_in], [n_out] -> [T, n_out]
+    out = np.zeros((len(x), len(weight)))
+    for t in range(len(x)):
+        for o in range(len(weight)):
+            for i in range(x.shape[1]):
+                out[t, o] += float(weight[o, i]) * float(x[t, i])
+            if bias is not None:
+                out[t, o] += bias[o]
+    return out
+
+
+def layer_norm(x, weight=None, bias=None, eps=1e-5):  # [T, d] -> [T, d]
+    out = np.zeros(x.shape)
+    for t, row in enumerate(np.asarray(x, np.float64)):
+        mean = sum(row) / len(row)
+        variance = sum((v - mean) ** 2 for v in row) / len(row)
+        for i, v in enumerate(row):
+            y = (v - mean) / math.sqrt(variance + eps)
+            out[t, i] = y if weight is None else y * weight[i] + bias[i]
+    return out
+
+
+def std_norm(x, gain, eps=1e-5):  # [d], [d] -> [d]; divides by the unbiased deviation, keeps the mean
+    row = np.asarray(x, np.float64)
+    mean = sum(row) / len(row)
+    variance = sum((v - mean) ** 2 for v in row) / (len(row) - 1)
+    return np.array([v * g / math.sqrt(variance + eps) for v, g in zip(row, gain, strict=True)])
+
+
+def _each(function, x):
+    return np.array([function(float(v)) for v in np.ravel(x)]).reshape(np.shape(x))
+
+
+def gelu(x):  # the tanh form
+    return _each(lambda v: 0.5 * v * (1 + math.tanh(math.sqrt(2 / math.pi) * (v + 0.044715 * v**3))), x)
+
+
+def silu(x):
+    return _each(lambda v: v / (1 + math.exp(-v)), x)
+
+
+def elu(x):
+    return _each(lambda v: v if v > 0 else math.expm1(v), x)
+
+
+def text_embedding(ids, table, projection=None):  # [T], [n, rank or d], [d, rank] -> [T, d]
+    rows = np.array([table[i] for i in ids], np.float64)
+    return rows if projection is None else linear(rows, projection)
+
+
+# ---------------------------------------------------------------- attention
+
+
+def rope(x, position=0, max_period=10_000.0):  # [T, H, D] -> [T, H, D]; rotates the pairs (0, 1), (2, 3), …
+    out = np.zeros(x.shape)
+    T, H, D = x.shape
+    for t in range(T):
+        for h in range(H):
+            for i in range(D // 2):
+                angle = (position + t) * max_period ** (-2 * i / D)
+                a, b = float(x[t, h, 2 * i]), float(x[t, h, 2 * i + 1])
+                out[t, h, 2 * i] = a * math.cos(angle) - b * math.sin(angle)
+                out[t, h, 2 * i + 1] = a * math.sin(angle) + b * math.cos(angle)
+    return out
+
+
+def attention(q, k, v, context=None):
+    """Causal: q [n, H, D] are the last n of the T positions of k and v [T, H_kv, D]; -> [n, H, D].
+
+    A query sees itself and the context − 1 positions before it. Each key head serves H / H_kv query heads.
+    """
+    n, H, D = q.shape
+    T, n_kv = k.shape[:2]
+    out = np.zeros(q.shape)
+    for t in range(n):
+        here = T - n + t
+        first = 0 if context is None else max(0, here - context + 1)
+        for h in range(H):
+            g = h // (H // n_kv)
+            scores = [float(np.dot(q[t, h], k[j, g])) / math.sqrt(D) for j in range(first, here + 1)]
+            highest = max(scores)
+            powers = [math.exp(s - highest) for s in scores]
+            for j, p in zip(range(first, here + 1), powers, strict=True):
+                out[t, h] += p / sum(powers) * v[j, g]
+    return out
+
+
+def transformer_layer(x, w, n_heads, n_kv_heads, context=None, max_period=10_000.0):
+    """One layer over a whole sequence [T, d]; `w` maps the checkpoint's names in that layer to tensors."""
+    x = np.asarray(x, np.float64)
+    T = len(x)
+    q_dim = w["self_attn.out_proj.weight"].shape[1]
+    D = q_dim // n_heads
+    projected = linear(layer_norm(x, w["norm1.weight"], w["norm1.bias"]), w["self_attn.in_proj.weight"])
+    q = projected[:, :q_dim].reshape(T, n_heads, D)
+    k, v = projected[:, q_dim:].reshape(T, 2, n_kv_heads, D).transpose(1, 0, 2, 3)
+    attended = attention(rope(q, 0, max_period), rope(k, 0, max_period), v, context).reshape(T, q_dim)
+    x = x + linear(attended, w["self_attn.out_proj.weight"]) * w.get("layer_scale_1.scale", 1)
+    hidden = gelu(linear(layer_norm(x, w["norm2.weight"], w["norm2.bias"]), w["linear1.weight"]))
+    return x + linear(hidden, w["linear2.weight"]) * w.get("layer_scale_2.scale", 1)
+
+
+# ---------------------------------------------------------------- convolutions
+
+
+def conv1d(x, weight, bias=None, stride=1, dilation=1, groups=1, replicate=False):
+    """Causal over a whole signal: [T, C_in], [C_out, C_in / groups, K] -> [T / stride, C_out].
+
+    (K − 1) · dilation + 1 − stride rows stand before the first: zeros, or copies of the first row.
+    """
+    n_out, n_in, K = weight.shape
+    n_before = (K - 1) * dilation + 1 - stride
+    first = x[:1] if replicate else np.zeros((1, x.shape[1]))
+    x = np.concatenate([first] * n_before + [x]).astype(np.float64)
+    out = np.zeros(((len(x) - n_before) // stride, n_out))
+    for t in range(len(out)):
+        for o in range(n_out):
+            g = o // (n_out // groups)
+            for k in range(K):
+                row = x[t * stride + k * dilation]
+                for i in range(n_in):
+                    out[t, o] += weight[o, i, k] * row[g * n_in + i]
+            if bias is not None:
+                out[t, o] += bias[o]
+    return out
+
+
+def conv_transpose1d(x, weight, bias=None, stride=1):
+    """Causal over a whole signal: [T, C_in], [C_in, C_out, K] -> [T · stride, C_out]; the tail is dropped."""
+    n_in, n_out, K = weight.shape
+    out = np.zeros((len(x) * stride + K - stride, n_out))
+    for t in range(len(x)):
+        for k in range(K):
+            for o in range(n_out):
+                for i in range(n_in):
+                    out[t * stride + k, o] += float(x[t, i]) * weight[i, o, k]
+    out = out[: len(x) * stride]
+    return out if bias is None else out + bias
+
+
+def depthwise_conv_transpose1d(x, weight, stride):  # [T, C], [C, 1, K] -> [T · stride, C]
+    channels = [conv_transpose1d(x[:, c : c + 1], weight[c : c + 1], None, stride) for c in range(x.shape[1])]
+    return np.concatenate(channels, axis=1)
+
+
+def residual_block(x, w, dilation=1):  # `w` maps the checkpoint's names in that block to tensors
+    y = conv1d(elu(x), w["block.1.conv.weight"], w["block.1.conv.bias"], dilation=dilation)
+    return x + conv1d(elu(y), w["block.3.conv.weight"], w["block.3.conv.bias"])
+
+
+# ---------------------------------------------------------------- flow net
+
+
+def time_embedding(t, w):
+    """A time in [0, 1] -> [h]; `w` maps the checkpoint's names in that embedder to tensors."""
+    half = 128
+    angles = [t * math.exp(-math.log(10_000) * i / half) for i in range(half)]
+    row = np.array([[math.cos(a) for a in angles] + [math.sin(a) for a in angles]])
+    hidden = silu(linear(row, w["mlp.0.weight"], w["mlp.0.bias"]))
+    return std_norm(linear(hidden, w["mlp.2.weight"], w["mlp.2.bias"])[0], w["mlp.3.alpha"])
+
+
+def flow_net(condition, times, x, w):
+    """condition [z], times (two, one or none), x [latent] -> [latent]; `w` maps the checkpoint's names to tensors."""
+
+    def apply(name, row):
+        return linear(row, w[f"{name}.weight"], w[f"{name}.bias"])
+
+    h = apply("input_proj", x[None])
+    y = apply("cond_embed", condition[None])
+    for i, t in enumerate(times):
+        y = y + time_embedding(t, scope(w, f"time_embed.{i}")) / len(times)
+    n_blocks = len({name.split(".")[1] for name in w if name.startswith("res_blocks.")})
+    for i in range(n_blocks):
+        block = f"res_blocks.{i}"
+        shift, scale, gate = np.split(apply(f"{block}.adaLN_modulation.1", silu(y)), 3, axis=1)
+        normed = layer_norm(h, w[f"{block}.in_ln.weight"], w[f"{block}.in_ln.bias"], eps=1e-6)
+        hidden = silu(apply(f"{block}.mlp.0", normed * (1 + scale) + shift))
+        h = h + gate * apply(f"{block}.mlp.2", hidden)
+    shift, scale = np.split(apply("final_layer.adaLN_modulation.1", silu(y)), 2, axis=1)
+    return apply("final_layer.linear", layer_norm(h, eps=1e-6) * (1 + scale) + shift)[0]
+
+
+def sample(kind, velocity, noise, n_steps=1):
+    """A latent from `noise` (already scaled) by the sampler `kind`; velocity(times, x) is the flow net."""
+    if kind == "drifting":
+        return velocity([], noise)
+    if kind == "pointwise":
+        return noise + velocity([], noise)
+    x = noise
+    for i in range(n_steps):
+        times = [i / n_steps, (i + 1) / n_steps] if kind == "lsd" else [i / n_steps]
+        x = x + velocity(times, x) / n_steps
+    return x
+
+
+# ---------------------------------------------------------------- audio and names
+
+
+def end_on_pause(samples, rate_hz):
+    """Cut what is 35 dB under the loudest 20 ms frame at the end, fade the last 20 ms, append 80 ms of zeros."""
+    frame = max(1, int(0.02 * rate_hz))
+    n_frames = len(samples) // frame
+    if n_frames == 0:
+        return np.array(samples)
+    level_db = []
+    for i in range(n_frames):
+        power = sum(float(v) ** 2 for v in samples[i * frame : (i + 1) * frame]) / frame
+        level_db.append(20 * math.log10(math.sqrt(power) + 1e-12))
+    end = frame * max(i + 1 for i in range(n_frames) if level_db[i] > max(level_db) - 35)
+    kept = np.array(samples[:end], np.float64)
+    fade = min(int(0.02 * rate_hz), end)
+    for i in range(fade):
+        kept[end - fade + i] *= 1 - (i / (fade - 1) if fade > 1 else 0)
+    return np.concatenate([kept, np.zeros(int(0.08 * rate_hz))])
+
+
+def scope(w, prefix):
+    """The tensors whose names begin with `prefix.`, under the rest of their names."""
+    return {name[len(prefix) + 1 :]: tensor for name, tensor in w.items() if name.startswith(prefix + ".")}
