@@ -1,0 +1,107 @@
+"""The flow net, which turns noise into a latent, and the four ways of calling it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import kernels
+from .config import FlowConfig
+from .kernels import FlowWeights
+from .ops import Linear, silu, std_norm
+from .weights import Weights
+
+TIME_FREQUENCIES = 256
+
+
+@dataclass(frozen=True)
+class TimeEmbedder:
+    """A time in [0, 1] as a vector: sines and cosines through a small network and a norm."""
+
+    freqs: np.ndarray  # [128]
+    linear1: Linear
+    linear2: Linear
+    gain: np.ndarray  # [h]
+
+    @classmethod
+    def load(cls, w: Weights, width: int) -> "TimeEmbedder":
+        return cls(
+            w.take("freqs", (TIME_FREQUENCIES // 2,)),
+            Linear.load(w.scope("mlp.0"), TIME_FREQUENCIES, width, bias=True),
+            Linear.load(w.scope("mlp.2"), width, width, bias=True),
+            w.take("mlp.3.alpha", (width,)),
+        )
+
+    def __call__(self, t: float) -> np.ndarray:  # -> [h]
+        angles = np.float32(t) * self.freqs
+        x = np.concatenate([np.cos(angles), np.sin(angles)])[None]
+        return std_norm(self.linear2(silu(self.linear1(x)[0])[None])[0], self.gain)
+
+
+@dataclass(frozen=True)
+class FlowNet:
+    """AdaLN network with the sampler its training asks for.
+
+    * `lsd`: Lagrangian self-distillation (Boffi et al. 2025): told start and target time, x += v / n each step;
+    * `flow_matching`: Euler steps of a flow (Lipman et al. 2022): told one time; wants 16 steps or more;
+    * `drifting`: no time; the output is the latent; `pointwise`: no time; noise plus output is the latent.
+    """
+
+    weights: FlowWeights
+    condition: Linear  # condition_dim -> h
+    times: tuple[TimeEmbedder, ...]
+    sampler: str
+
+    @classmethod
+    def load(cls, w: Weights, config: FlowConfig, latent_dim: int, condition_dim: int) -> "FlowNet":
+        h, blocks = config.dim, range(config.depth)
+
+        def stacked(leaf: str, *shape: int) -> np.ndarray:
+            return w.stack([f"res_blocks.{i}.{leaf}" for i in blocks], shape)
+
+        def modulation(leaf: str, *shape: int) -> np.ndarray:
+            last = w.take(f"final_layer.adaLN_modulation.1.{leaf}", (2 * h, *shape))
+            return np.concatenate([*stacked(f"adaLN_modulation.1.{leaf}", 3 * h, *shape), last])
+
+        weights = FlowWeights(
+            in_proj=w.take("input_proj.weight", (h, latent_dim)),
+            in_scale=np.ones(h, np.float32),
+            in_bias=w.take("input_proj.bias", (h,)),
+            modulation=modulation("weight", h),
+            modulation_scale=np.ones((3 * config.depth + 2) * h, np.float32),
+            modulation_bias=modulation("bias"),
+            norm=np.stack([stacked("in_ln.weight", h), stacked("in_ln.bias", h)], axis=1),
+            linear1=stacked("mlp.0.weight", h, h),
+            scale1=np.ones((config.depth, h), np.float32),
+            bias1=stacked("mlp.0.bias", h),
+            linear2=stacked("mlp.2.weight", h, h),
+            scale2=np.ones((config.depth, h), np.float32),
+            bias2=stacked("mlp.2.bias", h),
+            out_proj=w.take("final_layer.linear.weight", (latent_dim, h)),
+            out_scale=np.ones(latent_dim, np.float32),
+            out_bias=w.take("final_layer.linear.bias", (latent_dim,)),
+        )
+        times = tuple(TimeEmbedder.load(w.scope(f"time_embed.{i}"), h) for i in range(config.n_time_conditions))
+        return cls(weights, Linear.load(w.scope("cond_embed"), condition_dim, h, bias=True), times, config.type)
+
+    def time_table(self, n_steps: int) -> np.ndarray:
+        """What the times of each step add to the condition: [n_steps, h]; the mean over the time embedders."""
+        if not self.times:
+            return np.zeros((1, self.condition.weight.shape[0]), np.float32)
+        steps = [[embed((i + j) / n_steps) for j, embed in enumerate(self.times)] for i in range(n_steps)]
+        return np.array(steps, np.float32).mean(axis=1)
+
+    def velocity(self, x: np.ndarray, condition: np.ndarray) -> np.ndarray:
+        """One evaluation: x [latent_dim], condition [h] with its time added -> [latent_dim]."""
+        out = np.empty_like(x)
+        kernels.flow_net(x, condition, self.weights, out)
+        return out
+
+    def sample(self, z: np.ndarray, noise: np.ndarray, time_table: np.ndarray) -> np.ndarray:
+        """The latent for a condition: z [condition_dim], noise [latent_dim], one step a row of `time_table`."""
+        condition = self.condition(z[None])[0]
+        if self.sampler == "drifting":
+            return self.velocity(noise, condition)
+        x = noise
+        for step in time_table:
+            x = x + self.velocity(x, condition + step) / np.float32(len(time_table))
+        return x

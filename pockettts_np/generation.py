@@ -1,0 +1,130 @@
+"""From a prompted state to sound: the only generation loop, and the pipeline that overlaps it with the decoder."""
+
+import logging
+import queue
+import threading
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from . import noise
+from .flow_lm import FlowLM
+from .mimi import MimiDecoder
+from .transformer import KVCache
+
+logger = logging.getLogger(__name__)
+
+MIN_FRAMES_BEFORE_EOS = 6  # the first frames may cross the threshold before any speech
+MAX_FRAMES_AHEAD = 64  # the language model waits when the decoder, or whoever takes the sound, falls so far behind
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How latents are drawn."""
+
+    temperature: float  # variance of the noise
+    n_steps: int  # steps of the sampler
+    noise_clamp: float | None  # largest magnitude of the noise
+    eos_threshold: float  # speech ends once the EOS logit exceeds it
+
+
+def generate_latents(
+    flow_lm: FlowLM,
+    state: KVCache,
+    sampling: Sampling,
+    draws: Iterator[np.ndarray],
+    max_frames: int,
+    frames_after_eos: int,
+    stop: threading.Event,
+) -> Iterator[np.ndarray]:
+    """Latents [latent_dim], one a frame, until the model has said its text, `stop` is set or `max_frames` are made."""
+    times = flow_lm.flow_net.time_table(sampling.n_steps)
+    latent: np.ndarray | None = None
+    last_frame = max_frames
+    for frame in range(max_frames):
+        if stop.is_set():
+            return
+        z, eos_logit = flow_lm.step(latent, state)
+        if eos_logit > sampling.eos_threshold and frame >= MIN_FRAMES_BEFORE_EOS:
+            last_frame = min(last_frame, frame + frames_after_eos)
+        if frame == last_frame:
+            return
+        start = noise.scale(next(draws), sampling.temperature, sampling.noise_clamp)
+        latent = flow_lm.flow_net.sample(z, start, times)
+        if not np.isfinite(latent).all():
+            raise FloatingPointError("The model made NaN or infinity instead of a latent; its weights are damaged.")
+        yield latent
+    logger.warning(
+        "The longest length, %d frames, came before the end of speech: often a sign of an error.", max_frames
+    )
+
+
+def decode(
+    flow_lm: FlowLM, decoder: MimiDecoder, batches: Iterator[list[np.ndarray]], fade_in_samples: int
+) -> Iterator[np.ndarray]:
+    """Samples of each batch of latents; a fresh decoder begins with a small step, so the first samples fade in."""
+    state = decoder.init_state()
+    fade_in: np.ndarray | None = np.linspace(0, 1, fade_in_samples, dtype=np.float32)
+    for batch in batches:
+        samples = decoder(flow_lm.denormalize(np.stack(batch)), state)
+        if fade_in is not None:
+            samples[:fade_in_samples] *= fade_in
+            fade_in = None
+        yield samples
+
+
+def one_by_one(latents: Iterator[np.ndarray]) -> Generator[list[np.ndarray]]:
+    """Each latent is a batch: language model and decoder take turns in one thread."""
+    for latent in latents:
+        yield [latent]
+
+
+def ahead(latents: Iterator[np.ndarray]) -> Generator[list[np.ndarray]]:
+    """Run `latents` in a thread of its own; each batch is all that is ready, the first never waits for a second.
+
+    An error in the thread is raised here. Closing this iterator ends the thread within a frame.
+    """
+    ready: queue.SimpleQueue[np.ndarray | BaseException | None] = queue.SimpleQueue()
+    room = threading.Semaphore(MAX_FRAMES_AHEAD)
+    closed = threading.Event()
+
+    def work() -> None:
+        try:
+            for latent in latents:
+                ready.put(latent)
+                room.acquire()
+                if closed.is_set():
+                    return
+            ready.put(None)
+        except BaseException as error:  # handed to the caller's thread, whatever it is
+            ready.put(error)
+
+    thread = threading.Thread(target=work, name="pockettts-latents", daemon=True)
+    thread.start()
+    try:
+        yield from _batches(ready, room)
+    finally:
+        closed.set()
+        room.release()
+        thread.join()
+
+
+def _batches(
+    ready: "queue.SimpleQueue[np.ndarray | BaseException | None]", room: threading.Semaphore
+) -> Iterator[list[np.ndarray]]:
+    while True:
+        batch: list[np.ndarray] = []
+        item = ready.get()
+        while isinstance(item, np.ndarray):
+            batch.append(item)
+            room.release()
+            if ready.empty():
+                break
+            item = ready.get()
+        if batch:
+            yield batch
+        if item is None:
+            return
+        if isinstance(item, BaseException):
+            raise item

@@ -1,0 +1,57 @@
+"""Where the randomness of speech comes from: standard-normal draws, one row a frame."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+Noise = int | np.random.Generator | np.ndarray | None
+
+
+def draws(noise: Noise, latent_dim: int) -> Iterator[np.ndarray]:
+    """Rows of standard-normal numbers, float32 [latent_dim], one for each frame.
+
+    noise: a seed (the same numbers on every machine), a generator, None (fresh entropy), or recorded draws
+        `[n_frames, latent_dim]`, which must last as long as the speech.
+
+    Raises:
+        ValueError: recorded draws of another shape, not finite, or (while generating) too few.
+        TypeError: none of the above.
+    """
+    if isinstance(noise, np.ndarray):
+        if noise.ndim != 2 or noise.shape[1] != latent_dim or not np.isfinite(noise).all():
+            raise ValueError(
+                f"noise has shape {list(noise.shape)}; wanted finite standard-normal draws [n_frames, {latent_dim}]."
+            )
+        return _recorded(noise.astype(np.float32))
+    if isinstance(noise, bool) or not isinstance(noise, int | np.integer | np.random.Generator | None):
+        raise TypeError(
+            f"noise is a {type(noise).__name__}; wanted a seed, a numpy.random.Generator or an array of draws."
+        )
+    if isinstance(noise, int | np.integer) and noise < 0:
+        raise ValueError(f"The seed is {noise}; wanted a number from 0 up.")
+    return _generated(np.random.default_rng(noise), latent_dim)
+
+
+def _recorded(rows: np.ndarray) -> Iterator[np.ndarray]:
+    yield from rows
+    raise ValueError(f"The speech is longer than the {len(rows)} rows of noise given; give more rows or a seed.")
+
+
+def _generated(rng: np.random.Generator, latent_dim: int) -> Iterator[np.ndarray]:
+    while True:
+        yield rng.standard_normal(latent_dim, np.float32)
+
+
+def scale(draw: np.ndarray, temperature: float, clamp: float | None) -> np.ndarray:
+    """Noise of variance `temperature` from a standard-normal draw, truncated to [−clamp, clamp] if given.
+
+    Truncation maps the draw monotonically onto the truncated normal distribution (through both distribution
+    functions), so that one draw makes one number, whatever the clamp.
+    """
+    std = np.float32(np.sqrt(temperature))
+    if clamp is None or std == 0:
+        return draw * std
+    from scipy.special import ndtr, ndtri  # only a clamp needs scipy
+
+    low = ndtr(-clamp / float(std))
+    return (float(std) * ndtri(low + ndtr(draw.astype(np.float64)) * (1 - 2 * low))).astype(np.float32)
