@@ -241,7 +241,7 @@ def _samples_wanted(path: Path, n_samples: int, rate_hz: int, max_seconds: float
 
 
 def _read_mono(sound: Any, n_samples: int) -> Samples:
-    """The channel mean of the next `n_samples`, in blocks to keep one channel's worth; an MP3 in one piece."""
+    """The channel mean of the next `n_samples`: in blocks, to keep one channel; an MP3 in one piece."""
     block_frames = n_samples if sound.format == "MP3" else _BLOCK_FRAMES
     blocks = [np.zeros(0, dtype=np.float32)]
     while n_samples > 0:
