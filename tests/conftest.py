@@ -1,0 +1,33 @@
+"""Fixtures shared by all tests: the tiny random models of tests/golden, each loaded once a session."""
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from helpers import GOLDEN
+from hypothesis import HealthCheck, settings
+
+from pockettts_np import TTSModel
+
+# The first example of a test may compile a kernel, which takes seconds: time says nothing about the example.
+settings.register_profile("pockettts", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("pockettts")
+
+
+@pytest.fixture(scope="session")
+def golden() -> Path:
+    """The folder of the golden fixtures."""
+    return GOLDEN
+
+
+@pytest.fixture(scope="session")
+def golden_model() -> Callable[[str], TTSModel]:
+    """Loads tests/golden/NAME.toml, once a session. Models hold no state, so that tests may share them."""
+    return functools.cache(lambda name: TTSModel.load_model(config=GOLDEN / f"{name}.toml"))
+
+
+@pytest.fixture(scope="session")
+def tiny_model(golden_model) -> TTSModel:
+    """The architecture of the 100M models: two time conditions, a BOS row before the voice."""
+    return golden_model("lsd")
