@@ -172,25 +172,35 @@ def time_embedding(t, w):
     return std_norm(linear(hidden, w["mlp.2.weight"], w["mlp.2.bias"])[0], w["mlp.3.alpha"])
 
 
-def flow_net(condition, times, x, w):
-    """condition [z], times (two, one or none), x [latent] -> [latent]; `w` maps the checkpoint's names to tensors."""
+def _affine(w, name, row):
+    return linear(row, w[f"{name}.weight"], w[f"{name}.bias"])
 
-    def apply(name, row):
-        return linear(row, w[f"{name}.weight"], w[f"{name}.bias"])
 
-    h = apply("input_proj", x[None])
-    y = apply("cond_embed", condition[None])
+def flow_condition(condition, times, w):  # [z] -> [1, h]
+    y = _affine(w, "cond_embed", condition[None])
     for i, t in enumerate(times):
         y = y + time_embedding(t, scope(w, f"time_embed.{i}")) / len(times)
-    n_blocks = len({name.split(".")[1] for name in w if name.startswith("res_blocks.")})
-    for i in range(n_blocks):
-        block = f"res_blocks.{i}"
-        shift, scale, gate = np.split(apply(f"{block}.adaLN_modulation.1", silu(y)), 3, axis=1)
-        normed = layer_norm(h, w[f"{block}.in_ln.weight"], w[f"{block}.in_ln.bias"], eps=1e-6)
-        hidden = silu(apply(f"{block}.mlp.0", normed * (1 + scale) + shift))
-        h = h + gate * apply(f"{block}.mlp.2", hidden)
-    shift, scale = np.split(apply("final_layer.adaLN_modulation.1", silu(y)), 2, axis=1)
-    return apply("final_layer.linear", layer_norm(h, eps=1e-6) * (1 + scale) + shift)[0]
+    return y
+
+
+def flow_block(h, y, w):
+    """[1, h], [1, h] -> [1, h]; `w` maps the checkpoint's names in that block to tensors."""
+    shift, scale, gate = np.split(_affine(w, "adaLN_modulation.1", silu(y)), 3, axis=1)
+    normed = layer_norm(h, w["in_ln.weight"], w["in_ln.bias"], eps=1e-6)
+    return h + gate * _affine(w, "mlp.2", silu(_affine(w, "mlp.0", normed * (1 + scale) + shift)))
+
+
+def flow_head(h, y, w):  # [1, h], [1, h] -> [latent]
+    shift, scale = np.split(_affine(w, "final_layer.adaLN_modulation.1", silu(y)), 2, axis=1)
+    return _affine(w, "final_layer.linear", layer_norm(h, eps=1e-6) * (1 + scale) + shift)[0]
+
+
+def flow_net(condition, times, x, w):
+    """condition [z], times (two, one or none), x [latent] -> [latent]; `w` maps the checkpoint's names to tensors."""
+    y, h = flow_condition(condition, times, w), _affine(w, "input_proj", x[None])
+    for i in range(len({name.split(".")[1] for name in w if name.startswith("res_blocks.")})):
+        h = flow_block(h, y, scope(w, f"res_blocks.{i}"))
+    return flow_head(h, y, w)
 
 
 def sample(kind, velocity, noise, n_steps=1):
