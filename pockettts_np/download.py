@@ -145,7 +145,8 @@ def _receive(remote: Remote, final: Path, report: Callable[[int, int | None], No
             raise remote.refusal(response.status, response.headers)
         start, total = _extent(response, remote)
         etag = response.headers.get("ETag", "")
-        if start not in (0, have_bytes) or (start and headers.get("If-Range", etag) != etag):
+        is_rest = start == (have_bytes if headers else 0) and headers.get("If-Range", etag) == etag
+        if response.status == 206 and not is_rest:
             partial.unlink(missing_ok=True)
             raise PassingError(
                 f"The server sent another part of {remote.shown} than asked for. Try again later."

@@ -145,28 +145,27 @@ def open_url(
 
 
 def origin(url: str) -> tuple[str, str, int | None]:
-    """Scheme, host and port. ValueError: not an http or https address with a host."""
+    """Scheme, host and port. ValueError: not http or https, no host, or a user name before it."""
     parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0:
-        raise ValueError("neither http nor https, or no host")
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.port == 0 or "@" in parts.netloc:
+        raise ValueError("not the address of a web server")
     return parts.scheme, parts.hostname, parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def check_address(address: str, what: str) -> None:
     """ValueError unless `address` is a plain http or https address."""
+    if "@" in address.partition("://")[2].partition("/")[0]:
+        raise ValueError(f"{what} holds a user name or password, which would end up in logs. Take it out.")
     try:
         origin(address)
-        parts = urlsplit(address)
         is_good = _ADDRESS.fullmatch(address) is not None
     except ValueError:
         is_good = False
     if not is_good:
         raise ValueError(
-            f"{what} {shown_address(address)!r} cannot be fetched. Expected http:// or https://, a host and "
-            "a path, other characters percent-encoded."
+            f"{what} {shown_address(address)!r} cannot be fetched. Expected http:// or https://, a host and a "
+            "path, other characters percent-encoded."
         )
-    if parts.username is not None or parts.password is not None:
-        raise ValueError(f"{what} holds a user name or password, which would end up in logs. Take it out.")
 
 
 def shown_address(address: str) -> str:
@@ -196,15 +195,14 @@ class _AnyStatus(urllib.request.HTTPErrorProcessor):
 
 
 def _send(method: str, url: str, headers: dict[str, str]) -> http.client.HTTPResponse:
-    opener = (
-        urllib.request.OpenerDirector()
-    )  # not build_opener: a redirect must reach no file: or ftp: handler
+    # Not build_opener(): its file: and ftp: handlers are not for a redirect to reach.
+    opener = urllib.request.OpenerDirector()
     for handler in (urllib.request.ProxyHandler, urllib.request.HTTPHandler, urllib.request.HTTPSHandler):
         opener.add_handler(handler())
     opener.add_handler(_AnyStatus())
     request = urllib.request.Request(url, headers={"User-Agent": "pockettts_np"} | headers, method=method)
     try:
-        return opener.open(request, timeout=_TIMEOUT_S)  # type: ignore[no-any-return]
+        return opener.open(request, timeout=_TIMEOUT_S)
     except (OSError, http.client.HTTPException) as error:
         reason = error.reason if isinstance(error, urllib.error.URLError) else error
         if isinstance(reason, ssl.SSLCertVerificationError):
