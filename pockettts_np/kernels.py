@@ -257,25 +257,17 @@ def overlap_add(y, tail, bias, out):
     n_windows, kernel, channels = y.shape
     overlap = tail.shape[0]
     stride = kernel - overlap
+    total = np.zeros((n_windows * stride + overlap, channels), np.float32)
+    total[:overlap] = tail
+    flat = total.reshape(-1)
     for t in range(n_windows):
-        for k in range(stride):
-            frame, window = out[t * stride + k], y[t, k]
-            if k < overlap:
-                left = tail[k]
-                for c in range(channels):
-                    frame[c] = window[c] + left[c] + bias[c]
-            else:
-                for c in range(channels):
-                    frame[c] = window[c] + bias[c]
-        for k in range(overlap):
-            left, window = tail[k], y[t, stride + k]
-            if k + stride < overlap:
-                later = tail[k + stride]
-                for c in range(channels):
-                    left[c] = later[c] + window[c]
-            else:
-                for c in range(channels):
-                    left[c] = window[c]
+        frames, window = flat[t * stride * channels : (t * stride + kernel) * channels], y[t].reshape(-1)
+        for i in range(window.size):
+            frames[i] += window[i]
+    for t in range(out.shape[0]):
+        for c in range(channels):
+            out[t, c] = total[t, c] + bias[c]
+    tail[:] = total[n_windows * stride :]
 
 
 # ---------------------------------------------------------------- transformer
@@ -298,25 +290,38 @@ def rope(x, position, inv_freq):
 
 
 @njit(**_JIT)
-def _attend(q, k, v, first, last, scores, out):
-    """One query head over rows first..last−1: q [D], k, v [T, D] -> out [D]; `scores` is scratch."""
-    dim = q.size
-    highest = np.float32(-np.inf)
+def _softmax(scores, first, last):
+    """Softmax over entries first..last−1 of [n], in place; the others become zero."""
+    scores[:first] = _ZERO
+    scores[last:] = _ZERO
+    highest = scores[first]
     for j in range(first, last):
-        row, s = k[j], _ZERO
-        for i in range(dim):
-            s += q[i] * row[i]
-        scores[j] = s
-        highest = max(highest, s)
+        highest = max(highest, scores[j])
     total = _ZERO
     for j in range(first, last):
-        scores[j] = _ONE + _expm1_of_negative(scores[j] - highest)
-        total += scores[j]
-    out[:] = _ZERO
+        e = _ONE + _expm1_of_negative(scores[j] - highest)
+        scores[j] = e
+        total += e
     for j in range(first, last):
-        p, row = scores[j] / total, v[j]
-        for i in range(dim):
-            out[i] += p * row[i]
+        scores[j] /= total
+
+
+@njit(**_JIT)
+def _weighted_sums(p, v, out):
+    """out = p @ v: [T, n], [n, D] -> [T, D]; four rows of v at a time, so that `out` is read and written less."""
+    n = v.shape[0]
+    for t in range(p.shape[0]):
+        to, weights = out[t], p[t]
+        to[:] = _ZERO
+        for j in range(0, n - 3, 4):
+            p0, p1, p2, p3 = weights[j], weights[j + 1], weights[j + 2], weights[j + 3]
+            v0, v1, v2, v3 = v[j], v[j + 1], v[j + 2], v[j + 3]
+            for i in range(to.size):
+                to[i] += p0 * v0[i] + p1 * v1[i] + p2 * v2[i] + p3 * v3[i]
+        for j in range(n // 4 * 4, n):
+            weight, row = weights[j], v[j]
+            for i in range(to.size):
+                to[i] += weight * row[i]
 
 
 @njit(**_JIT)
@@ -327,13 +332,22 @@ def attention(q, kv, n_rows, context, out):
     queries; each query sees itself and the `context` − 1 rows before it. out [T, H, D]. Each key-value head serves
     H / H_kv query heads (Ainslie et al. 2023, GQA).
     """
-    group = q.shape[1] // kv.shape[1]
-    scores = np.empty(n_rows + q.shape[0], np.float32)
-    for h in range(q.shape[1]):
-        k, v = kv[0, h // group], kv[1, h // group]
-        for t in range(q.shape[0]):
+    n_new, n_heads, dim = q.shape
+    group = n_heads // kv.shape[1]
+    first = max(0, n_rows + 1 - context)  # the oldest row that any query sees
+    n_keys = n_rows + n_new - first
+    queries = np.empty((n_new, dim), np.float32)
+    sums = np.empty((n_new, dim), np.float32)
+    scores = np.empty((n_new, n_keys), np.float32)
+    unit_scale = np.ones(n_keys, np.float32)
+    for h in range(n_heads):
+        queries[:] = q[:, h]
+        matmul(queries, kv[0, h // group, first : first + n_keys], unit_scale, scores)
+        for t in range(n_new):
             last = n_rows + t + 1
-            _attend(q[t, h], k, v, max(0, last - context), last, scores, out[t, h])
+            _softmax(scores[t], max(0, last - context) - first, last - first)
+        _weighted_sums(scores, kv[1, h // group, first : first + n_keys], sums)
+        out[:, h] = sums
 
 
 @njit(**_JIT)
