@@ -53,28 +53,29 @@ class FlowNet:
 
     @classmethod
     def load(cls, w: Weights, config: FlowConfig, latent_dim: int, condition_dim: int) -> "FlowNet":
-        h, blocks = config.dim, range(config.depth)
+        h, n = config.dim, config.depth
 
         def stacked(leaf: str, *shape: int) -> np.ndarray:
-            return w.stack([f"res_blocks.{i}.{leaf}" for i in blocks], shape)
+            return w.stack([f"res_blocks.{i}.{leaf}" for i in range(n)], shape)
 
-        def modulation(leaf: str, *shape: int) -> np.ndarray:
-            last = w.take(f"final_layer.adaLN_modulation.1.{leaf}", (2 * h, *shape))
-            return np.concatenate([*stacked(f"adaLN_modulation.1.{leaf}", 3 * h, *shape), last])
-
+        linear1, scale1 = w.matrices("res_blocks.{}.mlp.0.weight", n, (h, h))
+        linear2, scale2 = w.matrices("res_blocks.{}.mlp.2.weight", n, (h, h))
+        blocks, blocks_scale = w.matrices("res_blocks.{}.adaLN_modulation.1.weight", n, (3 * h, h))
+        last, last_scale = w.matrices("final_layer.adaLN_modulation.1.weight", 1, (2 * h, h))
+        last_bias = w.take("final_layer.adaLN_modulation.1.bias", (2 * h,))
         weights = FlowWeights(
             in_proj=w.take("input_proj.weight", (h, latent_dim)),
             in_scale=np.ones(h, np.float32),
             in_bias=w.take("input_proj.bias", (h,)),
-            modulation=modulation("weight", h),
-            modulation_scale=np.ones((3 * config.depth + 2) * h, np.float32),
-            modulation_bias=modulation("bias"),
+            modulation=np.concatenate([blocks.reshape(-1, h), last[0]]),
+            modulation_scale=np.concatenate([blocks_scale.reshape(-1), last_scale[0]]),
+            modulation_bias=np.concatenate([stacked("adaLN_modulation.1.bias", 3 * h).reshape(-1), last_bias]),
             norm=np.stack([stacked("in_ln.weight", h), stacked("in_ln.bias", h)], axis=1),
-            linear1=stacked("mlp.0.weight", h, h),
-            scale1=np.ones((config.depth, h), np.float32),
+            linear1=linear1,
+            scale1=scale1,
             bias1=stacked("mlp.0.bias", h),
-            linear2=stacked("mlp.2.weight", h, h),
-            scale2=np.ones((config.depth, h), np.float32),
+            linear2=linear2,
+            scale2=scale2,
             bias2=stacked("mlp.2.bias", h),
             out_proj=w.take("final_layer.linear.weight", (latent_dim, h)),
             out_scale=np.ones(latent_dim, np.float32),

@@ -6,7 +6,7 @@ import os
 import threading
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +58,7 @@ class TTSModel:
         sampler_decode_steps: int = 1,
         noise_clamp: float | None = None,
         eos_threshold: float | None = None,
+        quantize: bool = False,
     ) -> "TTSModel":
         """Load a released model by name (`language`, by default english) or one's own by its configuration file.
 
@@ -68,6 +69,7 @@ class TTSModel:
             sampler_decode_steps: steps from noise to latent.
             noise_clamp: largest magnitude of the noise.
             eos_threshold: EOS logit that ends speech; by default the model's own.
+            quantize: hold the language model's matrices as int8: a quarter of the memory, and faster.
 
         Raises:
             FileNotFoundError: no such model, configuration or weights.
@@ -87,11 +89,11 @@ class TTSModel:
         _require_sampling(sampling)
         table = settings.flow_lm.lookup_table
         tokenizer = load_tokenizer(hub.local_path(table.tokenizer_path), table.n_bins, table.tokenizer)
-        return cls._build(settings, _open_weights(settings), tokenizer, sampling)
+        return cls._build(settings, _open_weights(settings, quantize), tokenizer, sampling)
 
     @classmethod
     def _build(cls, config: Config, weights: Weights, tokenizer: Tokenizer, sampling: Sampling) -> "TTSModel":
-        mimi = weights.scope("mimi")
+        mimi = replace(weights.scope("mimi"), quantize=False)  # int8 in the codec is audible
         has_encoder = config.mimi.has_encoder and mimi.has("encoder")
         model = cls(
             config,
@@ -295,7 +297,7 @@ def _mono(samples: np.ndarray) -> np.ndarray:
     return np.asarray(samples if samples.ndim == 1 else samples.mean(axis=0), np.float32)
 
 
-def _open_weights(config: Config) -> Weights:
+def _open_weights(config: Config, quantize: bool) -> Weights:
     """The tensors of all files that the configuration names, under the released names.
 
     As in the reference, `mimi.weights_path` replaces the codec of a bundle, and the language model's own file needs it.
@@ -318,4 +320,4 @@ def _open_weights(config: Config) -> Weights:
         sources = {name: source for name, source in sources.items() if not name.startswith("mimi.")}
         sources |= open_mimi(path)
         files.append(path)
-    return Weights(" and ".join(str(path) for path in files), sources)
+    return Weights(" and ".join(str(path) for path in files), sources, quantize)

@@ -77,21 +77,19 @@ class Transformer:
         def stacked(leaf: str, *shape: int) -> np.ndarray:
             return w.stack([f"layers.{i}.{leaf}" for i in layers], shape)
 
-        def scales(leaf: str) -> np.ndarray:
-            return stacked(leaf, d) if layer_scale else np.ones((len(layers), d), np.float32)
+        def matrices(leaf: str, n_out: int, n_in: int) -> tuple[np.ndarray, np.ndarray]:
+            return w.matrices(f"layers.{{}}.{leaf}.weight", len(layers), (n_out, n_in))
 
-        weights = StackWeights(
-            norm1=np.stack([stacked("norm1.weight", d), stacked("norm1.bias", d)], axis=1),
-            norm2=np.stack([stacked("norm2.weight", d), stacked("norm2.bias", d)], axis=1),
-            in_proj=stacked("self_attn.in_proj.weight", qkv_dim, d),
-            in_scale=np.ones((len(layers), qkv_dim), np.float32),
-            out_proj=stacked("self_attn.out_proj.weight", d, sizes.q_dim),
-            out_scale=scales("layer_scale_1.scale"),
-            linear1=stacked("linear1.weight", ff, d),
-            scale1=np.ones((len(layers), ff), np.float32),
-            linear2=stacked("linear2.weight", d, ff),
-            scale2=scales("layer_scale_2.scale"),
-        )
+        in_proj, in_scale = matrices("self_attn.in_proj", qkv_dim, d)
+        out_proj, out_scale = matrices("self_attn.out_proj", d, sizes.q_dim)
+        linear1, scale1 = matrices("linear1", ff, d)
+        linear2, scale2 = matrices("linear2", d, ff)
+        if layer_scale:  # a product with the output, as the scale of a row is
+            out_scale *= stacked("layer_scale_1.scale", d)
+            scale2 *= stacked("layer_scale_2.scale", d)
+        norm1 = np.stack([stacked("norm1.weight", d), stacked("norm1.bias", d)], axis=1)
+        norm2 = np.stack([stacked("norm2.weight", d), stacked("norm2.bias", d)], axis=1)
+        weights = StackWeights(norm1, norm2, in_proj, in_scale, out_proj, out_scale, linear1, scale1, linear2, scale2)
         exponent = np.arange(sizes.head_dim // 2, dtype=np.float32) * np.float32(
             -np.log(max_period) * 2 / sizes.head_dim
         )

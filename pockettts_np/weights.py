@@ -9,7 +9,7 @@ import math
 import mmap
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,12 @@ MAX_HEADER_BYTES = 100_000_000  # the format's own limit
 def bfloat16_to_float32(bits: np.ndarray) -> np.ndarray:
     """bfloat16 is the upper half of a float32: uint16 [...] -> float32 [...]."""
     return (bits.astype(np.uint32) << 16).view(np.float32)
+
+
+def quantize_rows(w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """int8 values [n_out, n_in] and a scale a row [n_out]: w ≈ values · scale, symmetric around zero."""
+    scale = np.maximum(np.abs(w).max(axis=1), np.float32(1e-30)) / np.float32(127)
+    return np.rint(w / scale[:, None]).astype(np.int8), scale
 
 
 class SafetensorsFile:
@@ -113,7 +119,8 @@ class SafetensorsFile:
 class Source:
     """Where a tensor comes from: how to read it, and what to call once it was copied."""
 
-    read: Callable[[], np.ndarray]
+    read: Callable[[], np.ndarray]  # as float32
+    read_stored: Callable[[], np.ndarray]  # as it is stored
     release: Callable[[], None]
 
 
@@ -128,7 +135,7 @@ def open_checkpoint(path: str | Path) -> dict[str, Source]:
 
 
 def _source(file: SafetensorsFile, name: str) -> Source:
-    return Source(lambda: file.float32(name), lambda: file.release(name))
+    return Source(lambda: file.float32(name), lambda: file.raw(name), lambda: file.release(name))
 
 
 @dataclass(frozen=True)
@@ -137,12 +144,14 @@ class Weights:
 
     label: str  # the file or files, for errors
     sources: dict[str, Source]
+    quantize: bool = False  # whether `matrices` makes int8 of float tensors
     prefix: str = ""
     taken: set[str] = field(default_factory=set)
+    quantizable: dict[str, list[str]] = field(default_factory=dict)  # stacked name: the tensors `matrices` gave
 
     def scope(self, name: str) -> "Weights":
         """The tensors whose names begin with `name.`, under the rest of their names."""
-        return Weights(self.label, self.sources, f"{self.prefix}{name}.", self.taken)
+        return replace(self, prefix=f"{self.prefix}{name}.")
 
     def has(self, name: str) -> bool:
         """Whether a tensor of this name, or any below it, exists."""
@@ -153,23 +162,34 @@ class Weights:
         """The tensor as float32 of this shape, all finite.
 
         Raises:
-            ValueError: missing, of another shape, or with a NaN or an infinity.
+            ValueError: missing, taken before, of another shape, or with a NaN or an infinity.
         """
+        array = self._take(name, shape)
+        if not np.isfinite(array.sum()):
+            raise ValueError(
+                f"{self.label}: the tensor {self.prefix + name!r} holds NaN or infinity. Fetch the file again."
+            )
+        return array
+
+    def _take(self, name: str, shape: tuple[int, ...], int8: bool = False) -> np.ndarray:
         full = self.prefix + name
         if full not in self.sources:
             raise ValueError(
                 f"{self.label}: the tensor {full!r} of shape {list(shape)} is missing. "
                 "Is this the checkpoint of another model?"
             )
+        if full in self.taken:
+            raise ValueError(f"{self.label}: the tensor {full!r} was taken twice.")
         self.taken.add(full)
-        array = self.sources[full].read()
+        source = self.sources[full]
+        array = source.read_stored() if int8 else source.read()
         if array.shape != shape:
             raise ValueError(
                 f"{self.label}: the tensor {full!r} has shape {list(array.shape)}; the configuration wants "
                 f"{list(shape)}. Use the configuration that belongs to this checkpoint."
             )
-        if not np.isfinite(array.sum(dtype=np.float64)):
-            raise ValueError(f"{self.label}: the tensor {full!r} holds NaN or infinity. Fetch the file again.")
+        if int8 and array.dtype != np.int8:
+            raise ValueError(f"{self.label}: the tensor {full!r} is {array.dtype}; its scales want int8.")
         return array
 
     def take_copy(self, name: str, shape: tuple[int, ...], out: np.ndarray) -> None:
@@ -183,6 +203,26 @@ class Weights:
         for name, slot in zip(names, out, strict=True):
             self.take_copy(name, shape, slot)
         return out
+
+    def matrices(self, pattern: str, n: int, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+        """n matrices [n, n_out, n_in] whose names differ in the number at `{}`, and a scale a row [n, n_out].
+
+        A quantised checkpoint holds them as one int8 tensor, which has `*` for the number, and its scales; that is
+        used where it lies in the file. Else they are float32 with scales of one, or made int8 one by one.
+        """
+        stacked = pattern.format("*")
+        if self.has(stacked + "_scale"):
+            scales = np.array(self.take(stacked + "_scale", (n, shape[0])))
+            return self._take(stacked, (n, *shape), int8=True), scales
+        names = [pattern.format(i) for i in range(n)]
+        self.quantizable[self.prefix + stacked] = [self.prefix + name for name in names]
+        if not self.quantize:
+            return self.stack(names, shape), np.ones((n, shape[0]), np.float32)
+        values, scales = np.empty((n, *shape), np.int8), np.empty((n, shape[0]), np.float32)
+        for i, name in enumerate(names):
+            values[i], scales[i] = quantize_rows(self.take(name, shape))
+            self.sources[self.prefix + name].release()
+        return values, scales
 
     def finish(self) -> None:
         """Raise ValueError if a tensor was left over."""
@@ -267,4 +307,4 @@ def _normalized(file: SafetensorsFile, gain_name: str) -> Source:
         axes = tuple(range(1, direction.ndim))
         return direction * (gain / np.sqrt((direction * direction).sum(axis=axes, keepdims=True)))
 
-    return Source(read, _nothing)
+    return Source(read, read, _nothing)
