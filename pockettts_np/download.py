@@ -148,9 +148,7 @@ def _receive(remote: Remote, final: Path, report: Callable[[int, int | None], No
         is_rest = start == (have_bytes if headers else 0) and headers.get("If-Range", etag) == etag
         if response.status == 206 and not is_rest:
             partial.unlink(missing_ok=True)
-            raise PassingError(
-                f"The server sent another part of {remote.shown} than asked for. Try again later."
-            )
+            raise PassingError(f"The server sent another part of {remote.shown} than asked for. Try again later.")
         _check_space(final.parent, total, start, remote.shown)
         if not start and not remote.digest:
             _start_anew(final, etag)
@@ -183,9 +181,7 @@ def _extent(response: http.client.HTTPResponse, remote: Remote) -> tuple[int, in
     """Where the answer's first byte belongs (−1: it does not say), and the whole length, in bytes."""
     headers = response.headers
     if headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise CorruptError(
-            f"The server compressed {remote.shown} unasked. Check HF_ENDPOINT and the proxy settings."
-        )
+        raise CorruptError(f"The server compressed {remote.shown} unasked. Check HF_ENDPOINT and the proxy settings.")
     start, total = 0, response.length
     if response.status == 206:
         match = re.fullmatch(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18})", headers.get("Content-Range", ""))

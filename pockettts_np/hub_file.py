@@ -80,9 +80,7 @@ def token() -> str | None:
         with contextlib.suppress(OSError):
             found = file.read_text(encoding="utf-8", errors="replace").strip()
     if found and not re.fullmatch(r"[!-~]+", found):
-        raise ValueError(
-            f"{source} holds characters that no token has (a space, a line break?). Copy it again."
-        )
+        raise ValueError(f"{source} holds characters that no token has (a space, a line break?). Copy it again.")
     return found or None
 
 
@@ -105,8 +103,7 @@ class HubFile:
         elif owner in _OTHER_KINDS:
             problem = f"only model repositories can be fetched, not {owner}"
         elif any(
-            not part or part[-1] in ". " or len(part.encode("utf-8", "replace")) > 200
-            for part in path.split("/")
+            not part or part[-1] in ". " or len(part.encode("utf-8", "replace")) > 200 for part in path.split("/")
         ):
             problem = "the path has a part that is empty, too long, or ends in a dot or space"
         elif not path.isprintable() or re.search(r'[\\:*?"<>|]', path) or len(path) > 1000:
@@ -198,9 +195,7 @@ class HubFile:
                 "hub sends. Check HF_ENDPOINT and the proxy settings."
             )
         if commit != self.revision and self.is_fixed:
-            raise CorruptError(
-                f"{endpoint} answers for {self.shown} with the commit {commit}. Check HF_ENDPOINT."
-            )
+            raise CorruptError(f"{endpoint} answers for {self.shown} with the commit {commit}. Check HF_ENDPOINT.")
         size_bytes = int(length) if re.fullmatch(r"\d{1,18}", length) else None
         return commit, Remote(f"{base}/{commit}/{name}", self.shown, refusal, secret, size_bytes, digest)
 
@@ -227,9 +222,7 @@ class HubFile:
                 "RevisionNotFound": f"{self.owner}/{self.repo} has no revision {self.revision}",
             }.get(code, f"There is no {self.shown}")
             return NotFoundError(f"{missing} (HTTP 404). Compare with the files listed at {page}/tree/main.")
-        return HubError(
-            f"The hub refuses {self.shown} (HTTP {status}). See whether {page} opens in a browser."
-        )
+        return HubError(f"The hub refuses {self.shown} (HTTP {status}). See whether {page} opens in a browser.")
 
 
 def _leads_to_answer(response: http.client.HTTPResponse, same_origin: bool) -> bool:

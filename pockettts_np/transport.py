@@ -92,9 +92,7 @@ def pause(seconds: float) -> None:
     time.sleep(seconds)
 
 
-def patiently(
-    ask: Callable[[], http.client.HTTPResponse], n_tries: int | None = None
-) -> http.client.HTTPResponse:
+def patiently(ask: Callable[[], http.client.HTTPResponse], n_tries: int | None = None) -> http.client.HTTPResponse:
     """`ask()`, again while it raises PassingError."""
     patience = Patience(n_tries)
     while True:

@@ -498,6 +498,37 @@ def test_other_errors_of_the_disk_come_out_as_they_are(hub, root):
     recovers(hub, root, LARGE)
 
 
+PARTS = {
+    "none": b"",
+    "some": CONTENT[:60],
+    "all": CONTENT,
+    "too much": CONTENT + b"!",
+    "zeros, as after a power cut": bytes(60),
+    "as long but other": bytes(100),
+}
+
+
+@pytest.mark.parametrize("part", PARTS.values(), ids=PARTS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_whatever_an_earlier_run_left_the_file_is_right(hub, root, kind, part):
+    final = local_path(uri_of(hub, kind)).resolve()
+    shutil.rmtree(root / "hf", ignore_errors=True)
+    shutil.rmtree(root / "xdg", ignore_errors=True)
+    final.parent.mkdir(parents=True)
+    final.with_name(f"{final.name}.incomplete").write_bytes(part)
+    recovers(hub, root, kind)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_cache_that_is_deleted_under_way_is_an_error(hub, root, kind):
+    def delete(done, total, name):
+        shutil.rmtree(root / ("xdg" if kind == WEB else "hf"), ignore_errors=True)
+
+    with pytest.raises(StorageError, match="cannot be used"):
+        local_path(uri_of(hub, kind), delete)
+    recovers(hub, root, kind)
+
+
 # ---- kill -9
 
 
@@ -616,9 +647,10 @@ def test_lock_is_the_one_that_huggingface_hub_takes(tmp_path):
 
     def let_go(seconds):
         waited.append(seconds)
-        theirs.release()
+        if len(waited) == 2:
+            theirs.release()
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(download, "pause", let_go)
         with download.locked(path):
-            assert len(waited) == 1
+            assert len(waited) == 2
