@@ -1,0 +1,72 @@
+"""Layers and models of any size without a checkpoint: tensors drawn when they are asked for."""
+
+import dataclasses
+
+import numpy as np
+from helpers import GOLDEN
+
+from pockettts_np import TTSModel
+from pockettts_np.config import Config, load_config
+from pockettts_np.generation import Sampling
+from pockettts_np.tokenizer import load_tokenizer
+
+
+class RandomWeights:
+    """Stands in for `weights.Weights`: every tensor exists, is off its neutral value and keeps signals near ±1."""
+
+    def __init__(self, seed: int = 0, prefix: str = "", tensors: dict[str, np.ndarray] | None = None) -> None:
+        self.rng = np.random.default_rng(seed)
+        self.prefix = prefix
+        self.tensors = {} if tensors is None else tensors  # what was drawn, by full name
+
+    def scope(self, name: str) -> "RandomWeights":
+        inner = RandomWeights(prefix=f"{self.prefix}{name}.", tensors=self.tensors)
+        inner.rng = self.rng
+        return inner
+
+    def has(self, name: str) -> bool:
+        return True
+
+    def take(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
+        self.tensors[self.prefix + name] = self._draw(name, shape).astype(np.float32)
+        return self.tensors[self.prefix + name]
+
+    def stack(self, names: list[str], shape: tuple[int, ...]) -> np.ndarray:
+        return np.stack([self.take(name, shape) for name in names])
+
+    def matrices(self, pattern: str, n: int, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+        return self.stack([pattern.format(i) for i in range(n)], shape), np.ones((n, shape[0]), np.float32)
+
+    def finish(self) -> None:
+        pass
+
+    def _draw(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
+        if name == "freqs":  # no parameter but a constant of the model, which checkpoints hold all the same
+            return 10_000.0 ** (-np.arange(shape[0]) / shape[0])
+        normal = self.rng.standard_normal(shape)
+        if len(shape) > 1:
+            return normal / np.sqrt(np.prod(shape[1:]))
+        is_gain = name.rpartition(".")[2] in ("weight", "scale", "alpha", "emb_std")
+        return 0.3 * normal + is_gain
+
+
+def small_config(name: str = "lsd") -> Config:
+    """A golden configuration with a codec of few, thin layers, but whole frames of 1920 samples."""
+    config = load_config(GOLDEN / f"{name}.toml")
+    mimi = config.mimi
+    seanet = dataclasses.replace(
+        mimi.seanet, ratios=(30, 4), n_filters=1, compress=1, kernel_size=3, residual_kernel_size=2, last_kernel_size=2
+    )
+    parts = {"seanet": seanet, "transformer": dataclasses.replace(mimi.transformer, num_layers=1, context=20)}
+    if mimi.decoder_seanet:
+        parts["decoder_seanet"] = dataclasses.replace(seanet, dimension=mimi.decoder_seanet.dimension)
+    return dataclasses.replace(config, mimi=dataclasses.replace(mimi, **parts))
+
+
+def small_model(name: str = "lsd", seed: int = 0, eos_threshold: float = -np.inf) -> TTSModel:
+    """A random model, quick also without compiled code. By default speech ends as soon as it may, on frame 6."""
+    config = small_config(name)
+    table = config.flow_lm.lookup_table
+    tokenizer = load_tokenizer(table.tokenizer_path, table.n_bins, table.tokenizer)
+    sampling = Sampling(temperature=0.5, n_steps=1, noise_clamp=None, eos_threshold=float(eos_threshold))
+    return TTSModel._build(config, RandomWeights(seed), tokenizer, sampling)

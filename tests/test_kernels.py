@@ -1,0 +1,340 @@
+"""Each compiled loop equals its float64 namesake in naive.py, at the edges of its blocking too."""
+
+import naive
+import numpy as np
+import pytest
+from helpers import NETWORK, assert_close
+from random_models import RandomWeights
+
+from pockettts_np import kernels
+from pockettts_np.config import FlowConfig, FlowLMTransformerConfig
+from pockettts_np.flow_net import FlowNet
+from pockettts_np.transformer import UNLIMITED, Transformer
+
+EPS = 2.0**-24  # largest relative rounding error of float32
+
+
+def normal(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng((seed, *shape)).standard_normal(shape).astype(np.float32)
+
+
+# ---------------------------------------------------------------- element by element
+
+
+def elu(x: np.ndarray) -> np.ndarray:
+    out = np.empty_like(x)
+    kernels.elu(x, out)
+    return out
+
+
+def in_place(kernel):
+    def function(x: np.ndarray) -> np.ndarray:
+        out = x.copy()
+        kernel(out)
+        return out
+
+    return function
+
+
+silu, gelu = in_place(kernels.silu), in_place(kernels.gelu)
+ACTIVATIONS = [(elu, naive.elu), (silu, naive.silu), (gelu, naive.gelu)]
+
+
+@pytest.mark.parametrize(("got", "want"), ACTIVATIONS, ids=["elu", "silu", "gelu"])
+def test_activations_are_as_exact_as_float32_can_be(got, want):
+    """Within 3e-7 of max(1, |x|): five roundings of a result that is x times a number of at most one."""
+    magnitudes = np.concatenate([np.logspace(-8, 1.5, 300), np.arange(0, 30, 0.25)])
+    x = np.concatenate([magnitudes, -magnitudes]).astype(np.float32)
+    y = got(x)
+    assert y.dtype == np.float32
+    assert np.all(np.abs(y - want(x)) <= 3e-7 * np.maximum(1, np.abs(x)))
+
+
+def test_elu_keeps_its_relative_precision_near_zero():
+    x = -np.logspace(-30, 0, 300, dtype=np.float32)
+    assert np.all(np.abs(elu(x) / np.expm1(x.astype(np.float64)) - 1) <= 5e-7)
+
+
+EXTREMES = np.array([-1e30, -1e4, -100, 0, 100, 1e4, 1e30, np.inf, np.nan], np.float32)
+
+
+@pytest.mark.parametrize("got", [elu, silu, gelu])
+def test_activations_of_extremes(got):
+    with np.errstate(all="ignore"):  # without the compiler, the cube of 1e30 warns
+        y = got(EXTREMES)
+    low, high = y[:3], y[3:8]
+    if got is elu:
+        assert np.array_equal(low, [-1, -1, -1])
+    else:  # x · sigmoid(x), whose sigmoid has an absolute error under 2e-7
+        assert np.all(np.abs(low) <= 2e-7 * np.abs(EXTREMES[:3]))
+    assert np.array_equal(high, EXTREMES[3:8])
+    assert np.isnan(y[8])
+
+
+def test_activations_of_minus_infinity():
+    x = np.full(3, -np.inf, np.float32)
+    assert np.array_equal(elu(x), [-1, -1, -1])
+    with np.errstate(all="ignore"):
+        assert not np.isfinite(silu(x)).any()  # −∞ · 0 has no value, and must not look like one
+        assert not np.isfinite(gelu(x)).any()
+
+
+def test_elu_may_overwrite_its_input():
+    x = normal(3, 5)
+    want = elu(x)
+    kernels.elu(x, x)
+    assert np.array_equal(x, want)
+
+
+# ---------------------------------------------------------------- norms
+
+
+@pytest.mark.parametrize(("T", "d"), [(1, 2), (3, 1), (2, 5), (9, 16)])
+@pytest.mark.parametrize("eps", [1e-5, 1e-6])
+def test_layer_norm(T, d, eps):
+    x, weight, bias = normal(T, d), 1 + normal(d, seed=1), normal(d, seed=2)
+    x *= 0.01  # so small that eps matters
+    out = np.empty_like(x)
+    kernels.layer_norm(x, weight, bias, eps, out)
+    assert_close(out, naive.layer_norm(x, weight, bias, eps))
+
+
+def test_layer_norm_of_a_large_mean():
+    """The mean is taken off before squaring, so the error is that of the input's own rounding, 100 · EPS."""
+    x = normal(4, 64) + np.float32(100)
+    one, zero, out = np.ones(64, np.float32), np.zeros(64, np.float32), np.empty_like(x)
+    kernels.layer_norm(x, one, zero, 1e-5, out)
+    assert_close(out, naive.layer_norm(x, one, zero), 4 * 100 * EPS)
+
+
+# ---------------------------------------------------------------- matrix products
+
+
+def matrix(n_out: int, n_in: int, dtype) -> tuple[np.ndarray, np.ndarray]:
+    """Weights of `dtype` and a scale a row."""
+    if dtype is np.int8:
+        w = np.random.default_rng(n_out * n_in).integers(-127, 128, (n_out, n_in), np.int8)
+        return w, np.float32(0.01) + np.abs(normal(n_out, seed=3)) / 100
+    return normal(n_out, n_in, seed=4), 1 + normal(n_out, seed=5)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.int8])
+@pytest.mark.parametrize("n_in", [1, 2, 7, 18])
+@pytest.mark.parametrize("n_out", [1, 3, 4, 5, 7, 8, 9, 12, 15, 17, 32])
+def test_products_of_every_shape(n_out, n_in, dtype):
+    """Sizes around the blocks of 4 × 4 rows and of 8 rows; the first T rows of a product are those of T rows alone."""
+    w, scale = matrix(n_out, n_in, dtype)
+    x = normal(9, n_in)
+    want = naive.linear(x, w.astype(np.float64)) * scale
+    for T in range(10):
+        out = np.full((T, n_out), np.nan, np.float32)
+        kernels.matmul(x[:T], w, scale, out)
+        assert_close(out, want[:T])
+    row = np.full(n_out, np.nan, np.float32)
+    kernels.matvec(w, scale, x[0], row)
+    assert_close(row, want[0])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.int8])
+def test_long_sums_stay_within_the_rounding_bound(dtype):
+    """|error| ≤ n · EPS · Σ|w x|, whatever the order of the sum (Higham 2002, section 3.1)."""
+    w, scale = matrix(9, 600, dtype)
+    x = normal(5, 600)
+    out = np.empty((5, 9), np.float32)
+    kernels.matmul(x, w, scale, out)
+    exact = (x.astype(np.float64) @ w.T.astype(np.float64)) * scale
+    bound = 600 * EPS * (np.abs(x).astype(np.float64) @ np.abs(w.T.astype(np.float64))) * np.abs(scale)
+    assert np.all(np.abs(out - exact) <= bound)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_bad_number_reaches_its_own_results_only(bad):
+    x, (w, scale), out = normal(5, 6), matrix(9, 6, np.float32), np.empty((5, 9), np.float32)
+    x[2, 3] = bad
+    with np.errstate(all="ignore"):
+        kernels.matmul(x, w, scale, out)
+    assert np.array_equal(np.isfinite(out).all(axis=1), [True, True, False, True, True])
+    assert not np.isfinite(out[2]).any()
+
+
+# ---------------------------------------------------------------- convolutions
+
+
+@pytest.mark.parametrize(
+    ("kernel", "stride", "dilation"),
+    [(1, 1, 1), (3, 1, 1), (3, 1, 2), (7, 1, 3), (4, 2, 1), (4, 4, 1), (5, 2, 3), (12, 6, 1)],
+)
+@pytest.mark.parametrize("windows", [1, 2, 5])
+def test_unfold_gives_every_tap_its_frame(kernel, stride, dilation, windows):
+    P = (kernel - 1) * dilation + 1 - stride
+    signal = np.arange((P + windows * stride) * 2, dtype=np.float32).reshape(-1, 2)
+    out = np.full((windows, kernel, 2), np.nan, np.float32)
+    kernels.unfold(signal[:P], signal[P:], stride, dilation, out)
+    want = [[signal[t * stride + k * dilation] for k in range(kernel)] for t in range(windows)]
+    assert np.array_equal(out, want)
+
+
+@pytest.mark.parametrize(("kernel", "stride"), [(1, 1), (3, 3), (4, 2), (6, 2), (5, 2), (7, 3), (5, 1), (12, 6)])
+@pytest.mark.parametrize("T", [1, 2, 3, 7])
+def test_overlap_add_sums_windows_into_frames_and_tail(kernel, stride, T):
+    y, tail, bias = normal(T, kernel, 3), normal(kernel - stride, 3), normal(3)
+    want = np.zeros((T * stride + kernel - stride, 3))
+    want[: kernel - stride] = tail
+    for t in range(T):
+        for k in range(kernel):
+            want[t * stride + k] += y[t, k]
+    out = np.full((T * stride, 3), np.nan, np.float32)
+    kernels.overlap_add(y, tail, bias, out)
+    assert_close(out, want[: T * stride] + bias)
+    assert_close(tail, want[T * stride :])  # without the bias: later windows have theirs
+
+
+# ---------------------------------------------------------------- attention
+
+
+def inv_freq(D: int, max_period: float = 10_000.0) -> np.ndarray:
+    return (max_period ** (-2 * np.arange(D // 2) / D)).astype(np.float32)
+
+
+@pytest.mark.parametrize("position", [0, 1, 250, 5000])
+@pytest.mark.parametrize(("T", "H", "D"), [(1, 1, 2), (3, 2, 6), (2, 3, 8)])
+def test_rope(position, T, H, D):
+    """An angle is a float32 product, so it is wrong by up to position · 2 EPS radians, as it is in the reference."""
+    x = normal(T, H, D)
+    want = naive.rope(x, position)
+    kernels.rope(x, position, inv_freq(D))
+    assert_close(x, want, 1e-6 + 2 * EPS * (position + T))
+
+
+def test_rope_makes_products_depend_on_distance_alone():
+    q, k = normal(1, 1, 8, seed=1), normal(1, 1, 8, seed=2)
+    products = []
+    for shift in (0, 3, 40):
+        a, b = q.copy(), k.copy()
+        kernels.rope(a, 9 + shift, inv_freq(8))
+        kernels.rope(b, 4 + shift, inv_freq(8))
+        products.append((a * b).sum())
+    assert_close(np.array(products), np.full(3, products[0]))
+
+
+def attend(q, k, v, n_rows, context=UNLIMITED, spare=0):
+    """kernels.attention on arrays as naive.attention has them; the `spare` rows behind are NaN, as in saved voices."""
+    kv = np.stack([k, v]).transpose(0, 2, 1, 3)
+    kv = np.concatenate([kv, np.full((*kv.shape[:2], spare, kv.shape[3]), np.nan)], axis=2).astype(np.float32)
+    out = np.full(q.shape, np.nan, np.float32)
+    kernels.attention((q / np.sqrt(q.shape[2])).astype(np.float32), kv, n_rows, context, out)
+    return out
+
+
+@pytest.mark.parametrize("context", [None, 1, 2, 3, 5, 6])
+@pytest.mark.parametrize(("T", "n_rows"), [(1, 0), (1, 6), (5, 0), (4, 9), (9, 3), (2, 3)])
+@pytest.mark.parametrize(("H", "H_kv", "D"), [(1, 1, 2), (4, 4, 6), (4, 2, 4), (3, 1, 8)])
+def test_attention(T, n_rows, context, H, H_kv, D):
+    q, k, v = normal(T, H, D), normal(n_rows + T, H_kv, D, seed=1), normal(n_rows + T, H_kv, D, seed=2)
+    want = naive.attention(2 * q, k, v, context)
+    assert_close(attend(2 * q, k, v, n_rows, context or UNLIMITED, spare=3), want)
+
+
+def test_attention_with_a_context_of_one_is_the_value_itself():
+    v = normal(5, 1, 4)
+    assert np.array_equal(attend(normal(5, 1, 4, seed=1), normal(5, 1, 4, seed=2), v, 0, context=1), v)
+
+
+def test_attention_to_equal_keys_is_the_mean():
+    v = normal(12, 1, 4)
+    got = attend(normal(1, 1, 4, seed=1), np.ones((12, 1, 4)), v, 11)
+    assert_close(got[0, 0], v[:, 0].mean(axis=0))
+
+
+@pytest.mark.parametrize("score", [1e4, 1e30])
+def test_softmax_of_extremes_picks_the_largest(score):
+    """Weights under e^-20 count as e^-20 = 2.1e-9: n rows take at most n times that from the largest."""
+    n = 50
+    k, v = np.full((n, 1, 2), -score), np.ones((n, 1, 2))
+    k[17], v[17] = score, 0
+    got = attend(np.full((1, 1, 2), 1.0), k, v, n - 1)
+    assert np.all(got >= 0)
+    assert np.all(got <= n * 2.1e-9 + EPS)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_bad_key_is_not_hidden(bad):
+    k = normal(6, 1, 4, seed=1)
+    k[2] = bad
+    with np.errstate(all="ignore"):
+        assert np.isnan(attend(np.ones((1, 1, 4)), k, normal(6, 1, 4), 5)).all()
+
+
+# ---------------------------------------------------------------- whole networks
+
+STACKS = {
+    "plain": FlowLMTransformerConfig(d_model=8, num_heads=2, num_layers=2, hidden_scale=2, max_period=10_000),
+    "grouped": FlowLMTransformerConfig(
+        d_model=6, attn_dim=16, num_heads=4, num_kv_heads=2, num_layers=3, hidden_scale=1, max_period=100
+    ),
+    "one key head": FlowLMTransformerConfig(
+        d_model=6, attn_dim=12, num_heads=3, num_kv_heads=1, num_layers=1, dim_feedforward=5, hidden_scale=9,
+        max_period=50,
+    ),
+}  # fmt: skip
+
+
+def naive_stack(x, tensors, sizes, context):
+    for i in range(sizes.num_layers):
+        w = naive.scope(tensors, f"layers.{i}")
+        x = naive.transformer_layer(x, w, sizes.num_heads, sizes.kv_heads, context, sizes.max_period)
+    return x
+
+
+@pytest.mark.parametrize("layer_scale", [False, True])
+@pytest.mark.parametrize("context", [None, 4])
+@pytest.mark.parametrize("sizes", STACKS.values(), ids=STACKS.keys())
+def test_transformer(sizes, context, layer_scale):
+    w = RandomWeights(seed=1)
+    stack = Transformer.load(w, sizes, sizes.max_period, context, layer_scale)
+    x, state = normal(7, sizes.d_model), stack.init_state()
+    got = np.concatenate([stack(x[:4], state), stack(x[4:], state)])
+    assert_close(got, naive_stack(x, w.tensors, sizes, context), NETWORK)
+
+
+def as_int8(matrices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Float matrices [..., n_out, n_in] rounded to 127 steps a row: (int8, scales [..., n_out])."""
+    scale = np.abs(matrices).max(axis=-1) / np.float32(127)
+    return np.round(matrices / scale[..., None]).astype(np.int8), scale.astype(np.float32)
+
+
+def test_transformer_with_int8_weights_equals_the_rounded_ones():
+    sizes = STACKS["grouped"]
+    w = RandomWeights(seed=2)
+    stack = Transformer.load(w, sizes, sizes.max_period, layer_scale=True)
+    weights = stack.weights._asdict()
+    leaves = {
+        "in_proj": "self_attn.in_proj",
+        "out_proj": "self_attn.out_proj",
+        "linear1": "linear1",
+        "linear2": "linear2",
+    }
+    scales = {"in_proj": "in_scale", "out_proj": "out_scale", "linear1": "scale1", "linear2": "scale2"}
+    for name, leaf in leaves.items():
+        values, steps = as_int8(weights[name])
+        weights[name], weights[scales[name]] = values, weights[scales[name]] * steps
+        for i in range(sizes.num_layers):
+            w.tensors[f"layers.{i}.{leaf}.weight"] = values[i] * steps[i][:, None]
+    stack = Transformer(type(stack.weights)(**weights), stack.inv_freq, stack.n_kv_heads, stack.context)
+    x = normal(5, sizes.d_model)
+    assert_close(stack(x, stack.init_state()), naive_stack(x, w.tensors, sizes, None), NETWORK)
+
+
+@pytest.mark.parametrize(("depth", "width", "latent", "condition"), [(1, 4, 3, 5), (3, 10, 8, 6), (2, 16, 1, 16)])
+@pytest.mark.parametrize("sampler", ["lsd", "flow_matching", "drifting", "pointwise"])
+def test_flow_net_and_samplers(depth, width, latent, condition, sampler):
+    w = RandomWeights(seed=3)
+    net = FlowNet.load(w, FlowConfig(dim=width, depth=depth, type=sampler), latent, condition)
+    z, noise = normal(condition), normal(latent)
+    n_steps = 3 if sampler in ("lsd", "flow_matching") else 1
+
+    def velocity(times, x):
+        return naive.flow_net(z, times, x, w.tensors)
+
+    want = naive.sample(sampler, velocity, noise.astype(np.float64), n_steps)
+    assert_close(net.sample(z, noise, net.time_table(n_steps)), want, NETWORK)
