@@ -90,9 +90,7 @@ def tapped(modules: dict):
     """Collect what each module of `modules` (name → module) returns: name → list of tensors."""
     seen = {name: [] for name in modules}
     hooks = [
-        module.register_forward_hook(
-            lambda _module, _inputs, output, name=name: seen[name].append(output.clone())
-        )
+        module.register_forward_hook(lambda _module, _inputs, output, name=name: seen[name].append(output.clone()))
         for name, module in modules.items()
     ]
     yield seen
@@ -163,9 +161,7 @@ def take_steps(model: TTSModel, voice: dict, draws: np.ndarray) -> dict:
             model._run_flow_lm_and_increment_step(model_state=state, text_tokens=tokens)
         with tapped(layers | heads) as seen:
             for _ in draws:
-                latent, _ = model._run_flow_lm_and_increment_step(
-                    model_state=state, backbone_input_latents=latent
-                )
+                latent, _ = model._run_flow_lm_and_increment_step(model_state=state, backbone_input_latents=latent)
                 latents.append(rows(latent, False)[0])
         embedding = rows(flow_lm.conditioner(tokens), False)
     return {
@@ -180,9 +176,7 @@ def take_steps(model: TTSModel, voice: dict, draws: np.ndarray) -> dict:
     }
 
 
-def record_flow_net(
-    model: TTSModel, condition: np.ndarray, start: np.ndarray, steps: tuple[int, ...]
-) -> dict:
+def record_flow_net(model: TTSModel, condition: np.ndarray, start: np.ndarray, steps: tuple[int, ...]) -> dict:
     """One pass of the flow net, layer by layer, and whole samples from `start`, which is also clamped."""
     net = model.flow_lm.flow_net
     c, x = torch.from_numpy(condition)[None], torch.from_numpy(start)[None]
@@ -198,9 +192,7 @@ def record_flow_net(
     with torch.no_grad():
         for n_steps in steps:
             arrays[f"flow.sample_{n_steps}"] = rows(decode(lambda *a: net(c, *a), x, n_steps), False)
-        arrays["flow.sample_clamped"] = rows(
-            decode(lambda *a: net(c, *a), x.clamp(-CLAMP, CLAMP), steps[0]), False
-        )
+        arrays["flow.sample_clamped"] = rows(decode(lambda *a: net(c, *a), x.clamp(-CLAMP, CLAMP), steps[0]), False)
     return arrays
 
 
@@ -222,9 +214,7 @@ def record_decoder(model: TTSModel, latents: np.ndarray) -> dict:
     arrays = {"decode.latents": rows(affine, False)}
     arrays |= {name: thinned(rows(out[0], True)) for name, out in by_channel.items()}
     arrays |= {name: rows(out[0], False) for name, out in by_row.items()}
-    del arrays[
-        max((n for n in arrays if n.startswith("decode.seanet_")), key=lambda n: int(n[14:]))
-    ]  # the audio
+    del arrays[max((n for n in arrays if n.startswith("decode.seanet_")), key=lambda n: int(n[14:]))]  # the audio
     arrays["decode.audio"] = whole[0, 0].numpy()[::THIN]
     arrays["decode.audio_by_frame"] = torch.cat(parts, dim=-1)[0, 0].numpy()[::THIN]
     return arrays
@@ -243,9 +233,7 @@ def speak(model: TTSModel, voice: dict, text: str, draws: np.ndarray) -> dict:
         model._generate_audio_stream_short_text = one_chunk
         audio = model.generate_audio(voice, text, max_tokens=CHUNK_TOKENS)
         del model._generate_audio_stream_short_text
-    ended = used[0] - sum(
-        lengths
-    )  # a chunk that ends by EOS draws once more, for a latent that is thrown away
+    ended = used[0] - sum(lengths)  # a chunk that ends by EOS draws once more, for a latent that is thrown away
     steps = [n + (ended == len(lengths)) for n in lengths]
     starts = np.cumsum([0, *steps])[:-1]
     kept = np.concatenate([np.arange(start, start + n) for start, n in zip(starts, lengths, strict=True)])
@@ -263,7 +251,8 @@ def choose_eos_threshold(model: TTSModel, voice: dict, draws: np.ndarray) -> tup
         model.eos_threshold = float(threshold)
         short, long = (speak(model, voice, text, draws) for text in (TEXT, TWO_CHUNKS))
         distance = np.abs(np.concatenate([short["logits"], long["logits"]]) - threshold).min()
-        if short["ended"] and long["ended"] and distance > 0.005:
+        soon = sum(short["n_frames"]) <= 13 and sum(long["n_frames"]) <= 24
+        if short["ended"] and long["ended"] and soon and distance > 0.005:
             del model._estimate_max_gen_len
             return float(threshold), short, long
     raise RuntimeError("no threshold ends every chunk; take another seed")
@@ -295,9 +284,7 @@ def make_variant(folder: Path, name: str, over: dict, n_bins: int, audio: torch.
     raw = merged(BASE, over) | {"weights_path": f"{name}.safetensors"}
     raw["flow_lm"]["lookup_table"]["n_bins"] = n_bins
     state = random_model(with_folder(raw, folder), seed).state_dict()
-    safetensors.torch.save_file(
-        {k: v.contiguous() for k, v in sorted(state.items())}, folder / raw["weights_path"]
-    )
+    safetensors.torch.save_file({k: v.contiguous() for k, v in sorted(state.items())}, folder / raw["weights_path"])
     model = load(raw, folder)
     draws = np.random.default_rng(seed).standard_normal((60, model.flow_lm.ldim)).astype(np.float32)
     arrays, voice = record_voice(model, audio, with_layers=name in RECORD_ENCODER_LAYERS)
@@ -343,9 +330,7 @@ def make_other_weights(folder: Path, raw: dict, audio: torch.Tensor) -> None:
         safetensors.torch.save_file(small, folder / f"lsd_{name}.safetensors")
     flow_lm, mimi = raw_training_names(state, np.random.default_rng(SEED + 51))
     safetensors.torch.save_file(flow_lm, folder / "lsd_raw_flow_lm.safetensors")
-    safetensors.torch.save_file(
-        {k: v.contiguous() for k, v in mimi.items()}, folder / "lsd_raw_mimi.safetensors"
-    )
+    safetensors.torch.save_file({k: v.contiguous() for k, v in mimi.items()}, folder / "lsd_raw_mimi.safetensors")
     configs["lsd_raw"] = merged(raw, {
         "weights_path": None, "flow_lm": {"weights_path": "lsd_raw_flow_lm.safetensors"},
         "mimi": {"weights_path": "lsd_raw_mimi.safetensors"},
@@ -366,9 +351,7 @@ def make_voices(folder: Path, lsd: dict, voice: dict, wide: dict) -> None:
     spare = copy.deepcopy(voice)
     model._expand_kv_cache(spare, model._flow_lm_current_end(voice) + 3)
     export_model_state(spare, folder / "voice_saved.safetensors")
-    legacy = {
-        k: {"cache": v["cache"], "current_end": torch.zeros(int(v["offset"]))} for k, v in spare.items()
-    }
+    legacy = {k: {"cache": v["cache"], "current_end": torch.zeros(int(v["offset"]))} for k, v in spare.items()}
     export_model_state(legacy, folder / "voice_current_end.safetensors")
     padded = copy.deepcopy(voice)
     for layer in padded.values():
@@ -379,9 +362,7 @@ def make_voices(folder: Path, lsd: dict, voice: dict, wide: dict) -> None:
         loaded = _import_model_state(folder / f"voice_{name}.safetensors", torch.device("cpu"))
         arrays[f"{name}.latents"] = take_steps(model, loaded, draws)["step.latents"]
     model = load(wide, folder)
-    prompt = torch.from_numpy(
-        np.random.default_rng(SEED + 61).standard_normal((1, 6, model.flow_lm.dim))
-    ).float()
+    prompt = torch.from_numpy(np.random.default_rng(SEED + 61).standard_normal((1, 6, model.flow_lm.dim))).float()
     safetensors.torch.save_file({"audio_prompt": prompt}, folder / "voice_audio_prompt.safetensors")
     state = init_states(model.flow_lm, 1, prompt.shape[1])
     with torch.no_grad(), recorded_noise(model, draws):
