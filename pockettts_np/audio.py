@@ -65,31 +65,25 @@ def resample(samples: Samples, from_hz: int, to_hz: int) -> Samples:
     return np.asarray(resampled, dtype=np.float32)
 
 
-def end_on_pause(
-    samples: Samples,
-    rate_hz: int,
-    pause_seconds: float = 0.08,
-    fade_seconds: float = 0.02,
-    floor_db: float = 35.0,
-) -> Samples:
-    """End a voice prompt [n] on exactly `pause_seconds` of silence, as in training; float32.
+def end_on_pause(samples: Samples, rate_hz: int) -> Samples:
+    """End a voice prompt [n] on exactly 80 ms of silence, as prompts ended in training; float32.
 
-    Trailing frames of 20 ms that lie `floor_db` or more under the loudest are cut, the last `fade_seconds` of
-    the rest are faded out, and zeros are appended. A prompt shorter than one frame is returned as it is.
+    Trailing frames of 20 ms that lie 35 dB or more under the loudest are cut, the last 20 ms of the rest are
+    faded out, and zeros are appended. A prompt shorter than one frame is returned as it is.
     """
-    frame_samples = max(1, int(0.02 * rate_hz))
+    fade_samples = int(0.02 * rate_hz)
+    frame_samples = max(1, fade_samples)
     n_frames = len(samples) // frame_samples
     if n_frames == 0:
         return samples
     frames = samples[: n_frames * frame_samples].reshape(n_frames, frame_samples)
     rms = np.sqrt(np.mean(np.square(frames, dtype=np.float64), axis=1))
     level_db = 20 * np.log10(rms + 1e-12)
-    last_loud = int(np.flatnonzero(level_db > level_db.max() - floor_db)[-1])
+    last_loud = int(np.flatnonzero(level_db > level_db.max() - 35)[-1])
     end = (last_loud + 1) * frame_samples
     speech = np.array(samples[:end], dtype=np.float32)
-    fade_samples = min(int(fade_seconds * rate_hz), end)
     speech[end - fade_samples :] *= np.linspace(1, 0, fade_samples, dtype=np.float32)
-    return np.concatenate([speech, np.zeros(int(pause_seconds * rate_hz), dtype=np.float32)])
+    return np.concatenate([speech, np.zeros(int(0.08 * rate_hz), dtype=np.float32)])
 
 
 def to_int16(samples: NDArray[Any]) -> NDArray[np.int16]:
@@ -225,9 +219,7 @@ def _decode(path: Path, file: BinaryIO, max_seconds: float | None) -> tuple[Samp
 
 def _samples_wanted(path: Path, n_samples: int, rate_hz: int, max_seconds: float | None) -> int:
     if rate_hz not in _RATES_HZ:
-        raise ValueError(
-            f"{path} has {rate_hz} samples a second; wanted {_RATES_HZ.start} to {_RATES_HZ.stop - 1}."
-        )
+        raise ValueError(f"{path} has {rate_hz} samples a second; wanted {_RATES_HZ.start} to {_RATES_HZ.stop - 1}.")
     if n_samples > _MAX_FRAMES:
         raise ValueError(f"{path} does not say how long it is; convert it to wav first.")
     if max_seconds is not None:
@@ -263,9 +255,7 @@ def _require_sound(path: Path, samples: Samples) -> None:
     if high - low <= _SILENT_RANGE:
         raise ValueError(f"{path} is silent; wanted a recording of someone speaking.")
     if max(-low, high) > _LOUDEST:
-        raise ValueError(
-            f"{path} has samples up to {max(-low, high):g}, but full scale is 1; scale them into ±1."
-        )
+        raise ValueError(f"{path} has samples up to {max(-low, high):g}, but full scale is 1; scale them into ±1.")
 
 
 def _is_cut_short(file: BinaryIO, n_bytes: int) -> bool:
