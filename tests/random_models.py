@@ -1,6 +1,7 @@
 """Layers and models of any size without a checkpoint: tensors drawn when they are asked for."""
 
 import dataclasses
+from dataclasses import dataclass, field
 
 import numpy as np
 from helpers import GOLDEN
@@ -9,36 +10,33 @@ from pockettts_np import TTSModel
 from pockettts_np.config import Config, load_config
 from pockettts_np.generation import Sampling
 from pockettts_np.tokenizer import load_tokenizer
+from pockettts_np.weights import Source, Weights
 
 
-class RandomWeights:
-    """Stands in for `weights.Weights`: every tensor exists, is off its neutral value and keeps signals near ±1."""
+@dataclass(frozen=True)
+class RandomWeights(Weights):
+    """A checkpoint that has every tensor it is asked for: off its neutral value, and keeping signals near ±1."""
 
-    def __init__(self, seed: int = 0, prefix: str = "", tensors: dict[str, np.ndarray] | None = None) -> None:
-        self.rng = np.random.default_rng(seed)
-        self.prefix = prefix
-        self.tensors = {} if tensors is None else tensors  # what was drawn, by full name
+    label: str = "random weights"
+    sources: dict[str, Source] = field(default_factory=dict)
+    rng: np.random.Generator = field(default_factory=lambda: np.random.default_rng(0))
 
-    def scope(self, name: str) -> "RandomWeights":
-        inner = RandomWeights(prefix=f"{self.prefix}{name}.", tensors=self.tensors)
-        inner.rng = self.rng
-        return inner
+    @classmethod
+    def seeded(cls, seed: int) -> "RandomWeights":
+        return cls(rng=np.random.default_rng(seed))
+
+    @property
+    def tensors(self) -> dict[str, np.ndarray]:
+        """What was drawn, by name, for the naive loops."""
+        return {name: source.read() for name, source in self.sources.items()}
 
     def has(self, name: str) -> bool:
-        return True
+        return not name.endswith("_scale")  # those would make it a quantised checkpoint
 
     def take(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
-        self.tensors[self.prefix + name] = self._draw(name, shape).astype(np.float32)
-        return self.tensors[self.prefix + name]
-
-    def stack(self, names: list[str], shape: tuple[int, ...]) -> np.ndarray:
-        return np.stack([self.take(name, shape) for name in names])
-
-    def matrices(self, pattern: str, n: int, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-        return self.stack([pattern.format(i) for i in range(n)], shape), np.ones((n, shape[0]), np.float32)
-
-    def finish(self) -> None:
-        pass
+        array = self._draw(name, shape).astype(np.float32)
+        self.sources[self.prefix + name] = Source(lambda: array, lambda: array, lambda: None)
+        return super().take(name, shape)
 
     def _draw(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
         if name == "freqs":  # no parameter but a constant of the model, which checkpoints hold all the same
@@ -69,4 +67,4 @@ def small_model(name: str = "lsd", seed: int = 0, eos_threshold: float = -np.inf
     table = config.flow_lm.lookup_table
     tokenizer = load_tokenizer(table.tokenizer_path, table.n_bins, table.tokenizer)
     sampling = Sampling(temperature=0.5, n_steps=1, noise_clamp=None, eos_threshold=float(eos_threshold))
-    return TTSModel._build(config, RandomWeights(seed), tokenizer, sampling)
+    return TTSModel._build(config, RandomWeights.seeded(seed), tokenizer, sampling)

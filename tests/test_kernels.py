@@ -1,5 +1,7 @@
 """Each compiled loop equals its float64 namesake in naive.py, at the edges of its blocking too."""
 
+import dataclasses
+
 import naive
 import numpy as np
 import pytest
@@ -290,45 +292,32 @@ def naive_stack(x, tensors, sizes, context):
 @pytest.mark.parametrize("context", [None, 4])
 @pytest.mark.parametrize("sizes", STACKS.values(), ids=STACKS.keys())
 def test_transformer(sizes, context, layer_scale):
-    w = RandomWeights(seed=1)
+    w = RandomWeights.seeded(1)
     stack = Transformer.load(w, sizes, sizes.max_period, context, layer_scale)
     x, state = normal(7, sizes.d_model), stack.init_state()
     got = np.concatenate([stack(x[:4], state), stack(x[4:], state)])
     assert_close(got, naive_stack(x, w.tensors, sizes, context), NETWORK)
 
 
-def as_int8(matrices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Float matrices [..., n_out, n_in] rounded to 127 steps a row: (int8, scales [..., n_out])."""
-    scale = np.abs(matrices).max(axis=-1) / np.float32(127)
-    return np.round(matrices / scale[..., None]).astype(np.int8), scale.astype(np.float32)
-
-
 def test_transformer_with_int8_weights_equals_the_rounded_ones():
     sizes = STACKS["grouped"]
-    w = RandomWeights(seed=2)
+    w = dataclasses.replace(RandomWeights.seeded(2), quantize=True)
     stack = Transformer.load(w, sizes, sizes.max_period, layer_scale=True)
-    weights = stack.weights._asdict()
-    leaves = {
-        "in_proj": "self_attn.in_proj",
-        "out_proj": "self_attn.out_proj",
-        "linear1": "linear1",
-        "linear2": "linear2",
-    }
-    scales = {"in_proj": "in_scale", "out_proj": "out_scale", "linear1": "scale1", "linear2": "scale2"}
-    for name, leaf in leaves.items():
-        values, steps = as_int8(weights[name])
-        weights[name], weights[scales[name]] = values, weights[scales[name]] * steps
+    rounded = w.tensors
+    for leaf in ("self_attn.in_proj", "self_attn.out_proj", "linear1", "linear2"):
         for i in range(sizes.num_layers):
-            w.tensors[f"layers.{i}.{leaf}.weight"] = values[i] * steps[i][:, None]
-    stack = Transformer(type(stack.weights)(**weights), stack.inv_freq, stack.n_kv_heads, stack.context)
+            name = f"layers.{i}.{leaf}.weight"
+            step = np.abs(rounded[name]).max(axis=1, keepdims=True) / 127
+            rounded[name] = np.round(rounded[name] / step) * step
     x = normal(5, sizes.d_model)
-    assert_close(stack(x, stack.init_state()), naive_stack(x, w.tensors, sizes, None), NETWORK)
+    assert stack.weights.in_proj.dtype == np.int8
+    assert_close(stack(x, stack.init_state()), naive_stack(x, rounded, sizes, None), NETWORK)
 
 
 @pytest.mark.parametrize(("depth", "width", "latent", "condition"), [(1, 4, 3, 5), (3, 10, 8, 6), (2, 16, 1, 16)])
 @pytest.mark.parametrize("sampler", ["lsd", "flow_matching", "drifting", "pointwise"])
 def test_flow_net_and_samplers(depth, width, latent, condition, sampler):
-    w = RandomWeights(seed=3)
+    w = RandomWeights.seeded(3)
     net = FlowNet.load(w, FlowConfig(dim=width, depth=depth, type=sampler), latent, condition)
     z, noise = normal(condition), normal(latent)
     n_steps = 3 if sampler in ("lsd", "flow_matching") else 1
