@@ -217,9 +217,8 @@ def test_an_ogg_without_its_last_page_is_cut_short(tmp_path):
 def test_an_mp3_behind_a_tag_is_read_and_missed_when_cut(tmp_path):
     path = recording(tmp_path, "mp3")
     wanted, _ = read_audio(path)
-    tag_bytes = 20_000
-    content = b"ID3\x04\x00\x00" + bytes([0, 0, tag_bytes >> 7, tag_bytes & 127]) + bytes(tag_bytes)
-    content += path.read_bytes()
+    twenty_thousand = bytes([0, 1, 28, 32])  # seven bits a byte
+    content = b"ID3\x04\x00\x00" + twenty_thousand + bytes(20_000) + path.read_bytes()
     path.write_bytes(content)
     assert np.array_equal(read_audio(path)[0], wanted)
     path.write_bytes(content[:-500])
