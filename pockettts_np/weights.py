@@ -73,7 +73,7 @@ class SafetensorsFile:
 
     def _entry(self, name: str, entry: dict[str, Any], data_bytes: int) -> tuple[str, tuple[int, ...], int, int]:
         dtype, shape, (start, stop) = entry["dtype"], tuple(entry["shape"]), entry["data_offsets"]
-        if not all(isinstance(n, int) and n >= 0 for n in (*shape, start, stop)):
+        if not all(type(n) is int and 0 <= n < 2**63 for n in (*shape, start, stop)):
             raise ValueError(f"{self.path}: tensor {name!r} has a shape or an offset that is no count.")
         if stop > data_bytes:
             raise ValueError(
@@ -165,7 +165,9 @@ class Weights:
             ValueError: missing, taken before, of another shape, or with a NaN or an infinity.
         """
         array = self._take(name, shape)
-        if not np.isfinite(array.sum()):
+        with np.errstate(over="ignore", invalid="ignore"):
+            total = array.sum()  # one pass without a temporary array; not finite if any number is not
+        if not np.isfinite(total) and not np.isfinite(array).all():
             raise ValueError(
                 f"{self.label}: the tensor {self.prefix + name!r} holds NaN or infinity. Fetch the file again."
             )
