@@ -53,5 +53,8 @@ def scale(draw: np.ndarray, temperature: float, clamp: float | None) -> np.ndarr
         return draw * std
     from scipy.special import ndtr, ndtri  # only a clamp needs scipy
 
+    # From the lower tail, where a distribution function of float64 is exact; the upper one mirrors it.
     low = ndtr(-clamp / float(std))
-    return (float(std) * ndtri(low + ndtr(draw.astype(np.float64)) * (1 - 2 * low))).astype(np.float32)
+    tail = low + ndtr(-np.abs(draw.astype(np.float64))) * (1 - 2 * low)
+    magnitude = np.minimum(-float(std) * ndtri(tail), clamp)
+    return np.copysign(magnitude, draw).astype(np.float32)

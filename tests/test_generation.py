@@ -1,0 +1,275 @@
+"""The generation loop and its pipeline, with a scripted language model in place of a real one."""
+
+import itertools
+import logging
+import threading
+import time
+from contextlib import closing
+
+import numpy as np
+import pytest
+from helpers import assert_close
+
+from pockettts_np import generation
+from pockettts_np.generation import MAX_FRAMES_AHEAD, MIN_FRAMES_BEFORE_EOS, Sampling
+from pockettts_np.noise import draws as rows_of
+
+SAMPLING = Sampling(temperature=1.0, n_steps=1, noise_clamp=None, eos_threshold=0.0)
+SILENT, END = -1.0, 1.0
+
+
+class ScriptedLM:
+    """Says its EOS logits in turn and SILENT from then on; a latent is the noise that it was given."""
+
+    def __init__(self, *logits: float) -> None:
+        self.logits = itertools.chain(logits, itertools.repeat(SILENT))
+        self.heard: list[np.ndarray | None] = []
+        self.flow_net = self
+
+    def step(self, latent, state):
+        self.heard.append(latent)
+        return np.zeros(1, np.float32), next(self.logits)
+
+    def time_table(self, n_steps):
+        return np.zeros((n_steps, 1), np.float32)
+
+    def sample(self, z, noise, times):
+        return noise
+
+    def denormalize(self, latents):
+        return 2 * latents
+
+
+def counting():
+    """Draws 0, 1, 2, …: a latent tells its frame."""
+    return (np.full(1, i, np.float32) for i in itertools.count())
+
+
+def latents(*logits, max_frames=40, frames_after_eos=0, stop=None, flow_lm=None, draws=None, sampling=SAMPLING):
+    flow_lm = flow_lm or ScriptedLM(*logits)
+    arguments = sampling, draws or counting(), max_frames, frames_after_eos, stop or threading.Event()
+    return generation.generate_latents(flow_lm, None, *arguments)
+
+
+def n_frames(*logits, **options) -> int:
+    return len(list(latents(*logits, **options)))
+
+
+# ---------------------------------------------------------------- when speech ends
+
+
+@pytest.mark.parametrize("eos_frame", [MIN_FRAMES_BEFORE_EOS, MIN_FRAMES_BEFORE_EOS + 1, 15])
+@pytest.mark.parametrize("frames_after_eos", [0, 1, 5])
+def test_speech_goes_on_for_the_frames_after_its_end(eos_frame, frames_after_eos):
+    script = [SILENT] * eos_frame + [END]
+    assert n_frames(*script, frames_after_eos=frames_after_eos) == eos_frame + frames_after_eos
+
+
+def test_the_first_frames_cannot_end_speech():
+    assert n_frames(*[END] * 20) == MIN_FRAMES_BEFORE_EOS == 6
+    assert n_frames(*[END] * 6, *[SILENT] * 4, END) == 10
+
+
+def test_the_first_end_counts():
+    script = [SILENT] * 8 + [END, SILENT, END, END]
+    assert n_frames(*script, frames_after_eos=3) == 11
+
+
+def test_the_threshold_itself_is_not_the_end():
+    script = [SILENT] * 8 + [0.0, 0.0, 1e-6]
+    assert n_frames(*script) == 10
+
+
+def test_speech_without_an_end_stops_at_the_longest_length_with_a_warning(caplog):
+    assert n_frames(max_frames=13) == 13
+    (record,) = caplog.records
+    assert record.levelno == logging.WARNING
+    assert "The longest length, 13 frames, came before the end of speech" in record.getMessage()
+
+
+def test_speech_that_ends_does_not_warn(caplog):
+    assert n_frames(*[SILENT] * 8, END, max_frames=13, frames_after_eos=2) == 10
+    assert caplog.records == []
+
+
+def test_frames_after_the_end_do_not_pass_the_longest_length():
+    assert n_frames(*[SILENT] * 8, END, max_frames=10, frames_after_eos=50) == 10
+
+
+# ---------------------------------------------------------------- what a frame is made of
+
+
+def test_each_frame_has_its_draw_and_hears_the_latent_before():
+    flow_lm = ScriptedLM()
+    made = list(latents(flow_lm=flow_lm, max_frames=4))
+    assert np.array_equal(np.ravel(made), [0, 1, 2, 3])
+    assert flow_lm.heard[0] is None
+    assert all(heard is latent for heard, latent in zip(flow_lm.heard[1:], made, strict=False))
+
+
+def test_noise_has_the_temperature_and_the_clamp():
+    def ones():
+        return itertools.repeat(np.ones(1, np.float32))
+
+    (hot,) = latents(max_frames=1, draws=ones(), sampling=Sampling(4.0, 1, None, 0.0))
+    assert_close(hot, np.array([2.0]))
+    (clamped,) = latents(max_frames=1, draws=ones(), sampling=Sampling(4.0, 1, 0.5, 0.0))
+    assert 0 < clamped[0] < 0.5
+
+
+def test_too_few_draws_are_an_error_of_the_caller():
+    made = latents(draws=rows_of(np.zeros((3, 1)), 1))
+    assert len(list(itertools.islice(made, 3))) == 3
+    with pytest.raises(ValueError, match="longer than the 3 rows of noise"):
+        next(made)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_latent_that_is_not_finite_is_an_error(bad):
+    rows = iter([np.zeros(1, np.float32), np.full(1, bad, np.float32)])
+    made = latents(draws=rows)
+    next(made)
+    with pytest.raises(FloatingPointError, match="NaN or infinity instead of a latent"):
+        next(made)
+
+
+def test_stop_ends_speech_at_once():
+    stop = threading.Event()
+    made = latents(stop=stop)
+    assert len(list(itertools.islice(made, 5))) == 5
+    stop.set()
+    assert list(made) == []
+    assert n_frames(stop=stop) == 0
+
+
+# ---------------------------------------------------------------- the pipeline
+
+
+def latent_threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "pockettts-latents"]
+
+
+def within(seconds: float, condition) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.001)
+    return condition()
+
+
+@pytest.mark.parametrize("schedule", [generation.one_by_one, generation.ahead])
+@pytest.mark.parametrize("n", [0, 1, 200])
+def test_batches_hold_every_latent_once_and_in_order(schedule, n):
+    source = [np.full(2, i, np.float32) for i in range(n)]
+    batches = list(schedule(iter(source)))
+    assert all(batches)
+    assert [id(latent) for batch in batches for latent in batch] == [id(latent) for latent in source]
+    assert latent_threads() == []
+
+
+def test_the_first_latent_does_not_wait_for_a_second():
+    gate = threading.Event()
+
+    def source():
+        yield np.zeros(1)
+        assert gate.wait(10)
+        yield np.ones(1)
+
+    with closing(generation.ahead(source())) as batches:
+        assert len(next(batches)) == 1
+        gate.set()
+        assert len(next(batches)) == 1
+
+
+def test_latents_that_are_ready_come_as_one_batch():
+    done = threading.Event()
+
+    def source():
+        yield from np.zeros((5, 1))
+        done.set()
+
+    with closing(generation.ahead(source())) as batches:
+        next(batches)
+        assert done.wait(10)
+        assert sum(map(len, batches)) < 5
+
+
+def test_the_thread_waits_for_a_slow_listener():
+    made = itertools.count()
+
+    def endless():
+        while True:
+            next(made)
+            yield np.zeros(1)
+
+    with closing(generation.ahead(endless())) as batches:
+        taken = len(next(batches))
+        time.sleep(0.05)
+        assert taken + len(next(batches)) <= MAX_FRAMES_AHEAD + taken + 1
+        time.sleep(0.05)
+    assert next(made) < 10 * MAX_FRAMES_AHEAD
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError, KeyboardInterrupt])
+def test_an_error_in_the_thread_reaches_the_caller_after_what_was_made(error):
+    def source():
+        yield np.zeros(1)
+        yield np.ones(1)
+        raise error
+
+    made = []
+    with pytest.raises(error):
+        made.extend(latent for batch in generation.ahead(source()) for latent in batch)
+    assert np.array_equal(np.ravel(made), [0, 1])
+    assert latent_threads() == []
+
+
+@pytest.mark.parametrize("n_taken", [1, 2, 3])
+def test_closing_early_ends_the_thread(n_taken):
+    def endless():
+        while True:
+            time.sleep(0.001)
+            yield np.zeros(1)
+
+    batches = generation.ahead(endless())
+    for _ in range(n_taken):
+        next(batches)
+    assert len(latent_threads()) == 1
+    batches.close()
+    assert latent_threads() == []
+
+
+def test_closing_while_the_thread_waits_ends_it_too():
+    def endless():
+        while True:
+            yield np.zeros(1)
+
+    batches = generation.ahead(endless())
+    next(batches)
+    time.sleep(0.05)  # the thread is as far ahead as it may be
+    batches.close()
+    assert within(5, lambda: latent_threads() == [])
+
+
+# ---------------------------------------------------------------- sound
+
+
+class EchoDecoder:
+    """Stands in for MimiDecoder: four samples a latent, and the state counts the latents."""
+
+    def init_state(self):
+        return [0]
+
+    def __call__(self, latents, state):
+        state[0] += len(latents)
+        return np.repeat(latents[:, 0], 4)
+
+
+def test_sound_fades_in_once_however_it_is_cut():
+    source = np.ones((3, 1), np.float32)
+    want = np.full(12, 2, np.float32)  # denormalized
+    want[:3] *= [0, 0.5, 1]
+    for cuts in ([[0, 1, 2]], [[0], [1, 2]], [[0], [1], [2]]):
+        batches = iter([[source[i] for i in batch] for batch in cuts])
+        pieces = list(generation.decode(ScriptedLM(), EchoDecoder(), batches, fade_in_samples=3))
+        assert [len(piece) for piece in pieces] == [4 * len(batch) for batch in cuts]
+        assert np.array_equal(np.concatenate(pieces), want)
