@@ -1,0 +1,89 @@
+"""What the training scripts share: files, shards of speech, the alphabet, the features that the encoder sees.
+
+Shards. `shards/NNNNN.npz` holds `samples` (int16, 24 kHz, the sentences one after another) and `meta`, a JSON list
+with, for each sentence, its text, its number of samples, and the phonemes with their durations in seconds.
+Latents. `latents/NNNNN.npz` holds the same `meta` and `latents` (float16 [frames, dims]): every sentence starts on a
+frame.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+
+SAMPLE_RATE_HZ = 24000
+FRAME_SAMPLES = 1920  # 12.5 frames a second
+FRAME_S = FRAME_SAMPLES / SAMPLE_RATE_HZ
+HOP_SAMPLES = 240  # features: 100 a second
+LATENT_DIM = 32
+
+
+def normalise(text: str) -> str:
+    """The language model's alphabet: lower-case a–z, space, apostrophe and , . ? !"""
+    return re.sub(r"\s+", " ", re.sub(r"[^a-z' ,.?!]", " ", text.lower())).strip()
+
+
+def write_whole(path: Path, write: Callable[[Path], None]) -> None:
+    """Write beside the file, then rename: a reader or a restart never meets half a file."""
+    part = path.with_name(path.name + ".part")
+    write(part)
+    part.replace(path)
+
+
+def save_npz(path: Path, meta: list[dict], **arrays: np.ndarray) -> None:
+    def write(part: Path) -> None:
+        with part.open("wb") as file:
+            np.savez(file, meta=np.array(json.dumps(meta)), **arrays)
+
+    write_whole(path, write)
+
+
+def load_npz(path: Path, name: str) -> tuple[np.ndarray, list[dict]]:
+    with np.load(path) as archive:
+        return archive[name], json.loads(str(archive["meta"]))
+
+
+def save_checkpoint(path: Path, **content: object) -> None:
+    write_whole(path, lambda part: torch.save(content, part))
+
+
+def load_checkpoint(path: Path) -> dict:
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def frames_of(n_samples: int) -> int:
+    return -(-n_samples // FRAME_SAMPLES)
+
+
+def pad_to_frames(samples: np.ndarray) -> np.ndarray:  # [n] -> [frames * 1920]
+    return np.pad(samples, (0, frames_of(len(samples)) * FRAME_SAMPLES - len(samples)))
+
+
+def mel_filters(
+    n_fft: int, n_mels: int, low_hz: float = 30.0, high_hz: float = 12000.0
+) -> torch.Tensor:  # [mels, bins]
+    """Triangular filters, equal on the mel scale."""
+    low, high = (2595 * np.log10(1 + hz / 700) for hz in (low_hz, high_hz))
+    edges = 700 * (10 ** (np.linspace(low, high, n_mels + 2) / 2595) - 1)
+    bins = np.linspace(0, SAMPLE_RATE_HZ / 2, n_fft // 2 + 1)
+    rise = (bins - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
+    fall = (edges[2:, None] - bins) / (edges[2:] - edges[1:-1])[:, None]
+    return torch.from_numpy(np.clip(np.minimum(rise, fall), 0, None)).float()
+
+
+_MEL = mel_filters(1024, 80)
+_SHORT, _LONG = torch.hann_window(1024), torch.hann_window(1536)
+
+
+def features(samples: torch.Tensor) -> torch.Tensor:  # [n] in [-1, 1], n a multiple of 240 -> [176, n / 240]
+    """80 log-mel bands and 96 low linear bins (47 to 1160 Hz), each frame centred on its 240 samples."""
+    n = samples.shape[-1] // HOP_SAMPLES
+    padded = torch.nn.functional.pad(samples, (1024, 1024))
+    centre = 1024 + HOP_SAMPLES // 2
+    short = torch.stft(padded[centre - 512 :], 1024, HOP_SAMPLES, 1024, _SHORT, center=False, return_complex=True)
+    long = torch.stft(padded[centre - 1024 :], 2048, HOP_SAMPLES, 1536, _LONG, center=False, return_complex=True)
+    mel = torch.log(_MEL @ short.abs()[:, :n] + 1e-2)
+    return torch.cat([mel, torch.log(long.abs()[4:100, :n] + 3e-2)])

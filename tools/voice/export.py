@@ -1,0 +1,68 @@
+"""Write the trained voice as a Pocket TTS model: float16 weights, configuration, tokenizer, figures."""
+
+import argparse
+import json
+import shutil
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+from common import LATENT_DIM, load_checkpoint, write_whole
+
+CONFIG = """# Text must be lower case: letters a to z and ' , . ? ! only.
+flow_lm:
+  insert_bos_before_voice: true
+  dtype: float32
+  flow: {{depth: {lm[head_blocks]}, dim: {lm[head_width]}, type: pointwise}}
+  transformer: {{d_model: {lm[width]}, hidden_scale: {hidden_scale}, max_period: 10000, num_heads: {lm[n_heads]}, num_layers: {lm[n_layers]}, dim_feedforward: {lm[hidden]}}}
+  lookup_table: {{dim: {lm[width]}, n_bins: {lm[n_tokens]}, tokenizer: sentencepiece, tokenizer_path: tok.model}}
+mimi:
+  dtype: float32
+  sample_rate: 24000
+  inner_dim: 32
+  outer_dim: {decoder[width]}
+  channels: 1
+  frame_rate: 12.5
+  quantizer: {{dimension: 32, output_dimension: {decoder[width]}}}
+  decoder_seanet: {{dimension: {decoder[width]}, channels: 1, n_filters: {decoder[n_filters]}, n_residual_layers: 1, ratios: [6, 5, 4], kernel_size: 3, residual_kernel_size: 3, last_kernel_size: 3, dilation_base: 2, pad_mode: constant, compress: 2}}
+  decoder_transformer: {{d_model: {decoder[width]}, num_heads: {decoder[n_heads]}, num_layers: {decoder[n_layers]}, layer_scale: 0.01, context: 50, dim_feedforward: {decoder[hidden]}, input_dimension: {decoder[width]}, output_dimensions: [{decoder[width]}]}}
+default_temperature: 0.0
+default_eos_threshold: 0.0
+"""  # noqa: E501
+
+
+def weights_of(lm: dict, decoder: dict) -> dict[str, torch.Tensor]:
+    """Averaged weights under their released names. The decoder reads normalised latents: mean 0, deviation 1."""
+    weights = {f"flow_lm.{name}": value for name, value in lm["average"].items() if not name.startswith("aux")}
+    weights |= {f"mimi.{name}": value for name, value in decoder["average"].items()}
+    weights |= {"flow_lm.emb_mean": torch.zeros(LATENT_DIM), "flow_lm.emb_std": torch.ones(LATENT_DIM)}
+    return {name: value.half().contiguous() for name, value in weights.items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path, help="holds lm.pt, decoder.pt, tok.model, results.jsonl")
+    parser.add_argument("target", type=Path, help="folder to write")
+    parser.add_argument("--decoder", type=Path, help="default: FOLDER/decoder.pt")
+    parser.add_argument("--lm", type=Path, help="default: FOLDER/lm.pt")
+    args = parser.parse_args()
+    lm = load_checkpoint(args.lm or args.folder / "lm.pt")
+    decoder = load_checkpoint(args.decoder or args.folder / "decoder.pt")
+    args.target.mkdir(parents=True, exist_ok=True)
+    weights = weights_of(lm, decoder)
+    write_whole(args.target / "builtin.safetensors", lambda part: save_file(weights, part))
+    hidden_scale = lm["sizes"]["hidden"] // lm["sizes"]["width"]
+    config = CONFIG.format(lm=lm["sizes"], decoder=decoder["sizes"], hidden_scale=hidden_scale)
+    write_whole(args.target / "builtin.yaml", lambda part: part.write_text(config))
+    write_whole(args.target / "tok.model", lambda part: shutil.copyfile(args.folder / "tok.model", part))
+    results = [json.loads(line) for line in (args.folder / "results.jsonl").read_text().splitlines()]
+    latest = {line["what"]: line for line in results}
+    figures = {"error_rates": latest, "lm_steps": lm["step"], "decoder_steps": decoder["step"]}
+    figures["parameters"] = sum(value.numel() for value in weights.values())
+    write_whole(args.target / "figures.json", lambda part: part.write_text(json.dumps(figures, indent=1) + "\n"))
+    print(f"{figures['parameters'] / 1e6:.2f} million parameters in {args.target}")
+
+
+if __name__ == "__main__":
+    main()

