@@ -1,8 +1,8 @@
 """A remote file into its place on the disk: lock, resume, checks, and nothing wrong under the final name.
 
-The final name appears by one rename after length and hash were checked. A cut download stays beside it as
-`….incomplete` and is continued. None of that leans on the lock, which only saves fetching the same bytes
-twice: bytes are written at their own offset, so two writers of one content cannot harm each other.
+The final name appears by one rename, after length and hash were checked, of a file that one writer alone has
+written: `NAME.RANDOM.incomplete`. So a wrong file never gets it, not even on a disk whose locks do nothing.
+What a dead writer leaves is taken over by the next one where a hash will prove it.
 """
 
 import contextlib
@@ -14,7 +14,9 @@ import os
 import re
 import shutil
 import sys
+import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -26,7 +28,7 @@ Progress = Callable[[int, int | None, str], object]  # (done_bytes, total_bytes 
 
 _LOCK_POLL_S = 0.1
 _BLOCK_BYTES = 1 << 20
-_STRONG_ETAG = re.compile(r'"[!#-~]{1,200}"')
+_STRONG_ETAG = re.compile(r'"[!#-~]{1,1000}"')
 _LOCK_IS_HELD = {errno.EAGAIN, errno.EACCES, errno.EDEADLK}
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NO_ACCESS = {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.ENOENT, errno.EEXIST, errno.ELOOP}
@@ -45,36 +47,51 @@ else:
 
 
 @contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[bool]:
     """Holds the lock file at `path`; the system lets go when the process ends, also by kill -9.
 
-    The file stays, for removing it would let two waiters hold two files of one name. huggingface_hub locks
-    the same file in the same way. A file system without locks is used without.
+    Yields False where the file system has no locks. The file stays, for removing it would let two waiters hold
+    two files of one name. huggingface_hub locks the same file in the same way.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     try:
-        is_first = True
-        while not _has_lock(descriptor):
-            if is_first:
+        is_waiting = False
+        while (is_held := _holds_lock(descriptor)) is None:
+            if not is_waiting:
                 logger.info("Another process is fetching the same file; waiting for it.")
-            is_first = False
+            is_waiting = True
             pause(_LOCK_POLL_S)
-        yield
+        yield is_held
     finally:
         os.close(descriptor)
 
 
-def _has_lock(descriptor: int) -> bool:
+def _holds_lock(descriptor: int) -> bool | None:
+    """None: another process holds it. False: there are no locks here."""
     try:
         _try_lock(descriptor)
     except OSError as error:
-        return error.errno not in _LOCK_IS_HELD
+        return None if error.errno in _LOCK_IS_HELD else False
     return True
 
 
-def download(remote: Remote, final: Path, progress: Progress | None = None, name: str = "") -> None:
-    """Fetches `remote` to `final`, going on from `final`.incomplete where that is safe.
+@dataclass
+class _Part:
+    """What has come so far, in a file of this writer's own."""
+
+    path: Path
+    etag: str = ""  # of the web file that it is a part of
+
+    def size_bytes(self) -> int:
+        try:
+            return self.path.stat().st_size
+        except FileNotFoundError:
+            return 0
+
+
+def download(remote: Remote, final: Path, is_locked: bool, progress: Progress | None = None, name: str = "") -> None:
+    """Fetches `remote` to `final`. With the lock on it held, and a hash known, goes on where an earlier run ended.
 
     Raises a HubError; OSErrors of the disk come out as they are, for `storage_errors` to explain.
     """
@@ -83,63 +100,63 @@ def download(remote: Remote, final: Path, progress: Progress | None = None, name
         if progress is not None:
             progress(done_bytes, total_bytes, name)
 
-    partial = _partial(final)
+    part = _Part(final.with_name(f"{final.name}.{uuid.uuid4().hex[:8]}.incomplete"))
+    leftovers = list(final.parent.glob(f"{final.name}.*incomplete")) if is_locked else []
+    if leftovers and remote.digest:
+        max(leftovers, key=lambda path: path.stat().st_size).rename(part.path)
+    try:
+        _fill(part, remote, report)
+        _publish(part.path, final)
+    except HubError:
+        raise
+    except FileNotFoundError:
+        if not final.is_file():  # else another process was first, and has cleared up
+            raise
+    finally:
+        if not (is_locked and remote.digest):
+            part.path.unlink(missing_ok=True)
+    for leftover in leftovers:
+        leftover.unlink(missing_ok=True)
+
+
+def _fill(part: _Part, remote: Remote, report: Callable[[int, int | None], None]) -> None:
+    """Brings the part to the whole and checks it, through cuts, passing failures and one damage."""
     patience = Patience()
-    most_bytes = _size_bytes(partial)
+    most_bytes = part.size_bytes()
     n_damaged = 0
-    while True:
+    while n_damaged < 2:
         try:
-            size_bytes = _receive(remote, final, report)
-            difference = _difference(partial, size_bytes, remote.digest)
-            if difference is None:
-                _publish(partial, final)
-                return
+            size_bytes = _receive(part, remote, report)
         except PassingError as error:
-            if _size_bytes(partial) > most_bytes:
-                most_bytes = _size_bytes(partial)
+            if part.size_bytes() > most_bytes:
+                most_bytes = part.size_bytes()
                 patience.n_failures = 0
             patience.after(error)
             continue
-        except HubError:
-            raise
-        except FileNotFoundError:
-            if final.is_file():  # where locks do nothing, another process may have been first
-                return
-            raise
-        partial.unlink(missing_ok=True)
+        difference = _difference(part.path, size_bytes, remote.digest)
+        if difference is None:
+            return
+        part.path.unlink()
         n_damaged += 1
-        if n_damaged == 2:
-            raise CorruptError(
-                f"{remote.shown} arrived damaged twice: {difference}. Nothing was kept. Try later or on "
-                "another network; a proxy may be changing files."
-            )
+    raise CorruptError(
+        f"{remote.shown} arrived damaged twice: {difference}. Nothing was kept. Try later or on another network; a "
+        "proxy may be changing files."
+    )
 
 
-def _partial(final: Path) -> Path:
-    return final.with_name(f"{final.name}.incomplete")
-
-
-def _etag_file(final: Path) -> Path:
-    return final.with_name(f"{final.name}.etag")
-
-
-def _size_bytes(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except FileNotFoundError:
-        return 0
-
-
-def _receive(remote: Remote, final: Path, report: Callable[[int, int | None], None]) -> int:
-    """One request, its bytes written where they belong in the partial file. Returns the full length."""
-    partial = _partial(final)
-    have_bytes = _size_bytes(partial)
+def _receive(part: _Part, remote: Remote, report: Callable[[int, int | None], None]) -> int:
+    """One request, its bytes written where they belong in the part. Returns the length of the whole."""
+    have_bytes = part.size_bytes()
     if remote.size_bytes is not None and have_bytes >= remote.size_bytes > 0:
         return remote.size_bytes
-    headers = _range_headers(remote, final, have_bytes)
+    headers = {}
+    if have_bytes and remote.digest:
+        headers = {"Range": f"bytes={have_bytes}-"}
+    elif have_bytes and _STRONG_ETAG.fullmatch(part.etag):
+        headers = {"Range": f"bytes={have_bytes}-", "If-Range": part.etag}
     with open_url(remote, headers=headers) as response:
         if headers and response.status == 416:
-            partial.unlink(missing_ok=True)
+            part.path.unlink()
             raise PassingError(f"The server has no rest of {remote.shown}. Try again from the start.")
         if response.status not in (200, 206):
             raise remote.refusal(response.status, response.headers)
@@ -147,34 +164,15 @@ def _receive(remote: Remote, final: Path, report: Callable[[int, int | None], No
         etag = response.headers.get("ETag", "")
         is_rest = start == (have_bytes if headers else 0) and headers.get("If-Range", etag) == etag
         if response.status == 206 and not is_rest:
-            partial.unlink(missing_ok=True)
+            part.path.unlink(missing_ok=True)
             raise PassingError(f"The server sent another part of {remote.shown} than asked for. Try again later.")
-        _check_space(final.parent, total, start, remote.shown)
-        if not start and not remote.digest:
-            _start_anew(final, etag)
-        partial.touch()
-        with partial.open("r+b") as file:
+        _check_space(part.path.parent, total, start, remote.shown)
+        if not start:
+            part.path.unlink(missing_ok=True)
+            part.etag = etag
+        with part.path.open("r+b" if start else "xb") as file:
             file.seek(start)
             return _copy(response, file, start, total, remote.shown, report)
-
-
-def _range_headers(remote: Remote, final: Path, have_bytes: int) -> dict[str, str]:
-    """Asks for the rest only, where the hash or a strong ETag will show that it is the same file's."""
-    if not have_bytes:
-        return {}
-    asked = {"Range": f"bytes={have_bytes}-"}
-    if remote.digest:
-        return asked
-    with contextlib.suppress(OSError, UnicodeDecodeError):
-        etag = _etag_file(final).read_text(encoding="ascii")
-        return asked | {"If-Range": etag} if _STRONG_ETAG.fullmatch(etag) else {}
-    return {}
-
-
-def _start_anew(final: Path, etag: str) -> None:
-    """In this order: at no moment does an ETag stand beside bytes of another version."""
-    _partial(final).unlink(missing_ok=True)
-    _etag_file(final).write_text(etag if _STRONG_ETAG.fullmatch(etag) else "", encoding="ascii")
 
 
 def _extent(response: http.client.HTTPResponse, remote: Remote) -> tuple[int, int | None]:
@@ -263,12 +261,11 @@ def _digest(path: Path, n_digits: int) -> str:
     return checksum.hexdigest()
 
 
-def _publish(partial: Path, final: Path) -> None:
+def _publish(path: Path, final: Path) -> None:
     """Gives the checked file its final name, on the disk for good."""
-    with partial.open("r+b") as file:
+    with path.open("r+b") as file:
         os.fsync(file.fileno())
-    partial.replace(final)
-    _etag_file(final).unlink(missing_ok=True)
+    path.replace(final)
     sync_folder(final.parent)
 
 

@@ -161,10 +161,10 @@ class _WebFile:
 
     def fetch(self, progress: Progress | None, n_tries: int | None) -> Path:
         final = self._final()
-        with locked(final.with_name(f"{final.name}.lock")):
+        with locked(final.with_name(f"{final.name}.lock")) as is_locked:
             if not final.is_file():
                 remote = Remote(self.url, self.shown, self._refusal)
-                download(remote, final, progress, PurePosixPath(self.shown).name)
+                download(remote, final, is_locked, progress, PurePosixPath(self.shown).name)
         return final
 
     def _refusal(self, status: int, headers: Message) -> HubError:

@@ -161,11 +161,11 @@ class HubFile:
 
     def _store(self, remote: Remote, pointer: Path, progress: Progress | None) -> None:
         blob = hub_cache() / self._folder_name / "blobs" / str(remote.digest)
-        with locked(hub_cache() / ".locks" / self._folder_name / f"{remote.digest}.lock"):
+        with locked(hub_cache() / ".locks" / self._folder_name / f"{remote.digest}.lock") as is_locked:
             if not _is_whole(blob, remote):
                 blob.parent.mkdir(parents=True, exist_ok=True)
                 blob.unlink(missing_ok=True)
-                download(remote, blob, progress, PurePosixPath(self.path).name)
+                download(remote, blob, is_locked, progress, PurePosixPath(self.path).name)
             if not _is_whole(pointer, remote):
                 pointer.parent.mkdir(parents=True, exist_ok=True)
                 _link(blob, pointer)

@@ -263,9 +263,9 @@ for line in sys.stdin:
     pid = os.fork()
     if not pid:
         order = json.loads(line)
+        print(os.getpid(), flush=True)
         print(json.dumps(run()), flush=True)
         os._exit(0)
-    print(pid, flush=True)
     status = os.waitpid(pid, 0)[1]
     if status:
         print(json.dumps({"killed": os.waitstatus_to_exitcode(status) == -signal.SIGKILL}), flush=True)
@@ -316,7 +316,7 @@ def wrong_files(root: Path, hub: Hub) -> list[str]:
     wrong = []
     contents = {file.content for file in hub.files.values()}
     for path in root.rglob("*"):
-        if not path.is_file() or path.suffix in (".incomplete", ".lock", ".etag", ".tmp", ".TAG"):
+        if not path.is_file() or path.suffix in (".incomplete", ".lock", ".tmp", ".TAG"):
             continue
         kind = path.relative_to(root).parts
         content = path.read_bytes()
