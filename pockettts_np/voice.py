@@ -93,13 +93,22 @@ def _counts(file: SafetensorsFile, index: int) -> tuple[int, int]:
     """Rows seen, and how many of the first are padding."""
     names = set(file.names())
     offset, end, pad = (_LAYER.format(index, key) for key in ("offset", "current_end", "pad"))
-    if offset in names and file.raw(offset).size == 1:
-        n_seen = int(file.raw(offset).reshape(-1)[0])
-    elif end in names:
+    if offset in names:
+        n_seen = _integer(file, offset)
+    elif end in names and file.raw(end).ndim == 1:
         n_seen = len(file.raw(end))
     else:
         raise ValueError(f"{file.path} is not a voice: it lacks the number {offset!r}.")
-    return n_seen, int(file.raw(pad).reshape(-1)[0]) if pad in names and file.raw(pad).size == 1 else 0
+    return n_seen, _integer(file, pad) if pad in names else 0
+
+
+def _integer(file: SafetensorsFile, name: str) -> int:
+    value = file.raw(name)
+    if value.size != 1 or value.dtype != np.int64:
+        raise ValueError(
+            f"{file.path} is damaged: {name!r} is {value.dtype} of shape {list(value.shape)}; wanted one int64."
+        )
+    return int(value.reshape(-1)[0])
 
 
 def _prompt(file: SafetensorsFile, flow_lm: FlowLM) -> VoiceState:

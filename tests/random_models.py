@@ -1,6 +1,7 @@
 """Layers and models of any size without a checkpoint: tensors drawn when they are asked for."""
 
 import dataclasses
+import functools
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -61,6 +62,7 @@ def small_config(name: str = "lsd") -> Config:
     return dataclasses.replace(config, mimi=dataclasses.replace(mimi, **parts))
 
 
+@functools.cache
 def small_model(name: str = "lsd", seed: int = 0, eos_threshold: float = -np.inf) -> TTSModel:
     """A random model, quick also without compiled code. By default speech ends as soon as it may, on frame 6."""
     config = small_config(name)
