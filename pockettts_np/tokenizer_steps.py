@@ -83,10 +83,10 @@ def _replacer(pattern: Spec, content: str) -> Normalizer:
 
 
 def splitter(spec: Spec | None) -> Splitter:
-    """What cuts a normalized text into the pieces that the model encodes one by one; none is empty."""
+    """What cuts a normalized text, which is not empty, into pieces for the model; nor is any of them."""
     match spec:
         case None:
-            return lambda piece: [piece] if piece[0] else []
+            return lambda piece: [piece]
         case {"type": "Sequence", "pretokenizers": specs}:
             steps = [splitter(part) for part in specs]
             return lambda piece: _split_in_turn(steps, piece)
@@ -123,10 +123,7 @@ def _prepend_scheme(spec: Spec) -> str:
 
 def _metaspace(piece: Piece, mark: str, scheme: str, split: bool) -> list[Piece]:
     """Spaces made visible as `mark`, one perhaps put in front, and the text cut before each."""
-    text, at_start = piece
-    if not text:
-        return []
-    text = text.replace(" ", mark)
+    text, at_start = piece[0].replace(" ", mark), piece[1]
     if (scheme == "always" or (scheme == "first" and at_start)) and not text.startswith(mark):
         text = mark + text
     parts = re.split(f"(?={re.escape(mark)})", text) if split else [text]
