@@ -8,6 +8,7 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
 
@@ -135,7 +136,7 @@ class TTSModel:
         name = str(audio_conditioning)
         if isinstance(audio_conditioning, str) and name in catalogue.VOICES:
             return self._catalogue_voice(name)
-        if name.split("?")[0].split("@")[0].endswith(".safetensors"):
+        if _is_saved_voice(name):
             return load_voice(hub.local_path(audio_conditioning), self.flow_lm)
         self._require_cloning()
         samples, rate_hz = read_audio(
@@ -263,6 +264,15 @@ class TTSModel:
             )
 
 
+def _is_saved_voice(address: str) -> bool:
+    """Whether a path or an address, without a revision (hf://…@main) or a query (https://…?download), is one."""
+    if address.startswith("hf://"):
+        address = address.rpartition("@")[0] or address
+    elif address.startswith(("http://", "https://")):
+        address = urlsplit(address).path
+    return address.endswith(".safetensors")
+
+
 def _usable_cores() -> Sequence[int]:
     if hasattr(os, "sched_getaffinity"):
         return list(os.sched_getaffinity(0))
@@ -313,7 +323,7 @@ def _open_weights(config: Config, quantize: bool) -> Weights:
     elif config.flow_lm.weights_path:
         path = hub.local_path(config.flow_lm.weights_path)
         sources, files = open_flow_lm(path), [path]
-    if not sources:
+    if not files:
         raise ValueError("The configuration names no weights: set weights_path, or flow_lm.weights_path.")
     if config.mimi.weights_path:
         path = hub.local_path(config.mimi.weights_path)
