@@ -1,0 +1,93 @@
+"""The package as a whole: what it offers, and what it must not import."""
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import pockettts_np
+
+PACKAGE = Path(pockettts_np.__file__).parent
+PYPROJECT = Path(__file__).parent.parent / "pyproject.toml"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+FORBIDDEN = {"torch", "pocket_tts", "onnxruntime", "tokenizers", "transformers", "huggingface_hub"}
+HEAVY = ("numba", "llvmlite", "scipy", "soundfile", "sentencepiece", "safetensors")
+
+
+def imported(path: Path) -> set[str]:
+    """The top-level packages that a module imports, anywhere in it."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            names.add(node.module.partition(".")[0])
+    return names
+
+
+def run(code: str) -> str:
+    command = [sys.executable, "-W", "error", "-c", code]
+    return subprocess.run(command, cwd=PACKAGE.parent, check=True, capture_output=True, text=True).stdout
+
+
+def test_the_public_names_are_there():
+    assert pockettts_np.__all__ == ["TTSModel", "VoiceState", "__version__", "export_model_state"]
+    for name in pockettts_np.__all__:
+        assert getattr(pockettts_np, name) is not None
+    assert pockettts_np.TTSModel.__module__ == "pockettts_np.model"
+    assert callable(pockettts_np.export_model_state)
+
+
+def test_other_names_are_no_attributes():
+    with pytest.raises(AttributeError, match="module 'pockettts_np' has no attribute 'Model'"):
+        _ = pockettts_np.Model
+
+
+def test_the_version_is_a_release_number():
+    assert re.fullmatch(r"\d+\.\d+\.\d+((a|b|rc)\d+)?", pockettts_np.__version__)
+
+
+def test_the_package_has_every_module_and_the_project_lists_what_they_import():
+    assert {"kernels", "model", "cli"} <= {path.stem for path in MODULES}
+    project = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]["yaml"]
+    declared = {re.split(r"[<>=]", name)[0].lower() for name in [*project["dependencies"], *extras]}
+    used = set().union(*map(imported, MODULES)) - set(sys.stdlib_module_names) - {"pockettts_np"}
+    installed_with = {"yaml": "pyyaml", "llvmlite": "numba"}  # modules that a package of another name brings
+    assert {installed_with.get(name, name) for name in used} == declared
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+def test_no_module_imports_what_the_package_replaces(path):
+    assert not imported(path) & FORBIDDEN
+
+
+def test_only_the_kernels_know_their_compiler():
+    assert {path.stem for path in MODULES if imported(path) & {"numba", "llvmlite"}} <= {"kernels", "simd"}
+
+
+@pytest.mark.parametrize("module", ["pockettts_np", "pockettts_np.cli"])
+def test_importing_takes_nothing_heavy_along(module):
+    heavy = run(f"import sys, {module}; print([m for m in {HEAVY} if m in sys.modules])")
+    assert heavy == "[]\n"
+
+
+def test_importing_starts_no_thread_and_changes_no_environment():
+    code = """
+import os, threading
+before = dict(os.environ)
+from pockettts_np import TTSModel, export_model_state
+assert threading.active_count() == 1
+assert dict(os.environ) == before
+"""
+    assert run(code) == ""
+
+
+def test_every_module_says_what_it_is():
+    for path in MODULES:
+        docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+        assert docstring or path.name == "version.py", path.name
