@@ -11,12 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 from helpers import GOLDEN, NETWORK, assert_close
-from random_models import small_model
+from random_models import RandomWeights, small_model
 from safetensors.numpy import load_file, save_file
 
 from pockettts_np import TTSModel, export_model_state, hub
 from pockettts_np import model as model_module
 from pockettts_np.generation import MAX_FRAMES_AHEAD
+from pockettts_np.mimi import MimiEncoder
 from pockettts_np.text import prepare_text_prompt, split_into_chunks
 
 FRAME_SAMPLES = 1920
@@ -102,6 +103,16 @@ def test_the_first_five_milliseconds_of_each_chunk_fade_in(voice):
         frame = audio[start : start + FRAME_SAMPLES]
         assert_close(frame[:120], frame[-1] * np.linspace(0, 1, 120))
         assert np.array_equal(frame[119:], np.full(FRAME_SAMPLES - 119, frame[-1]))
+
+
+@pytest.mark.parametrize("name", ["drifting", "grouped", "pointwise", "flow_matching", "wide"])
+def test_every_architecture_speaks(name):
+    model = dataclasses.replace(small_model(name), decoder=PlainDecoder())
+    state = model.flow_lm.init_state()
+    model.flow_lm.prompt(np.zeros((3, model.config.flow_lm.transformer.d_model), np.float32), state)
+    audio = model.generate_audio(state, SENTENCE, frames_after_eos=1, noise=0)
+    assert n_frames(audio) == FIRST_EOS_FRAME + 1
+    assert audio.std() > 0
 
 
 # ---------------------------------------------------------------- randomness
@@ -440,6 +451,12 @@ def test_a_language_model_without_speaker_projection_embeds_no_voice():
     flow_lm = dataclasses.replace(small_model().flow_lm, speaker_projection=None)
     with pytest.raises(ValueError, match="no speaker projection: they cannot clone"):
         flow_lm.embed_voice(np.zeros((1, 8), np.float32))
+
+
+def test_an_encoder_needs_a_configuration():
+    mimi = small_model("drifting").config.mimi
+    with pytest.raises(ValueError, match="This configuration has no encoder"):
+        MimiEncoder.load(RandomWeights(), dataclasses.replace(mimi, seanet=None, transformer=None))
 
 
 @pytest.mark.parametrize(
