@@ -151,11 +151,7 @@ def make_tokenizers(folder: Path, texts: list[str]) -> int:
 
 
 def merged(base: dict, over: dict) -> dict:
-    both = {
-        k: merged(base[k], v)
-        for k, v in over.items()
-        if isinstance(v, dict) and isinstance(base.get(k), dict)
-    }
+    both = {k: merged(base[k], v) for k, v in over.items() if isinstance(v, dict) and isinstance(base.get(k), dict)}
     return copy.deepcopy(base) | copy.deepcopy(over) | both
 
 
@@ -203,9 +199,7 @@ def random_model(config: Config, seed: int) -> TTSModel:
 
 def raw_training_names(state: dict, rng: np.random.Generator) -> tuple[dict, dict]:
     """`state` as the two files of a training run: other names, split weight norms, tensors to skip."""
-    transcript, speaker = (
-        f"condition_provider.conditioners.{x}" for x in ("transcript_in_segment", "speaker_wavs")
-    )
+    transcript, speaker = (f"condition_provider.conditioners.{x}" for x in ("transcript_in_segment", "speaker_wavs"))
     renamed = {
         "conditioner.embed.weight": f"{transcript}.embed.weight",
         "speaker_proj_weight": f"{speaker}.output_proj.weight",
