@@ -30,6 +30,8 @@ _MAX_FRAMES = 1 << 48  # libsndfile gives more for a length that is not known
 _SILENT_RANGE = 4 / 32768
 _LOUDEST = 100.0
 
+# What only writing raises, and without a file name.
+WRITE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 _WAV_HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
 # A WAV header written before the length is known announces this many bytes, as the reference's does.
 _GROWING_WAV_BYTES = 2_000_000_000
@@ -146,14 +148,14 @@ def replacing_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     replaces = target.is_file() or not target.exists()
     written = target.with_name(f".pockettts-{secrets.token_hex(6)}.part") if replaces else target
     try:
-        with _open_new(written, path) if replaces else target.open("wb") as file:
+        with _create(written) if replaces else target.open("wb") as file:
             yield file
         if target.is_file():
             shutil.copymode(target, written)
         if replaces:
             written.replace(target)
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO):
+        if error.filename == str(written) or error.errno in WRITE_ERRORS:
             error.filename = str(path)
         raise
     finally:
@@ -161,12 +163,8 @@ def replacing_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
             written.unlink(missing_ok=True)
 
 
-def _open_new(written: Path, path: str | os.PathLike[str]) -> BinaryIO:
-    """Create the temporary file; the error speaks of `path`, which is what the user named."""
-    try:
-        return written.open("xb")
-    except OSError as error:
-        raise type(error)(error.errno, error.strerror, str(path)) from None
+def _create(path: Path) -> BinaryIO:
+    return path.open("xb")
 
 
 def _wav_header(rate_hz: int, n_bytes: int) -> bytes:

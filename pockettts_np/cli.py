@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import numpy as np
 
-from .audio import RECORDING_SUFFIXES, Samples, WavStream, replacing_file
+from .audio import RECORDING_SUFFIXES, WRITE_ERRORS, Samples, WavStream, replacing_file
 from .catalogue import VOICES, default_text, default_voice
 from .terminal import Progress, leave_on_sigterm, log_to_stderr, sentence
 from .version import __version__
@@ -285,7 +285,9 @@ def _output(path: str) -> Iterator[BinaryIO]:
         raise ValueError("Standard output is a terminal, which cannot take a WAV; name a file or a pipe.")
     try:
         yield sys.stdout.buffer
-    except OSError:
+    except OSError as error:
+        if error.errno in WRITE_ERRORS:
+            error.filename = "standard output"
         # What could not be written must not be tried again when the interpreter ends.
         with suppress(OSError), open(os.devnull, "wb") as nothing:  # noqa: PTH123
             os.dup2(nothing.fileno(), sys.stdout.fileno())

@@ -80,8 +80,9 @@ def sentence(error: Exception) -> str:
     if isinstance(error, OSError) and error.errno is not None:
         where = f"{error.filename}: " if error.filename else ""
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        return f"{where}{'the disk is full, and nothing was kept' if full else error.strerror}."
+        return f"{where}{'the disk is full' if full else error.strerror}."
     if isinstance(error, (OSError, ValueError, ImportError)):
-        return " ".join(str(error).splitlines())
+        text = " ".join(str(error).splitlines())
+        return text if text.endswith((".", "?")) else f"{text}."
     what = " ".join(f"{type(error).__name__}: {error}".splitlines())
     return f"{what}. This is a fault of the program: run it again with --traceback and report what it shows."

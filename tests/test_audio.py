@@ -529,14 +529,11 @@ def test_a_folder_or_a_missing_folder_is_no_target(tmp_path):
         pass
 
 
-def test_an_error_on_creation_names_the_target(tmp_path):
-    target = tmp_path / "a.wav"
+def test_an_error_on_creation_names_the_target(tmp_path, monkeypatch):
+    def refuse(path):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
 
-    def refuse(self, mode):
-        raise PermissionError(errno.EACCES, "Permission denied", str(self))
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Path, "open", refuse)
-        with pytest.raises(PermissionError) as caught, replacing_file(target):
-            pass
-    assert caught.value.filename == str(target)
+    monkeypatch.setattr(audio, "_create", refuse)
+    with pytest.raises(PermissionError) as caught, replacing_file(tmp_path / "a.wav"):
+        pass
+    assert caught.value.filename == str(tmp_path / "a.wav")
