@@ -23,7 +23,8 @@ class ConvState:
 class Conv1d:
     """Causal convolution. Left padding is zeros, or the first frame repeated (`replicate`)."""
 
-    product: Linear  # weight [n_out, K · n_in], tap by tap
+    product: Linear  # K · n_in -> n_out, tap by tap
+    n_in: int
     kernel_size: int
     stride: int
     dilation: int
@@ -43,22 +44,25 @@ class Conv1d:
         replicate: bool = False,
     ) -> "Conv1d":
         weight = w.take("weight", (n_out, n_in, kernel_size)).transpose(0, 2, 1).reshape(n_out, -1)
-        product = Linear(np.ascontiguousarray(weight), w.take("bias", (n_out,)) if bias else None)
-        return cls(product, kernel_size, stride, dilation, replicate)
+        product = Linear.of(weight, w.take("bias", (n_out,)) if bias else None)
+        return cls(product, n_in, kernel_size, stride, dilation, replicate)
 
     def init_state(self) -> ConvState:
-        n_in = self.product.weight.shape[1] // self.kernel_size
         n_previous = (self.kernel_size - 1) * self.dilation + 1 - self.stride
-        return ConvState(np.zeros((n_previous, n_in), np.float32), started=False)
+        return ConvState(np.zeros((n_previous, self.n_in), np.float32), started=False)
 
     def __call__(self, x: np.ndarray, state: ConvState) -> np.ndarray:  # [T, n_in] -> [T / stride, n_out]
         if self.replicate and not state.started:
             state.previous[:] = x[0]
         state.started = True
-        windows = np.empty((len(x) // self.stride, self.kernel_size, x.shape[1]), np.float32)
-        kernels.unfold(state.previous, x, self.stride, self.dilation, windows)
+        p = self.product
+        out = np.empty((len(x) // self.stride, len(p.bias)), np.float32)
+        if len(p.bias) == 1:
+            kernels.conv1d_to_one(state.previous, x, self.stride, self.dilation, p.panels, p.bias, out)
+        else:
+            kernels.conv1d(state.previous, x, self.stride, self.dilation, p.panels, p.scale, p.bias, out)
         _shift(state.previous, x)
-        return self.product(windows.reshape(len(windows), -1))
+        return out
 
 
 def _shift(previous: np.ndarray, x: np.ndarray) -> None:
@@ -80,7 +84,7 @@ class ConvTransposeState:
 class ConvTranspose1d:
     """Causal transposed convolution: every input frame adds a window of K frames, `stride` apart."""
 
-    product: Linear  # weight [K · n_out, n_in], no bias
+    product: Linear  # n_in -> K · n_out, no bias
     bias: np.ndarray  # [n_out]
     kernel_size: int
     stride: int
@@ -88,15 +92,14 @@ class ConvTranspose1d:
     @classmethod
     def load(cls, w: Weights, n_in: int, n_out: int, kernel_size: int, stride: int) -> "ConvTranspose1d":
         weight = w.take("weight", (n_in, n_out, kernel_size)).transpose(2, 1, 0).reshape(-1, n_in)
-        return cls(Linear(np.ascontiguousarray(weight)), w.take("bias", (n_out,)), kernel_size, stride)
+        return cls(Linear.of(weight), w.take("bias", (n_out,)), kernel_size, stride)
 
     def init_state(self) -> ConvTransposeState:
         return ConvTransposeState(np.zeros((self.kernel_size - self.stride, len(self.bias)), np.float32))
 
     def __call__(self, x: np.ndarray, state: ConvTransposeState) -> np.ndarray:  # [T, n_in] -> [T · stride, n_out]
-        windows = self.product(x).reshape(len(x), self.kernel_size, -1)
         out = np.empty((len(x) * self.stride, len(self.bias)), np.float32)
-        kernels.overlap_add(windows, state.tail, self.bias, out)
+        kernels.conv_transpose1d(x, state.tail, self.product.panels, self.product.scale, self.bias, out)
         return out
 
 

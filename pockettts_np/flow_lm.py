@@ -70,7 +70,7 @@ class FlowLM:
         if not w.has("speaker_proj_weight"):
             return None
         weight = w.take("speaker_proj_weight", (n_out, n_in))
-        return Linear(weight) if weight.any() else None
+        return Linear.of(weight) if weight.any() else None
 
     def init_state(self) -> KVCache:
         return self.transformer.init_state()

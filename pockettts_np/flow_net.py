@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import kernels
+from . import kernels, simd
 from .config import FlowConfig
 from .kernels import FlowWeights
 from .ops import Linear, silu, std_norm
@@ -60,16 +60,17 @@ class FlowNet:
 
         linear1, scale1 = w.matrices("res_blocks.{}.mlp.0.weight", n, (h, h))
         linear2, scale2 = w.matrices("res_blocks.{}.mlp.2.weight", n, (h, h))
-        blocks, blocks_scale = w.matrices("res_blocks.{}.adaLN_modulation.1.weight", n, (3 * h, h))
+        modulation, modulation_scale = w.matrices("res_blocks.{}.adaLN_modulation.1.weight", n, (3 * h, h))
         last, last_scale = w.matrices("final_layer.adaLN_modulation.1.weight", 1, (2 * h, h))
-        last_bias = w.take("final_layer.adaLN_modulation.1.bias", (2 * h,))
         weights = FlowWeights(
-            in_proj=w.take("input_proj.weight", (h, latent_dim)),
-            in_scale=np.ones(h, np.float32),
+            in_proj=simd.pack(w.take("input_proj.weight", (h, latent_dim))),
             in_bias=w.take("input_proj.bias", (h,)),
-            modulation=np.concatenate([blocks.reshape(-1, h), last[0]]),
-            modulation_scale=np.concatenate([blocks_scale.reshape(-1), last_scale[0]]),
-            modulation_bias=np.concatenate([stacked("adaLN_modulation.1.bias", 3 * h).reshape(-1), last_bias]),
+            modulation=modulation,
+            modulation_scale=modulation_scale,
+            modulation_bias=stacked("adaLN_modulation.1.bias", 3 * h),
+            last_modulation=last[0],
+            last_modulation_scale=last_scale[0],
+            last_modulation_bias=w.take("final_layer.adaLN_modulation.1.bias", (2 * h,)),
             norm=np.stack([stacked("in_ln.weight", h), stacked("in_ln.bias", h)], axis=1),
             linear1=linear1,
             scale1=scale1,
@@ -77,8 +78,7 @@ class FlowNet:
             linear2=linear2,
             scale2=scale2,
             bias2=stacked("mlp.2.bias", h),
-            out_proj=w.take("final_layer.linear.weight", (latent_dim, h)),
-            out_scale=np.ones(latent_dim, np.float32),
+            out_proj=simd.pack(w.take("final_layer.linear.weight", (latent_dim, h))),
             out_bias=w.take("final_layer.linear.bias", (latent_dim,)),
         )
         times = tuple(TimeEmbedder.load(w.scope(f"time_embed.{i}"), h) for i in range(config.n_time_conditions))
@@ -87,7 +87,7 @@ class FlowNet:
     def time_table(self, n_steps: int) -> np.ndarray:
         """What the times of each step add to the condition: [n_steps, h]; the mean over the time embedders."""
         if not self.times:
-            return np.zeros((1, self.condition.weight.shape[0]), np.float32)
+            return np.zeros((1, len(self.condition.bias)), np.float32)
         steps = [[embed((i + j) / n_steps) for j, embed in enumerate(self.times)] for i in range(n_steps)]
         return np.array(steps, np.float32).mean(axis=1)
 

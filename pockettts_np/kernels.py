@@ -1,18 +1,19 @@
-"""Every compiled loop of the package; the only module that imports Numba.
+"""Every compiled loop of the package; only this module and `simd`, the tile of its matrix products, import Numba.
 
 One policy for all kernels: compiled on first use and cached on disk; the GIL released, so that the language model and
 the decoder overlap; NumPy's division rules; floating-point sums may be reordered, but NaN and infinity keep their
 meaning. Kernels trust their callers: shapes and dtypes are checked where data enters the package.
 
-Matrices are stored as `[n_out, n_in]`, the layout of the checkpoints, so that they are used where they lie in the
-file. Each row has a float32 `scale`: it carries the int8 quantisation step or the layer scale, and is one elsewhere.
-The same source serves float32 and int8 weights: Numba compiles it once for each.
+Matrices [n_out, n_in] are stored as panels [P, n_in, 32] (see `simd`), float32 or int8; each output has a float32
+`scale`, which carries the quantisation step or the layer scale and is one elsewhere.
 """
 
 from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
+
+from . import simd
 
 _JIT: dict[str, Any] = {
     "cache": True,
@@ -25,38 +26,39 @@ _ONE = np.float32(1)
 
 
 class StackWeights(NamedTuple):
-    """Weights of a transformer's L layers, stacked along the first axis."""
+    """Weights of a transformer's L layers, stacked along the first axis; matrices as panels."""
 
     norm1: np.ndarray  # [L, 2, d] weight, bias
     norm2: np.ndarray  # [L, 2, d]
-    in_proj: np.ndarray  # [L, (n_heads + 2 n_kv_heads) D, d] queries, keys, values
+    in_proj: np.ndarray  # [L, P, d, 32] queries, keys, values: (n_heads + 2 n_kv_heads) D outputs
     in_scale: np.ndarray  # [L, (n_heads + 2 n_kv_heads) D]
-    out_proj: np.ndarray  # [L, d, n_heads D]
+    out_proj: np.ndarray  # [L, P, n_heads D, 32]
     out_scale: np.ndarray  # [L, d]
-    linear1: np.ndarray  # [L, F, d]
+    linear1: np.ndarray  # [L, P, d, 32]
     scale1: np.ndarray  # [L, F]
-    linear2: np.ndarray  # [L, d, F]
+    linear2: np.ndarray  # [L, P, F, 32]
     scale2: np.ndarray  # [L, d]
 
 
 class FlowWeights(NamedTuple):
-    """Weights of the flow net: n blocks `h` wide, stacked, and its first and last layer."""
+    """Weights of the flow net: n blocks `h` wide, stacked, and its first and last layer; matrices as panels."""
 
-    in_proj: np.ndarray  # [h, latent_dim]
-    in_scale: np.ndarray  # [h]
+    in_proj: np.ndarray  # [P, latent_dim, 32]
     in_bias: np.ndarray  # [h]
-    modulation: np.ndarray  # [(3 n + 2) h, h] shift, scale, gate of each block, then shift and scale of the end
-    modulation_scale: np.ndarray  # [(3 n + 2) h]
-    modulation_bias: np.ndarray  # [(3 n + 2) h]
+    modulation: np.ndarray  # [n, P, h, 32] shift, scale and gate of each block
+    modulation_scale: np.ndarray  # [n, 3 h]
+    modulation_bias: np.ndarray  # [n, 3 h]
+    last_modulation: np.ndarray  # [P, h, 32] shift and scale before the last layer
+    last_modulation_scale: np.ndarray  # [2 h]
+    last_modulation_bias: np.ndarray  # [2 h]
     norm: np.ndarray  # [n, 2, h] weight, bias
-    linear1: np.ndarray  # [n, h, h]
+    linear1: np.ndarray  # [n, P, h, 32]
     scale1: np.ndarray  # [n, h]
     bias1: np.ndarray  # [n, h]
-    linear2: np.ndarray  # [n, h, h]
+    linear2: np.ndarray  # [n, P, h, 32]
     scale2: np.ndarray  # [n, h]
     bias2: np.ndarray  # [n, h]
-    out_proj: np.ndarray  # [latent_dim, h]
-    out_scale: np.ndarray  # [latent_dim]
+    out_proj: np.ndarray  # [P, h, 32]
     out_bias: np.ndarray  # [latent_dim]
 
 
@@ -92,12 +94,12 @@ def _sigmoid(x):
 
 
 @njit(**_JIT)
-def elu(x, out):
-    """ELU with alpha 1, element by element; `x` and `out` are contiguous and may be the same array."""
-    a, b = x.reshape(-1), out.reshape(-1)
-    for i in range(a.size):
-        v = a[i]
-        b[i] = _expm1_of_negative(v) if v < _ZERO else v
+def elu(x):
+    """ELU with alpha 1 (Clevert et al. 2015) of a contiguous array, in place."""
+    flat = x.reshape(-1)
+    for i in range(flat.size):
+        v = flat[i]
+        flat[i] = _expm1_of_negative(v) if v < _ZERO else v
 
 
 @njit(**_JIT)
@@ -137,114 +139,132 @@ def layer_norm(x, weight, bias, eps, out):
 # ---------------------------------------------------------------- matrix products
 
 
-@njit(**_JIT)
-def matvec(w, scale, x, out):
-    """out = scale · (w @ x): [n_out, n_in], [n_out], [n_in] -> [n_out].
+_tile = simd.make_tile(simd.TILE_ROWS, 1)
+_tile_2 = simd.make_tile(2, 1)
+_tile_1 = simd.make_tile(1, 1)
+_streams = simd.make_tile(1, simd.STREAMS)
 
-    Eight rows at a time from eight distant places: one stream of memory is limited by the hardware prefetcher, which
-    stops at each 4 KiB page; eight read about twice as fast.
+
+@njit(**_JIT)
+def _store(sums, row, first, scale, bias, out):
+    """Rows of sums [n, COLUMNS], times scale plus bias, into out [T, n_out] from row `row` and column `first` on."""
+    n_columns = min(sums.shape[1], out.shape[1] - first)
+    for i in range(sums.shape[0]):
+        to, of = out[row + i], sums[i]
+        for j in range(n_columns):
+            to[first + j] = of[j] * scale[first + j] + bias[first + j]
+
+
+@njit(**_JIT)
+def _product_of_row(x, w, first, scale, bias, out):
+    """The product of one row: several distant panels at once, because one stream of memory is limited by the hardware
+    prefetcher, which stops at each 4 KiB page; eight read about twice as fast."""
+    sums = np.empty((simd.STREAMS, simd.COLUMNS), np.float32)
+    stride = w.shape[0] // simd.STREAMS
+    for p in range(stride):
+        for column in range(0, simd.PANEL, simd.COLUMNS):
+            _streams(x, 0, w, p, stride, first, column, sums)
+            for i in range(simd.STREAMS):
+                _store(sums[i : i + 1], 0, (p + i * stride) * simd.PANEL + column, scale, bias, out)
+    for p in range(stride * simd.STREAMS, w.shape[0]):
+        for column in range(0, simd.PANEL, simd.COLUMNS):
+            _tile_1(x, 0, w, p, 1, first, column, sums)
+            _store(sums[:1], 0, p * simd.PANEL + column, scale, bias, out)
+
+
+@njit(**_JIT)
+def _product(x, w, first, scale, bias, out):
+    """`matmul` with the n_in inputs from `first` on of panels [P, N, 32] that may have more."""
+    n_rows = x.shape[0]
+    if n_rows == 1:
+        _product_of_row(x, w, first, scale, bias, out)
+        return
+    sums = np.empty((simd.TILE_ROWS, simd.COLUMNS), np.float32)
+    for p in range(w.shape[0]):
+        for column in range(0, simd.PANEL, simd.COLUMNS):
+            place = p * simd.PANEL + column
+            t = 0
+            while t + simd.TILE_ROWS <= n_rows:
+                _tile(x, t, w, p, 1, first, column, sums)
+                _store(sums, t, place, scale, bias, out)
+                t += simd.TILE_ROWS
+            while t + 2 <= n_rows:
+                _tile_2(x, t, w, p, 1, first, column, sums)
+                _store(sums[:2], t, place, scale, bias, out)
+                t += 2
+            if t < n_rows:
+                _tile_1(x, t, w, p, 1, first, column, sums)
+                _store(sums[:1], t, place, scale, bias, out)
+
+
+@njit(**_JIT)
+def matmul(x, w, scale, bias, out):
+    """out = (x @ w.T) · scale + bias: [T, n_in], panels [P, n_in, 32], [n_out], [n_out] -> [T, n_out].
+
+    A row's result does not depend on the number of rows.
     """
-    n_out, n_in = w.shape
-    step = n_out // 8
-    for n in range(step):
-        w0, w1, w2, w3 = w[n], w[n + step], w[n + 2 * step], w[n + 3 * step]
-        w4, w5, w6, w7 = w[n + 4 * step], w[n + 5 * step], w[n + 6 * step], w[n + 7 * step]
-        s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = _ZERO
-        for k in range(n_in):
-            v = x[k]
-            s0 += np.float32(w0[k]) * v
-            s1 += np.float32(w1[k]) * v
-            s2 += np.float32(w2[k]) * v
-            s3 += np.float32(w3[k]) * v
-            s4 += np.float32(w4[k]) * v
-            s5 += np.float32(w5[k]) * v
-            s6 += np.float32(w6[k]) * v
-            s7 += np.float32(w7[k]) * v
-        out[n], out[n + step], out[n + 2 * step], out[n + 3 * step] = s0, s1, s2, s3
-        out[n + 4 * step], out[n + 5 * step], out[n + 6 * step], out[n + 7 * step] = s4, s5, s6, s7
-    for n in range(8 * step, n_out):
-        row, s = w[n], _ZERO
-        for k in range(n_in):
-            s += np.float32(row[k]) * x[k]
-        out[n] = s
-    for n in range(n_out):
-        out[n] *= scale[n]
+    _product(x, w, 0, scale, bias, out)
 
 
 @njit(**_JIT)
-def _matmul_4x4(x, m, w, n, step, scale, out):
-    """Rows m..m+3 of x times rows n, n + step, n + 2 step, n + 3 step of w: sixteen sums in registers."""
-    x0, x1, x2, x3 = x[m], x[m + 1], x[m + 2], x[m + 3]
-    w0, w1, w2, w3 = w[n], w[n + step], w[n + 2 * step], w[n + 3 * step]
-    s00 = s01 = s02 = s03 = s10 = s11 = s12 = s13 = _ZERO
-    s20 = s21 = s22 = s23 = s30 = s31 = s32 = s33 = _ZERO
-    for k in range(x.shape[1]):
-        a0, a1, a2, a3 = x0[k], x1[k], x2[k], x3[k]
-        b0, b1, b2, b3 = np.float32(w0[k]), np.float32(w1[k]), np.float32(w2[k]), np.float32(w3[k])
-        s00 += a0 * b0
-        s01 += a0 * b1
-        s02 += a0 * b2
-        s03 += a0 * b3
-        s10 += a1 * b0
-        s11 += a1 * b1
-        s12 += a1 * b2
-        s13 += a1 * b3
-        s20 += a2 * b0
-        s21 += a2 * b1
-        s22 += a2 * b2
-        s23 += a2 * b3
-        s30 += a3 * b0
-        s31 += a3 * b1
-        s32 += a3 * b2
-        s33 += a3 * b3
-    n1, n2, n3 = n + step, n + 2 * step, n + 3 * step
-    c0, c1, c2, c3 = scale[n], scale[n1], scale[n2], scale[n3]
-    out[m, n], out[m, n1], out[m, n2], out[m, n3] = s00 * c0, s01 * c1, s02 * c2, s03 * c3
-    out[m + 1, n], out[m + 1, n1], out[m + 1, n2], out[m + 1, n3] = s10 * c0, s11 * c1, s12 * c2, s13 * c3
-    out[m + 2, n], out[m + 2, n1], out[m + 2, n2], out[m + 2, n3] = s20 * c0, s21 * c1, s22 * c2, s23 * c3
-    out[m + 3, n], out[m + 3, n1], out[m + 3, n2], out[m + 3, n3] = s30 * c0, s31 * c1, s32 * c2, s33 * c3
-
-
-@njit(**_JIT)
-def matmul(x, w, scale, out):
-    """out = (x @ w.T) · scale: [T, n_in], [n_out, n_in], [n_out] -> [T, n_out].
-
-    Meant for few rows, where it beats BLAS (16 rows: 80–90 against 45–65 GFLOP/s) and reads `w` once.
-    """
-    rows = x.shape[0] // 4 * 4
-    n_out = w.shape[0]
-    step = n_out // 4
-    if rows:
-        for n in range(step):
-            for m in range(0, rows, 4):
-                _matmul_4x4(x, m, w, n, step, scale, out)
-        for n in range(4 * step, n_out):
-            for m in range(rows):
-                s = _ZERO
-                for k in range(x.shape[1]):
-                    s += x[m, k] * np.float32(w[n, k])
-                out[m, n] = s * scale[n]
-    for m in range(rows, x.shape[0]):
-        matvec(w, scale, x[m], out[m])
+def dot_rows(x, w, bias, out):
+    """out = x @ w + bias for a single output: [T, n_in], [n_in] -> [T]."""
+    for t in range(x.shape[0]):
+        row, s = x[t], _ZERO
+        for k in range(w.size):
+            s += row[k] * w[k]
+        out[t] = s + bias
 
 
 # ---------------------------------------------------------------- convolutions
 
 
-@njit(**_JIT)
-def unfold(previous, x, stride, dilation, out):
-    """The windows of a convolution as rows: [P, C], [T, C] -> out [T // stride, K, C].
+_BLOCK = 64  # windows that are made and multiplied at a time, so that they stay in the cache
 
-    P = (K − 1) dilation + 1 − stride; window t, tap k is frame t · stride + k · dilation of `previous` followed by `x`.
+
+@njit(**_JIT)
+def _unfold(previous, x, first, stride, dilation, kernel_size, out):
+    """Windows first, first + 1, … of a convolution as rows: previous [P, C], x [T, C] -> out [n, K C].
+
+    P = (K − 1) dilation + 1 − stride; window t, tap k is frame t · stride + k · dilation of `previous` and then `x`.
     """
-    n_previous = previous.shape[0]
+    n_previous, channels = previous.shape
     for t in range(out.shape[0]):
-        for k in range(out.shape[1]):
+        window = out[t]
+        for k in range(kernel_size):
+            i = (first + t) * stride + k * dilation
+            frame = previous[i] if i < n_previous else x[i - n_previous]
+            start = k * channels
+            for c in range(channels):
+                window[start + c] = frame[c]
+
+
+@njit(**_JIT)
+def conv1d(previous, x, stride, dilation, w, scale, bias, out):
+    """Causal convolution: previous [P, C] frames before x [T, C]; w panels of [n_out, K C] -> out [T / stride, n_out]."""
+    window_size = w.shape[1]
+    kernel_size = window_size // x.shape[1]
+    windows = np.empty((_BLOCK, window_size), np.float32)
+    for first in range(0, out.shape[0], _BLOCK):
+        last = min(first + _BLOCK, out.shape[0])
+        block = windows[: last - first]
+        _unfold(previous, x, first, stride, dilation, kernel_size, block)
+        matmul(block, w, scale, bias, out[first:last])
+
+
+@njit(**_JIT)
+def conv1d_to_one(previous, x, stride, dilation, w, bias, out):
+    """The same convolution with a single output: w [1, K C], bias [1] -> out [T / stride, 1]."""
+    n_previous, channels = previous.shape
+    taps = w.reshape(-1, channels)
+    for t in range(out.shape[0]):
+        s = bias[0]
+        for k in range(taps.shape[0]):
             i = t * stride + k * dilation
-            row = previous[i] if i < n_previous else x[i - n_previous]
-            to = out[t, k]
-            for c in range(row.size):
-                to[c] = row[c]
+            frame, tap = previous[i] if i < n_previous else x[i - n_previous], taps[k]
+            for c in range(channels):
+                s += frame[c] * tap[c]
+        out[t, 0] = s
 
 
 @njit(**_JIT)
@@ -268,6 +288,21 @@ def overlap_add(y, tail, bias, out):
         for c in range(channels):
             out[t, c] = total[t, c] + bias[c]
     tail[:] = total[n_windows * stride :]
+
+
+@njit(**_JIT)
+def conv_transpose1d(x, tail, w, scale, bias, out):
+    """Causal transposed convolution: x [T, C], panels of [K n_out, C], tail [K − stride, n_out] -> [T stride, n_out]."""
+    n_out = bias.size
+    kernel_size = scale.size // n_out
+    stride = kernel_size - tail.shape[0]
+    windows = np.empty((_BLOCK, scale.size), np.float32)
+    no_bias = np.zeros(scale.size, np.float32)
+    for first in range(0, x.shape[0], _BLOCK):
+        last = min(first + _BLOCK, x.shape[0])
+        block = windows[: last - first]
+        matmul(x[first:last], w, scale, no_bias, block)
+        overlap_add(block.reshape(-1, kernel_size, n_out), tail, bias, out[first * stride : last * stride])
 
 
 # ---------------------------------------------------------------- transformer
@@ -307,91 +342,81 @@ def _softmax(scores, first, last):
 
 
 @njit(**_JIT)
-def _weighted_sums(p, v, out):
-    """out = p @ v: [T, n], [n, D] -> [T, D]; four rows of v at a time, so that `out` is read and written less."""
-    n = v.shape[0]
-    for t in range(p.shape[0]):
-        to, weights = out[t], p[t]
-        to[:] = _ZERO
-        for j in range(0, n - 3, 4):
-            p0, p1, p2, p3 = weights[j], weights[j + 1], weights[j + 2], weights[j + 3]
-            v0, v1, v2, v3 = v[j], v[j + 1], v[j + 2], v[j + 3]
-            for i in range(to.size):
-                to[i] += p0 * v0[i] + p1 * v1[i] + p2 * v2[i] + p3 * v3[i]
-        for j in range(n // 4 * 4, n):
-            weight, row = weights[j], v[j]
-            for i in range(to.size):
-                to[i] += weight * row[i]
-
-
-@njit(**_JIT)
-def attention(q, kv, n_rows, context, out):
+def attention(q, k, v, n_rows, context, out):
     """Causal attention of T new queries over a cache that already holds their keys and values.
 
-    q [T, H, D] already scaled by 1/√D; kv [2, H_kv, capacity, D], its rows n_rows..n_rows + T − 1 belonging to the
-    queries; each query sees itself and the `context` − 1 rows before it. out [T, H, D]. Each key-value head serves
-    H / H_kv query heads (Ainslie et al. 2023, GQA).
+    q [T, H, D] already scaled by 1/√D; k [H_kv, capacity / 32, D, 32] and v [H_kv, ceil(D / 32), capacity, 32] are
+    panels, so that scores and weighted sums are matrix products. Rows n_rows..n_rows + T − 1 belong to the queries;
+    each query sees itself and the `context` − 1 rows before it. Rows after the last may hold anything finite.
+    out [T, H, D]. Each key-value head serves H / H_kv query heads (Ainslie et al. 2023, GQA).
     """
     n_new, n_heads, dim = q.shape
-    group = n_heads // kv.shape[1]
-    first = max(0, n_rows + 1 - context)  # the oldest row that any query sees
-    n_keys = n_rows + n_new - first
+    group = n_heads // k.shape[0]
+    first_panel = max(0, n_rows + 1 - context) // simd.PANEL  # with the oldest row that any query sees
+    end_panel = -(-(n_rows + n_new) // simd.PANEL)
+    start = first_panel * simd.PANEL
     queries = np.empty((n_new, dim), np.float32)
     sums = np.empty((n_new, dim), np.float32)
-    scores = np.empty((n_new, n_keys), np.float32)
-    unit_scale = np.ones(n_keys, np.float32)
+    scores = np.empty((n_new, end_panel * simd.PANEL - start), np.float32)
+    unit_scale = np.ones(max(scores.shape[1], dim), np.float32)
+    no_bias = np.zeros(unit_scale.size, np.float32)
     for h in range(n_heads):
         queries[:] = q[:, h]
-        matmul(queries, kv[0, h // group, first : first + n_keys], unit_scale, scores)
+        _product(queries, k[h // group, first_panel:end_panel], 0, unit_scale, no_bias, scores)
         for t in range(n_new):
             last = n_rows + t + 1
-            _softmax(scores[t], max(0, last - context) - first, last - first)
-        _weighted_sums(scores, kv[1, h // group, first : first + n_keys], sums)
+            _softmax(scores[t], max(0, last - context) - start, last - start)
+        _product(scores, v[h // group], start, unit_scale, no_bias, sums)
         out[:, h] = sums
 
 
 @njit(**_JIT)
-def _split_heads(projected, kv, n_rows, position, inv_freq, queries):
+def _split_heads(projected, k, v, n_rows, position, inv_freq, queries):
     """Projected rows [T, (H + 2 H_kv) D] -> rotated, scaled `queries` [T, H, D]; keys and values into the cache."""
     n_new, n_heads, dim = queries.shape
-    n_kv_heads = kv.shape[1]
+    n_kv_heads = k.shape[0]
     heads = projected.reshape(n_new, n_heads + 2 * n_kv_heads, dim)
     rope(heads[:, : n_heads + n_kv_heads], position, inv_freq)
     queries[:] = heads[:, :n_heads] * np.float32(1 / np.sqrt(dim))
     for t in range(n_new):
+        row = n_rows + t
+        panel, column = row // simd.PANEL, row % simd.PANEL
         for h in range(n_kv_heads):
-            kv[0, h, n_rows + t] = heads[t, n_heads + h]
-            kv[1, h, n_rows + t] = heads[t, n_heads + n_kv_heads + h]
+            key, value = heads[t, n_heads + h], heads[t, n_heads + n_kv_heads + h]
+            for i in range(dim):
+                k[h, panel, i, column] = key[i]
+                v[h, i // simd.PANEL, row, i % simd.PANEL] = value[i]
 
 
 @njit(**_JIT)
-def transformer(x, kv, n_rows, position, context, inv_freq, w):
+def transformer(x, keys, values, n_rows, position, context, inv_freq, w):
     """All layers of a pre-norm transformer on T new rows, in place.
 
-    x [T, d]; kv [L, 2, H_kv, capacity, D], of which `n_rows` rows are filled and the next T are written; `position` of
-    the first row for RoPE; w: StackWeights. A layer is x += out(attention(in(norm1 x))), then
+    x [T, d]; keys and values of the L layers as in `attention`, of which `n_rows` rows are filled and the next T are
+    written; `position` of the first row for RoPE; w: StackWeights. A layer is x += out(attention(in(norm1 x))), then
     x += linear2(gelu(linear1(norm2 x))).
     """
     n_new, width = x.shape
-    dim = kv.shape[4]
+    dim = keys.shape[3]
     n_heads = w.out_proj.shape[2] // dim
     normed = np.empty((n_new, width), np.float32)
-    projected = np.empty((n_new, w.in_proj.shape[1]), np.float32)
+    projected = np.empty((n_new, w.in_scale.shape[1]), np.float32)
     queries = np.empty((n_new, n_heads, dim), np.float32)
     attended = np.empty((n_new, n_heads, dim), np.float32)
-    hidden = np.empty((n_new, w.linear1.shape[1]), np.float32)
+    hidden = np.empty((n_new, w.scale1.shape[1]), np.float32)
     update = np.empty((n_new, width), np.float32)
-    for layer in range(kv.shape[0]):
+    no_bias = np.zeros(max(projected.shape[1], hidden.shape[1], width), np.float32)
+    for layer in range(keys.shape[0]):
         layer_norm(x, w.norm1[layer, 0], w.norm1[layer, 1], 1e-5, normed)
-        matmul(normed, w.in_proj[layer], w.in_scale[layer], projected)
-        _split_heads(projected, kv[layer], n_rows, position, inv_freq, queries)
-        attention(queries, kv[layer], n_rows, context, attended)
-        matmul(attended.reshape(n_new, -1), w.out_proj[layer], w.out_scale[layer], update)
+        matmul(normed, w.in_proj[layer], w.in_scale[layer], no_bias, projected)
+        _split_heads(projected, keys[layer], values[layer], n_rows, position, inv_freq, queries)
+        attention(queries, keys[layer], values[layer], n_rows, context, attended)
+        matmul(attended.reshape(n_new, -1), w.out_proj[layer], w.out_scale[layer], no_bias, update)
         x += update
         layer_norm(x, w.norm2[layer, 0], w.norm2[layer, 1], 1e-5, normed)
-        matmul(normed, w.linear1[layer], w.scale1[layer], hidden)
+        matmul(normed, w.linear1[layer], w.scale1[layer], no_bias, hidden)
         gelu(hidden)
-        matmul(hidden, w.linear2[layer], w.scale2[layer], update)
+        matmul(hidden, w.linear2[layer], w.scale2[layer], no_bias, update)
         x += update
 
 
@@ -400,10 +425,10 @@ def transformer(x, kv, n_rows, position, context, inv_freq, w):
 
 @njit(**_JIT)
 def _modulated_norm(x, weight, bias, shift, scale, out):
-    """LayerNorm (eps 1e-6) followed by · (1 + scale) + shift: five vectors [h] -> [h]."""
-    layer_norm(x.reshape(1, -1), weight, bias, 1e-6, out.reshape(1, -1))
+    """LayerNorm (eps 1e-6) followed by · (1 + scale) + shift: [1, h] and four vectors [h] -> [1, h]."""
+    layer_norm(x, weight, bias, 1e-6, out)
     for i in range(out.size):
-        out[i] = out[i] * (_ONE + scale[i]) + shift[i]
+        out[0, i] = out[0, i] * (_ONE + scale[i]) + shift[i]
 
 
 @njit(**_JIT)
@@ -415,24 +440,22 @@ def flow_net(x, condition, w, out):
     """
     width = condition.size
     n_blocks = w.norm.shape[0]
+    unit_scale = np.ones(max(width, out.size), np.float32)
     active = condition.copy()
     silu(active)
-    modulation = np.empty(w.modulation.shape[0], np.float32)
-    matvec(w.modulation, w.modulation_scale, active, modulation)
-    modulation += w.modulation_bias
-    parts = modulation.reshape(-1, width)
-    h = np.empty(width, np.float32)
-    normed = np.empty(width, np.float32)
-    hidden = np.empty(width, np.float32)
-    matvec(w.in_proj, w.in_scale, x, h)
-    h += w.in_bias
+    active = active.reshape(1, -1)
+    parts = np.empty((3, width), np.float32)
+    h = np.empty((1, width), np.float32)
+    normed = np.empty((1, width), np.float32)
+    hidden = np.empty((1, width), np.float32)
+    matmul(x.reshape(1, -1), w.in_proj, unit_scale, w.in_bias, h)
     for i in range(n_blocks):
-        _modulated_norm(h, w.norm[i, 0], w.norm[i, 1], parts[3 * i], parts[3 * i + 1], normed)
-        matvec(w.linear1[i], w.scale1[i], normed, hidden)
-        hidden += w.bias1[i]
-        silu(hidden)
-        matvec(w.linear2[i], w.scale2[i], hidden, normed)
-        h += parts[3 * i + 2] * (normed + w.bias2[i])
-    _modulated_norm(h, np.ones_like(h), np.zeros_like(h), parts[3 * n_blocks], parts[3 * n_blocks + 1], normed)
-    matvec(w.out_proj, w.out_scale, normed, out)
-    out += w.out_bias
+        matmul(active, w.modulation[i], w.modulation_scale[i], w.modulation_bias[i], parts.reshape(1, -1))
+        _modulated_norm(h, w.norm[i, 0], w.norm[i, 1], parts[0], parts[1], normed)
+        matmul(normed, w.linear1[i], w.scale1[i], w.bias1[i], hidden)
+        silu(hidden[0])
+        matmul(hidden, w.linear2[i], w.scale2[i], w.bias2[i], normed)
+        h += parts[2] * normed
+    matmul(active, w.last_modulation, w.last_modulation_scale, w.last_modulation_bias, parts[:2].reshape(1, -1))
+    _modulated_norm(h, unit_scale[:width], np.zeros(width, np.float32), parts[0], parts[1], normed)
+    matmul(normed, w.out_proj, unit_scale, w.out_bias, out.reshape(1, -1))

@@ -37,7 +37,7 @@ class MimiDecoder:
         width, stride = seanet.dimension, config.frame_stride
         projection = w.scope("quantizer.output_proj").take("weight", (width, config.latent_dim, 1))[:, :, 0]
         return cls(
-            Linear(np.ascontiguousarray(projection)),
+            Linear.of(projection),
             DepthwiseConvTranspose1d.load(w.scope("upsample.convtr.convtr"), width, 2 * stride, stride),
             ProjectedTransformer.load(
                 w.scope("decoder_transformer"),

@@ -256,21 +256,12 @@ class TTSModel:
     def _require_own(self, voice: VoiceState) -> None:
         if not isinstance(voice, VoiceState):
             raise TypeError(f"The voice is a {type(voice).__name__}; wanted what get_state_for_audio_prompt returns.")
-        own, given = self.flow_lm.init_state().kv.shape, voice.kv.shape
-        if (own[0], own[2], own[4]) != (given[0], given[2], given[4]):
+        own, given = self.flow_lm.init_state().sizes, voice.sizes
+        if own != given:
             raise ValueError(
-                f"The voice belongs to another model: it has {given[0]} layers with {given[2]} heads of {given[4]}; "
-                f"this model has {own[0]} with {own[2]} of {own[4]}. Make the voice again with this model."
+                f"The voice belongs to another model: it has {given[0]} layers with {given[1]} heads of {given[2]}; "
+                f"this model has {own[0]} with {own[1]} of {own[2]}. Make the voice again with this model."
             )
-
-
-def _is_saved_voice(address: str) -> bool:
-    """Whether a path or an address, without a revision (hf://…@main) or a query (https://…?download), is one."""
-    if address.startswith("hf://"):
-        address = address.rpartition("@")[0] or address
-    elif address.startswith(("http://", "https://")):
-        address = urlsplit(address).path
-    return address.endswith(".safetensors")
 
 
 def _usable_cores() -> Sequence[int]:

@@ -1,40 +1,41 @@
 """Stateless building blocks on time-major float32 arrays `[T, C]`."""
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
-from . import kernels
+from . import kernels, simd
 from .weights import Weights
-
-FEW_ROWS = 48  # up to here the compiled product beats BLAS; see tools/bench.py --kernels
 
 
 @dataclass(frozen=True)
 class Linear:
-    """y = x @ weight.T + bias."""
+    """y = x @ weight.T + bias, the weight packed for the compiled product; a single output is kept as a row."""
 
-    weight: np.ndarray  # [n_out, n_in]
-    bias: np.ndarray | None = None  # [n_out]
+    panels: np.ndarray  # [P, n_in, 32], or [1, n_in] for one output
+    scale: np.ndarray  # [n_out] ones
+    bias: np.ndarray  # [n_out]
+
+    @classmethod
+    def of(cls, weight: np.ndarray, bias: np.ndarray | None = None) -> "Linear":
+        """From a matrix [n_out, n_in]."""
+        n_out = len(weight)
+        return cls(
+            np.ascontiguousarray(weight) if n_out == 1 else simd.pack(weight),
+            np.ones(n_out, np.float32),
+            np.zeros(n_out, np.float32) if bias is None else bias,
+        )
 
     @classmethod
     def load(cls, w: Weights, n_in: int, n_out: int, bias: bool = False) -> "Linear":
-        weight = w.stack(["weight"], (n_out, n_in))[0]
-        return cls(weight, w.take("bias", (n_out,)) if bias else None)
-
-    @cached_property
-    def _unit_scale(self) -> np.ndarray:
-        return np.ones(len(self.weight), np.float32)
+        return cls.of(w.take("weight", (n_out, n_in)), w.take("bias", (n_out,)) if bias else None)
 
     def __call__(self, x: np.ndarray) -> np.ndarray:  # [T, n_in] -> [T, n_out]
-        if len(x) <= FEW_ROWS:
-            y = np.empty((len(x), len(self.weight)), np.float32)
-            kernels.matmul(x, self.weight, self._unit_scale, y)
+        y = np.empty((len(x), len(self.bias)), np.float32)
+        if len(self.bias) == 1:
+            kernels.dot_rows(x, self.panels[0], self.bias[0], y[:, 0])
         else:
-            y = x @ self.weight.T
-        if self.bias is not None:
-            y += self.bias
+            kernels.matmul(x, self.panels, self.scale, self.bias, y)
         return y
 
 
@@ -53,13 +54,6 @@ class LayerNorm:
         out = np.empty_like(x)
         kernels.layer_norm(x, self.weight, self.bias, 1e-5, out)
         return out
-
-
-def elu(x: np.ndarray) -> np.ndarray:
-    """ELU with alpha 1 (Clevert et al. 2015): [T, C] -> [T, C]."""
-    out = np.empty_like(x)
-    kernels.elu(x, out)
-    return out
 
 
 def std_norm(x: np.ndarray, gain: np.ndarray) -> np.ndarray:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from . import kernels
 from .config import SEANetConfig
 from .conv import Conv1d, ConvState, ConvTranspose1d, ConvTransposeState
-from .ops import elu
 from .weights import Weights
 
 
@@ -38,7 +38,11 @@ class ResidualBlock:
         return [self.conv1.init_state(), self.conv2.init_state()]
 
     def __call__(self, x: np.ndarray, state: list[ConvState]) -> np.ndarray:  # [T, C] -> [T, C]
-        y = self.conv2(elu(self.conv1(elu(x), state[0])), state[1])
+        y = x.copy()
+        kernels.elu(y)
+        y = self.conv1(y, state[0])
+        kernels.elu(y)
+        y = self.conv2(y, state[1])
         y += x
         return y
 
@@ -98,7 +102,7 @@ class SEANet:
     def __call__(self, x: np.ndarray, state: list[LayerState]) -> np.ndarray:
         for i, (layer, layer_state) in enumerate(zip(self.layers, state, strict=True)):
             if i > 0 and not isinstance(layer, ResidualBlock):
-                x = elu(x)
+                kernels.elu(x)  # the last layer's own array
             x = layer(x, layer_state)  # type: ignore[arg-type]  # states are zipped with their layers
         return x
 

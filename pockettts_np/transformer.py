@@ -8,6 +8,7 @@ from . import kernels
 from .config import FlowLMTransformerConfig, MimiTransformerConfig
 from .kernels import StackWeights
 from .ops import Linear
+from .simd import PANEL
 from .weights import Weights
 
 BLOCK_ROWS = 64  # rows that go through all layers together: activations stay in the cache
@@ -19,37 +20,75 @@ TransformerSizes = FlowLMTransformerConfig | MimiTransformerConfig
 
 @dataclass
 class KVCache:
-    """Keys and values of past rows, all layers in one array, and where the next row stands."""
+    """Keys and values of past rows, all layers in two arrays of panels, and where the next row stands."""
 
-    kv: np.ndarray  # [n_layers, 2, n_kv_heads, capacity, head_dim]; rows from n_rows on are not defined
+    keys: np.ndarray  # [n_layers, n_kv_heads, capacity / 32, head_dim, 32]; row r is column r % 32 of panel r // 32
+    values: np.ndarray  # [n_layers, n_kv_heads, ceil(head_dim / 32), capacity, 32]; all finite, also unused rows
     n_rows: int  # rows held
     position: int  # rows seen: the position of the next one
 
+    @classmethod
+    def empty(cls, n_layers: int, n_kv_heads: int, head_dim: int, capacity: int = 0) -> "KVCache":
+        n_panels = -(-capacity // PANEL)
+        keys = np.zeros((n_layers, n_kv_heads, n_panels, head_dim, PANEL), np.float32)
+        values = np.zeros((n_layers, n_kv_heads, -(-head_dim // PANEL), n_panels * PANEL, PANEL), np.float32)
+        return cls(keys, values, 0, 0)
+
+    @classmethod
+    def from_rows(cls, rows: np.ndarray, position: int) -> "KVCache":
+        """From keys and values [n_layers, 2, T, n_kv_heads, head_dim]."""
+        n_layers, _, n_rows, n_heads, dim = rows.shape
+        cache = cls.empty(n_layers, n_heads, dim, n_rows)
+        keys, values = rows.transpose(1, 0, 3, 2, 4)  # [n_layers, n_kv_heads, T, head_dim]
+        for row in range(0, n_rows, PANEL):
+            panel = keys[:, :, row : row + PANEL].swapaxes(-1, -2)
+            cache.keys[:, :, row // PANEL, :, : panel.shape[-1]] = panel
+        for column in range(0, dim, PANEL):
+            part = values[:, :, :, column : column + PANEL]
+            cache.values[:, :, column // PANEL, :n_rows, : part.shape[-1]] = part
+        cache.n_rows, cache.position = n_rows, position
+        return cache
+
+    def rows(self) -> np.ndarray:
+        """Keys and values of the rows held: [n_layers, 2, n_rows, n_kv_heads, head_dim]."""
+        n_layers, n_heads, n_panels, dim, _ = self.keys.shape
+        capacity = n_panels * PANEL
+        keys = self.keys.swapaxes(-1, -2).reshape(n_layers, n_heads, capacity, dim)
+        values = self.values.swapaxes(2, 3).reshape(n_layers, n_heads, capacity, -1)[..., :dim]
+        return np.stack([keys, values], axis=1)[:, :, :, : self.n_rows].swapaxes(2, 3)
+
+    @property
+    def sizes(self) -> tuple[int, int, int]:
+        """Layers, key-value heads, width of a head."""
+        return self.keys.shape[0], self.keys.shape[1], self.keys.shape[3]
+
+    @property
+    def capacity(self) -> int:
+        return self.values.shape[3]
+
     def copy(self, spare_rows: int = 0) -> "KVCache":
         """An independent cache with room for `spare_rows` more."""
-        new = KVCache(self._empty(self.n_rows + spare_rows), self.n_rows, self.position)
-        new.kv[:, :, :, : self.n_rows] = self.kv[:, :, :, : self.n_rows]
-        return new
+        return self._resized(0, self.n_rows + spare_rows)
 
     def reserve(self, n_new: int, context: int) -> None:
-        """Make room for `n_new` rows; rows that no query will see again are dropped first, then the array grows."""
-        capacity = self.kv.shape[3]
-        if self.n_rows + n_new <= capacity:
+        """Make room for `n_new` rows: drop panels of rows that no query will see again, then grow."""
+        if self.n_rows + n_new <= self.capacity:
             return
-        kept = min(self.n_rows, context - 1)
-        rows = self.kv[:, :, :, self.n_rows - kept : self.n_rows]
-        if kept + n_new > capacity:
-            grown = max(kept + n_new, min(2 * capacity, 2 * context))
-            kv = self._empty(grown)
-            kv[:, :, :, :kept] = rows
-            self.kv = kv
-        else:
-            self.kv[:, :, :, :kept] = rows.copy()
-        self.n_rows = kept
+        dropped = max(0, self.n_rows - (context - 1)) // PANEL
+        needed = self.n_rows - dropped * PANEL + n_new
+        grown = self.capacity if needed <= self.capacity else max(needed, min(2 * self.capacity, 2 * context))
+        new = self._resized(dropped, grown)
+        self.keys, self.values, self.n_rows = new.keys, new.values, new.n_rows
 
-    def _empty(self, capacity: int) -> np.ndarray:
-        n_layers, two, heads, _, dim = self.kv.shape
-        return np.empty((n_layers, two, heads, capacity, dim), np.float32)
+    def _resized(self, dropped_panels: int, capacity: int) -> "KVCache":
+        n_layers, n_heads, dim = self.sizes
+        new = self.empty(n_layers, n_heads, dim, capacity)
+        end_panel = -(-self.n_rows // PANEL)
+        dropped_rows = dropped_panels * PANEL
+        new.n_rows, new.position = self.n_rows - dropped_rows, self.position
+        new.keys[:, :, : end_panel - dropped_panels] = self.keys[:, :, dropped_panels:end_panel]
+        new.values[:, :, :, : new.n_rows] = self.values[:, :, :, dropped_rows : self.n_rows]
+        return new
 
 
 @dataclass(frozen=True)
@@ -95,17 +134,24 @@ class Transformer:
         )
         return cls(weights, np.exp(exponent), sizes.kv_heads, context or UNLIMITED)
 
-    def init_state(self, capacity: int = 0) -> KVCache:
-        head_dim = 2 * len(self.inv_freq)
-        shape = (len(self.weights.norm1), 2, self.n_kv_heads, capacity, head_dim)
-        return KVCache(np.empty(shape, np.float32), 0, 0)
+    def init_state(self) -> KVCache:
+        return KVCache.empty(len(self.weights.norm1), self.n_kv_heads, 2 * len(self.inv_freq))
 
     def __call__(self, x: np.ndarray, state: KVCache) -> np.ndarray:  # [T, d] -> [T, d]
         out = np.array(x, np.float32, order="C")
         for start in range(0, len(out), BLOCK_ROWS):
             rows = out[start : start + BLOCK_ROWS]
             state.reserve(len(rows), self.context)
-            kernels.transformer(rows, state.kv, state.n_rows, state.position, self.context, self.inv_freq, self.weights)
+            kernels.transformer(
+                rows,
+                state.keys,
+                state.values,
+                state.n_rows,
+                state.position,
+                self.context,
+                self.inv_freq,
+                self.weights,
+            )
             state.n_rows += len(rows)
             state.position += len(rows)
         return out

@@ -26,8 +26,7 @@ def export_model_state(state: VoiceState, path: str | os.PathLike[str]) -> None:
 
     pad = state.position - state.n_rows
     tensors = {}
-    for i, layer in enumerate(state.kv):
-        rows = layer[:, :, : state.n_rows].transpose(0, 2, 1, 3)  # [2, T, n_kv_heads, head_dim]
+    for i, rows in enumerate(state.rows()):  # [2, T, n_kv_heads, head_dim]
         cache = np.full((2, 1, state.position, *rows.shape[2:]), np.nan, np.float32)
         cache[:, 0, pad:] = rows
         tensors[_LAYER.format(i, "cache")] = cache
@@ -49,8 +48,7 @@ def load_voice(path: str | os.PathLike[str], flow_lm: FlowLM) -> VoiceState:
     names = set(file.names())
     if names == {"audio_prompt"}:
         return _prompt(file, flow_lm)
-    state = flow_lm.init_state()
-    n_layers, _, n_heads, _, head_dim = state.kv.shape
+    n_layers, n_heads, head_dim = flow_lm.init_state().sizes
     found = sorted(name for name in names if name.endswith("/cache"))
     if not found:
         raise ValueError(f"{path} is not a voice: it holds no attention cache. Make one with export-voice.")
@@ -62,10 +60,8 @@ def load_voice(path: str | os.PathLike[str], flow_lm: FlowLM) -> VoiceState:
     layers = [_layer(file, i, n_heads, head_dim) for i in range(n_layers)]
     if len({(rows.shape, pad) for rows, pad in layers}) != 1:
         raise ValueError(f"{path} is not a voice: its layers differ in length.")
-    state.kv = np.stack([rows.transpose(0, 2, 1, 3) for rows, _ in layers])
-    state.n_rows = state.kv.shape[3]
-    state.position = state.n_rows + layers[0][1]
-    return state
+    n_rows, pad = layers[0][0].shape[1], layers[0][1]
+    return KVCache.from_rows(np.stack([rows for rows, _ in layers]), n_rows + pad)
 
 
 def _layer(file: SafetensorsFile, index: int, n_heads: int, head_dim: int) -> tuple[np.ndarray, int]:
@@ -113,7 +109,7 @@ def _integer(file: SafetensorsFile, name: str) -> int:
 
 def _prompt(file: SafetensorsFile, flow_lm: FlowLM) -> VoiceState:
     rows = file.float32("audio_prompt")
-    width = flow_lm.input_linear.weight.shape[0]
+    width = len(flow_lm.input_linear.bias)
     if rows.ndim != 3 or rows.shape[0] != 1 or rows.shape[1] == 0 or rows.shape[2] != width:
         raise ValueError(
             f"{file.path} is the voice of another model: 'audio_prompt' has shape {list(rows.shape)}; "

@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from . import simd
+
 DTYPES = {
     "F32": np.float32,
     "F16": np.float16,
@@ -147,7 +149,7 @@ class Weights:
     quantize: bool = False  # whether `matrices` makes int8 of float tensors
     prefix: str = ""
     taken: set[str] = field(default_factory=set)
-    quantizable: dict[str, list[str]] = field(default_factory=dict)  # stacked name: the tensors `matrices` gave
+    matrix_names: dict[str, list[str]] = field(default_factory=dict)  # of each stack that `matrices` made
 
     def scope(self, name: str) -> "Weights":
         """The tensors whose names begin with `name.`, under the rest of their names."""
@@ -207,24 +209,27 @@ class Weights:
         return out
 
     def matrices(self, pattern: str, n: int, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-        """n matrices [n, n_out, n_in] whose names differ in the number at `{}`, and a scale a row [n, n_out].
+        """n matrices whose names differ in the number at `{}`: panels [n, P, n_in, 32], a scale an output [n, n_out].
 
-        A quantised checkpoint holds them as one int8 tensor, which has `*` for the number, and its scales; that is
-        used where it lies in the file. Else they are float32 with scales of one, or made int8 one by one.
+        A quantised checkpoint holds them as one int8 tensor of panels, which has `*` for the number, and its scales;
+        that is used where it lies in the file. Else they are float32 with scales of one, or made int8 one by one.
         """
+        n_out, n_in = shape
+        panels_shape = (n, -(-n_out // simd.PANEL), n_in, simd.PANEL)
         stacked = pattern.format("*")
         if self.has(stacked + "_scale"):
-            scales = np.array(self.take(stacked + "_scale", (n, shape[0])))
-            return self._take(stacked, (n, *shape), int8=True), scales
-        names = [pattern.format(i) for i in range(n)]
-        self.quantizable[self.prefix + stacked] = [self.prefix + name for name in names]
-        if not self.quantize:
-            return self.stack(names, shape), np.ones((n, shape[0]), np.float32)
-        values, scales = np.empty((n, *shape), np.int8), np.empty((n, shape[0]), np.float32)
-        for i, name in enumerate(names):
-            values[i], scales[i] = quantize_rows(self.take(name, shape))
+            return self._take(stacked, panels_shape, int8=True), np.array(self.take(stacked + "_scale", (n, n_out)))
+        panels = np.empty(panels_shape, np.int8 if self.quantize else np.float32)
+        scales = np.ones((n, n_out), np.float32)
+        for i in range(n):
+            name = pattern.format(i)
+            matrix = self.take(name, shape)
+            if self.quantize:
+                matrix, scales[i] = quantize_rows(matrix)
+            panels[i] = simd.pack(matrix)
             self.sources[self.prefix + name].release()
-        return values, scales
+        self.matrix_names[self.prefix + stacked] = [self.prefix + pattern.format(i) for i in range(n)]
+        return panels, scales
 
     def finish(self) -> None:
         """Raise ValueError if a tensor was left over."""

@@ -1,0 +1,149 @@
+"""The register tile of every matrix product, written in LLVM's portable vector types.
+
+Numba's automatic vectoriser cannot keep a tile of sums in registers and reaches half of what the processor can do. This
+tile beats OpenBLAS at the sizes of this package (`tools/bench.py --kernels`), because the weights are repacked once
+when loaded, not at every call. The types are LLVM's own, not one processor's: it lowers them to AVX-512, AVX2 or NEON
+instructions, and only the shape of the tile depends on the number and the width of the registers.
+
+A matrix [n_out, n_in] is stored as panels [ceil(n_out / 32), n_in, 32]: the 32 weights of one input lie side by side.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import llvmlite.binding as llvm
+import numpy as np
+from llvmlite import ir
+from numba import config, types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+PANEL = 32  # outputs a panel
+
+_features = llvm.get_host_cpu_features()
+if _features.get("avx512f"):  # 32 registers of 16 numbers
+    LANES, VECTORS, TILE_ROWS, STREAMS = 16, 2, 8, 8
+elif _features.get("avx2"):  # 16 registers of 8
+    LANES, VECTORS, TILE_ROWS, STREAMS = 8, 2, 4, 4
+else:  # 32 registers of 4: NEON
+    LANES, VECTORS, TILE_ROWS, STREAMS = 4, 4, 4, 4
+COLUMNS = LANES * VECTORS  # outputs a tile
+CACHE_LINE = 64  # bytes
+AHEAD = 8192  # bytes that are asked for before their turn: past the 4 KiB page at which hardware prefetchers stop
+
+_FAST = ("reassoc", "contract", "nsz")
+_FLOATS = ir.VectorType(ir.FloatType(), LANES)
+_INT32S = ir.VectorType(ir.IntType(32), LANES)
+_HALVES = ir.VectorType(ir.HalfType(), LANES)
+_SIZES = {ir.FloatType(): 4, ir.IntType(16): 2, ir.IntType(8): 1}  # bytes of a stored weight
+
+
+def pack(w: np.ndarray) -> np.ndarray:
+    """Panels of matrices: [..., n_out, n_in] -> [..., ceil(n_out / 32), n_in, 32], filled up with zeros."""
+    *stack, n_out, n_in = w.shape
+    panels = np.zeros((*stack, -(-n_out // PANEL), n_in, PANEL), w.dtype)
+    for panel in range(panels.shape[-3]):
+        rows = w[..., panel * PANEL : (panel + 1) * PANEL, :]
+        panels[..., panel, :, : rows.shape[-2]] = rows.swapaxes(-1, -2)
+    return panels
+
+
+def make_tile(n_rows: int, n_panels: int) -> Callable[..., None]:
+    """A compiled `tile(x, row, w, panel, stride, first, column, sums)`.
+
+    It fills sums [n_rows · n_panels, COLUMNS] with the products of rows `row`.. of x [T, n_in] and of COLUMNS columns
+    from `column` on, inputs `first` to `first` + n_in − 1, of the panels `panel`, `panel + stride`, … of w [P, N, 32],
+    which is float32, int8, or the bits of float16 as int16. All arrays are contiguous. Without the compiler
+    (NUMBA_DISABLE_JIT) it is a NumPy product.
+    """
+
+    def tile_of_numpy(
+        x: np.ndarray, row: int, w: np.ndarray, panel: int, stride: int, first: int, column: int, sums: np.ndarray
+    ) -> None:
+        panels = w[panel : panel + stride * n_panels : stride, first : first + x.shape[1], column : column + COLUMNS]
+        panels = (panels.view(np.float16) if w.dtype == np.int16 else panels).astype(np.float32)
+        sums[:] = (x[row : row + n_rows] @ panels).swapaxes(0, 1).reshape(sums.shape)
+
+    def tile(typing: Any, x: Any, row: Any, w: Any, panel: Any, stride: Any, first: Any, column: Any, sums: Any) -> Any:
+        index = types.intp
+        signature = types.void(x, index, w, index, index, index, index, sums)
+
+        def generate(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
+            array = {i: context.make_array(signature.args[i])(context, builder, args[i]) for i in (0, 2, 7)}
+            _, row, _, panel, stride, first, column, _ = args
+            n_in = cgutils.unpack_tuple(builder, array[0].shape)[1]
+            panel_inputs = cgutils.unpack_tuple(builder, array[2].shape)[1]
+            x_rows = [_row(builder, array[0].data, builder.add(row, row.type(i)), n_in) for i in range(n_rows)]
+            panels = []
+            for i in range(n_panels):
+                number = builder.add(panel, builder.mul(stride, n_in.type(i)))
+                input_number = builder.add(builder.mul(number, panel_inputs), first)
+                start = _row(builder, array[2].data, input_number, n_in.type(PANEL))
+                panels.append(builder.gep(start, [column]))
+            element = context.get_data_type(signature.args[2].dtype)
+            _emit_products(builder, n_in, x_rows, panels, element, array[7].data)
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    return tile_of_numpy if config.DISABLE_JIT else intrinsic(tile)
+
+
+def _emit_products(
+    builder: ir.IRBuilder, n_in: ir.Value, x_rows: list[Any], panels: list[Any], element: ir.Type, target: ir.Value
+) -> None:
+    """One sum of LANES numbers for each row, panel and vector; LLVM turns the stack variables into registers."""
+    sums = [[cgutils.alloca_once_value(builder, _FLOATS(None)) for _ in range(len(panels) * VECTORS)] for _ in x_rows]
+    for row_sums in sums:
+        for register in row_sums:  # again, for a tile inside a loop: alloca_once fills at the function's start
+            builder.store(_FLOATS(None), register)
+    size = _SIZES[element]
+    with cgutils.for_range(builder, n_in, intp=n_in.type) as loop:
+        offset = builder.mul(loop.index, n_in.type(PANEL))
+        for panel in panels:
+            for line in range(0, PANEL, CACHE_LINE // size):
+                _prefetch(builder, builder.gep(panel, [builder.add(offset, n_in.type(AHEAD // size + line))]))
+        weights = [
+            _load(builder, builder.gep(panel, [builder.add(offset, n_in.type(v * LANES))]), element)
+            for panel in panels
+            for v in range(VECTORS)
+        ]
+        for x_row, row_sums in zip(x_rows, sums, strict=True):
+            value = _broadcast(builder, builder.load(builder.gep(x_row, [loop.index])))
+            for weight, register in zip(weights, row_sums, strict=True):
+                product = builder.fmul(value, weight, flags=_FAST)
+                builder.store(builder.fadd(builder.load(register), product, flags=_FAST), register)
+    registers = [register for row_sums in sums for register in row_sums]
+    for i, register in enumerate(registers):
+        place = builder.gep(target, [n_in.type(i * LANES)])
+        builder.store(builder.load(register), builder.bitcast(place, _FLOATS.as_pointer()), align=4)
+
+
+def _row(builder: ir.IRBuilder, base: ir.Value, number: ir.Value, size: ir.Value) -> ir.Value:
+    """Pointer to a row of an array whose rows have `size` elements."""
+    return builder.gep(base, [builder.mul(number, size)])
+
+
+def _load(builder: ir.IRBuilder, pointer: ir.Value, element: ir.Type) -> ir.Value:
+    """LANES float32 numbers from float32, int8, or float16 memory, whose bits count as int16 (Numba has no float16)."""
+    place = builder.bitcast(pointer, ir.VectorType(element, LANES).as_pointer())
+    vector = builder.load(place, align=_SIZES[element])
+    if element == ir.IntType(8):
+        return builder.sitofp(builder.sext(vector, _INT32S), _FLOATS)
+    if element == ir.IntType(16):
+        return builder.fpext(builder.bitcast(vector, _HALVES), _FLOATS)
+    return vector
+
+
+def _prefetch(builder: ir.IRBuilder, pointer: ir.Value) -> None:
+    """Ask for the cache line at a pointer, which may lie past the end of the array."""
+    i32, byte = ir.IntType(32), ir.IntType(8).as_pointer()
+    kind = ir.FunctionType(ir.VoidType(), [byte, i32, i32, i32])
+    function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+    builder.call(function, [builder.bitcast(pointer, byte), i32(0), i32(2), i32(1)])
+
+
+def _broadcast(builder: ir.IRBuilder, scalar: ir.Value) -> ir.Value:
+    undefined = ir.Constant(_FLOATS, ir.Undefined)
+    first = builder.insert_element(undefined, scalar, ir.IntType(32)(0))
+    return builder.shuffle_vector(first, undefined, _INT32S([0] * LANES))
