@@ -110,6 +110,14 @@ def test_reading_in_blocks_changes_nothing(tmp_path, monkeypatch, kind):
     assert np.array_equal(read_audio(path)[0], whole)
 
 
+def test_an_mp3_without_a_length_is_read_to_its_end(tmp_path):
+    path = recording(tmp_path, "mp3")
+    content = path.read_bytes()
+    path.write_bytes(content.replace(b"Info", bytes(4)).replace(b"Xing", bytes(4)))
+    samples, _ = read_audio(path)
+    assert abs(len(samples) - RATE_HZ // 2) < 3 * 1152
+
+
 @pytest.mark.parametrize("rate_hz", [1_000, 8_000, 22_050, 44_100, 192_000, 384_000])
 def test_any_rate_is_read(tmp_path, rate_hz):
     samples, got_hz = read_audio(wav_of(tmp_path / "a.wav", tones(), rate_hz))

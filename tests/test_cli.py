@@ -6,6 +6,7 @@ Most tests put a fake model behind `cli.load_tts_model`; those at the end speak 
 import io
 import logging
 import os
+import runpy
 import signal
 import struct
 import subprocess
@@ -377,6 +378,24 @@ def test_traceback_shows_where_an_error_arose(run, model):
     assert "pockettts-np: error: KeyError" in err
 
 
+def test_a_reader_that_left_ends_the_command_quietly(run, model, monkeypatch):
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "w") as stdout:  # noqa: PTH123
+        monkeypatch.setattr(sys, "stdout", stdout)
+        assert cli.main(["generate", "--text", "Hi", "--output-path", "-", "-q"]) == 141
+        monkeypatch.undo()
+    assert model.closed
+
+
+def test_a_full_device_behind_standard_output_is_named(run, model, monkeypatch, capsysbinary):
+    with Path("/dev/full").open("w") as stdout:
+        monkeypatch.setattr(sys, "stdout", stdout)
+        assert cli.main(["generate", "--text", "Hi", "--output-path", "-", "-q"]) == 1
+        monkeypatch.undo()
+    assert capsysbinary.readouterr().err == b"pockettts-np: error: standard output: the disk is full.\n"
+
+
 class Terminal(io.StringIO):
     def isatty(self):
         return True
@@ -559,3 +578,11 @@ def test_as_a_program_it_reads_a_pipe_and_fills_a_pipe(tmp_path, tiny):
     assert piped.stdout.endswith(CLOSING_SILENCE)
     assert_same_speech(tmp_path / "a.wav", piped.stdout[44 : -len(CLOSING_SILENCE)])
     assert struct.unpack_from("<I", piped.stdout, 40) == (2_000_000_000,)
+
+
+def test_the_module_is_the_command(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["pockettts-np", "--version"])
+    with pytest.raises(SystemExit) as caught:
+        runpy.run_module("pockettts_np", run_name="__main__")
+    assert caught.value.code == 0
+    assert capsys.readouterr().out.startswith("pockettts-np ")
