@@ -107,7 +107,7 @@ class CharsMap:
         position = _children(units[0])
         for byte in key.encode():
             position ^= byte
-            if byte == 0 or position >= len(units) or units[position] & 0x800000FF != byte:
+            if position >= len(units) or units[position] & 0x800000FF != byte:
                 return None
             unit = units[position]
             position ^= _children(unit)

@@ -41,9 +41,7 @@ def _require_heads(transformer: "FlowLMTransformerConfig | MimiTransformerConfig
     heads, width = transformer.num_heads, transformer.q_dim
     _require(width % heads == 0, f"num_heads is {heads}, which does not divide the attention width {width}")
     head_dim = width // heads
-    _require(
-        head_dim % 2 == 0, f"num_heads is {heads}, so a head is {head_dim} wide; an even width is needed"
-    )
+    _require(head_dim % 2 == 0, f"num_heads is {heads}, so a head is {head_dim} wide; an even width is needed")
     _require(transformer.max_period > 0, f"max_period is {transformer.max_period}; it must be positive")
 
 
@@ -251,9 +249,7 @@ class MimiConfig:
         )
         if not self.has_encoder:
             _require(self.decoder_seanet is not None, "decoder_seanet is missing, and so is seanet")
-            _require(
-                self.decoder_transformer is not None, "decoder_transformer is missing, and so is transformer"
-            )
+            _require(self.decoder_transformer is not None, "decoder_transformer is missing, and so is transformer")
         self._require_widths()
         self._require_rates()
 
@@ -264,9 +260,7 @@ class MimiConfig:
             "quantizer.output_dimension": self.quantizer.output_dimension,
             "the decoder transformer's input_dimension": self.decoding_transformer.input_dimension,
         }.items():
-            _require(
-                size == decoder_dim, f"{key} is {size}, but the decoder's seanet dimension is {decoder_dim}"
-            )
+            _require(size == decoder_dim, f"{key} is {size}, but the decoder's seanet dimension is {decoder_dim}")
         if self.seanet and self.transformer:
             got, wanted = self.transformer.input_dimension, self.seanet.dimension
             _require(got == wanted, f"transformer.input_dimension is {got}, but seanet.dimension is {wanted}")
@@ -346,9 +340,7 @@ class Config:
             _require(len(old) == 1, f"replace_characters has the key {old!r}; wanted a single character")
         temperature, frames = self.default_temperature, self.model_recommended_frames_after_eos
         _require(temperature >= 0, f"default_temperature is {temperature}; it must not be negative")
-        _require(
-            (frames or 0) >= 0, f"model_recommended_frames_after_eos is {frames}; it must not be negative"
-        )
+        _require((frames or 0) >= 0, f"model_recommended_frames_after_eos is {frames}; it must not be negative")
 
 
 def released_models() -> list[str]:
@@ -374,13 +366,9 @@ def load_config(source: str | Path) -> Config:
     if released:
         path = _released_file(str(source))
     elif path.suffix not in (".toml", ".yaml", ".yml"):
-        raise ValueError(
-            f"{source} is not a configuration: wanted a name, or a file ending .toml, .yaml or .yml."
-        )
+        raise ValueError(f"{source} is not a configuration: wanted a name, or a file ending .toml, .yaml or .yml.")
     elif not path.is_file():
-        raise FileNotFoundError(
-            f"{source}: no such configuration file. Known names: {', '.join(released_models())}."
-        )
+        raise FileNotFoundError(f"{source}: no such configuration file. Known names: {', '.join(released_models())}.")
     table = read_with_bases(path, _base_file, _resolve_paths)
     return build(Config, table, f"{path.name if released else path}: ", name=path.stem, released=released)
 

@@ -112,12 +112,12 @@ def _split_on_space(piece: Piece) -> list[Piece]:
 
 
 def _prepend_scheme(spec: Spec) -> str:
-    """Where a mark is put before the text: "always", "first" or "never"; older files say it with a flag."""
-    if spec.get("add_prefix_space") is False:
-        return "never"
+    """Where a mark is put before the text: "always", "first" or "never"."""
     scheme = spec.get("prepend_scheme", "always")
     if scheme not in ("always", "first", "never"):
         raise ValueError(f"its prepend_scheme {scheme!r} is not supported")
+    if spec.get("add_prefix_space") is False and scheme != "never":
+        raise ValueError(f"its prepend_scheme {scheme!r} and its add_prefix_space say different things")
     return str(scheme)
 
 

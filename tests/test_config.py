@@ -1,12 +1,14 @@
 """Configurations: every released one, the two file formats, and each way that a file can be wrong."""
 
 import dataclasses
+import hashlib
 import json
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
+from helpers import GOLDEN
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -129,6 +131,17 @@ def test_released_models_load(name):
     assert config.remove_semicolons == name.startswith(("french", "german"))
     assert config.pad_with_spaces_for_short_inputs == (name == "english_2026-01")
     assert config.flow_lm.insert_bos_before_voice == (name != "english_2026-01")
+
+
+def fingerprint(values: object) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+
+def test_every_value_is_the_reference_s():
+    """Hashes of the reference's own configurations and voices, recorded by tools/check_text.py."""
+    recorded = json.loads((GOLDEN / "text.json").read_text(encoding="utf-8"))
+    assert {name: fingerprint(tables(load_config(name))) for name in released_models()} == recorded["configurations"]
+    assert fingerprint(dict(catalogue.VOICES)) == recorded["voices"]
 
 
 @pytest.mark.parametrize("name", SIZES)

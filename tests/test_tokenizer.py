@@ -112,7 +112,7 @@ def test_unknown_ids_have_no_text(get):
 
 # ---- the model ----
 
-PIECES = st.dictionaries(st.text("abc", min_size=1, max_size=3), st.floats(-20, 0), min_size=1, max_size=12)
+PIECES = st.dictionaries(st.text("abc", min_size=1, max_size=3), st.floats(-20, 20), min_size=1, max_size=12)
 
 
 @given(PIECES, st.text("abcd", max_size=8))
@@ -134,6 +134,21 @@ def test_the_best_cut_is_found(pieces, text):
     found = [text[begin:end] for begin, end, _ in model._best_cut(text)]
     assert "".join(found) == text
     assert score(found) >= max(map(score, cuts()), default=0.0) - 1e-9
+
+
+@pytest.mark.parametrize(
+    ("vocab", "text", "ids"),
+    [
+        ('[["<unk>", 0.0], ["a", -1.0], ["aa", -2.0]]', "aaaaa", [1, 2, 2]),
+        # Read to the nearest float, these scores would give [1, 2, 2].
+        ('[["<unk>", 0.0], ["f", -7.95897102355957], ["ff", -9.209071159362793]]', "fffff", [2, 2, 1]),
+    ],
+)
+def test_equal_cuts(vocab, text, ids, tmp_path):
+    """Of cuts with one score, the `tokenizers` library takes these."""
+    path = tmp_path / "t.json"
+    path.write_text(f'{{"model": {{"type": "Unigram", "unk_id": 0, "vocab": {vocab}}}}}', encoding="utf-8")
+    assert load_tokenizer(path, 3).encode(text) == ids
 
 
 def test_unknown_characters_are_fused():
@@ -197,7 +212,8 @@ def character_map() -> str:
         ("e\u0301", "é"),
         ("e\u0301\u0301", "é"),  # the shortest entry stands for a whole cluster of up to five bytes
         ("ａ\u0301", "a"),
-        ("ａ\u0301\u0301", "a\u0301\u0301"),  # a longer one goes character by character
+        ("ａ\u20d0", "a\u20d0"),  # a longer one goes character by character
+        ("ａ\u0301\u0301", "a\u0301\u0301"),
         ("µ\u0301", "μ"),
         ("㍿\x00\x01", "株式会社\x00"),
     ],
@@ -288,6 +304,7 @@ def test_size_of_vocabulary(name, get, tmp_path):
         ),
         ("pre_tokenizer", {"type": "Digits"}, "the pre_tokenizer 'Digits', which is not supported"),
         ("pre_tokenizer", {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "last"}, "prepend_scheme 'last'"),
+        ("decoder", {"type": "Metaspace", "replacement": "▁", "add_prefix_space": False}, "say different things"),
         ("post_processor", {"type": "BertProcessing"}, "the post_processor 'BertProcessing', which is not supported"),
         ("decoder", {"type": "WordPiece"}, "the decoder 'WordPiece', which is not supported"),
         ("decoder", 3, "the decoder 3, which is not supported"),

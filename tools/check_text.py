@@ -4,7 +4,7 @@
     python tools/check_text.py [--strings 10000] [--texts 1000] TOKENIZER...     a .model or a tokenizer.json
     python tools/check_text.py --record               writes tests/golden/text.json
 
-The tiny tokenizers of the golden file are compared too. The one called "words" normalizes by Unicode's tables, which
+Texts are random, and the README. The tiny tokenizers of the golden file are compared too. The one called "words" normalizes by Unicode's tables, which
 differ between this Python and the tokenizers package for the newest characters. The exit status is the number of
 kinds of difference found.
 """
@@ -12,6 +12,7 @@ kinds of difference found.
 import argparse
 import base64
 import dataclasses
+import hashlib
 import json
 import logging
 import random
@@ -35,7 +36,8 @@ from pockettts_np.config import Config, load_config, released_models
 from pockettts_np.text import prepare_text_prompt, split_into_chunks
 from pockettts_np.tokenizer import load_tokenizer
 
-GOLDEN = Path(__file__).resolve().parent.parent / "tests" / "golden" / "text.json"
+ROOT = Path(__file__).resolve().parent.parent
+GOLDEN, README = ROOT / "tests" / "golden" / "text.json", ROOT / "README.md"
 SWITCHES = (
     "pad_with_spaces_for_short_inputs",
     "remove_semicolons",
@@ -78,12 +80,28 @@ def plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
+def fingerprint(tables: Any) -> str:
+    """A hash of the values that are not absent."""
+
+    def present(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: present(each) for key, each in value.items() if each is not None}
+        return value
+
+    return hashlib.sha256(json.dumps(present(tables), sort_keys=True).encode()).hexdigest()
+
+
+def reference_dump(name: str) -> dict[str, Any]:
+    text = (reference_config.CONFIGS_DIR / f"{name}.yaml").read_text(encoding="utf-8")
+    return reference_config.Config(**yaml.safe_load(text)).model_dump()
+
+
 def check_configs() -> bool:
     tally = Tally("configurations, from TOML and from the reference's YAML, and the catalogue")
     files = {file.stem: file for file in reference_config.CONFIGS_DIR.glob("*.yaml")}
     tally.compare("names", released_models(), sorted(files))
     for name, file in files.items():
-        wanted = reference_config.Config(**yaml.safe_load(file.read_text(encoding="utf-8"))).model_dump()
+        wanted = reference_dump(name)
         for source in (name, file):
             got = plain(load_config(source))
             got["replace_characters"] = dict(got["replace_characters"])
@@ -103,13 +121,18 @@ def vocabulary_size(path: Path) -> int:
     return sentencepiece.SentencePieceProcessor(str(path)).vocab_size()
 
 
+def readme_texts() -> list[str]:
+    """The README as a whole and by paragraph."""
+    text = README.read_text(encoding="utf-8")
+    return [text, *text.split("\n\n")]
+
+
 def check_tokenizer(path: Path, n_strings: int) -> bool:
     n_bins = vocabulary_size(path)
     ours, theirs = load_tokenizer(path, n_bins), build_tokenizer(n_bins, str(path))
     encoded, decoded = Tally(f"{path.name}: ids"), Tally(f"{path.name}: decoded")
     rng = random.Random(1)
-    for _ in range(n_strings):
-        text = random_string(rng)
+    for text in [*readme_texts(), *(random_string(rng) for _ in range(n_strings))]:
         ids = theirs.encode(text)
         encoded.compare(text, ours.encode(text), ids)
         for part in (ids, ids[len(ids) // 2 :], rng.choices(range(n_bins), k=rng.randrange(12))):
@@ -149,8 +172,8 @@ def check_text(path: Path, n_texts: int) -> bool:
     prepared, chunked = Tally(f"{path.name}: prepared prompts"), Tally(f"{path.name}: chunk lists")
     rng = random.Random(2)
     for config in distinct_switches():
-        for _ in range(n_texts):
-            text, max_tokens = random_prose(rng), rng.choice([1, 5, 20, 50, 50, 50, 200])
+        for text in [*readme_texts(), *(random_prose(rng) for _ in range(n_texts))]:
+            max_tokens = rng.choice([1, 5, 20, 50, 50, 50, 200])
             wanted = outcome(lambda: reference_text.prepare_text_prompt(text, **reference_switches(config)))  # noqa: B023
             prepared.compare((config.name, text), outcome(prepare_text_prompt, text, config), wanted)
             wanted = outcome(reference_chunks, theirs, text, max_tokens, config)
@@ -205,6 +228,8 @@ def record(paths: dict[str, Path]) -> None:
         "texts": TEXTS,
         "vocab": vocab,
         "scores": score_readings(vocab),
+        "configurations": {name: fingerprint(reference_dump(name)) for name in released_models()},
+        "voices": fingerprint(reference_voices._ORIGINS_OF_PREDEFINED_VOICES),
     }
     for kind, suffix in kinds.items():
         golden[kind] = {name: recorded_tokenizer(path) for name, path in paths.items() if path.suffix == suffix}

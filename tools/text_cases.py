@@ -101,11 +101,12 @@ TEXTS = [
     *(
         "\u200bzero",
         "\x01 led",
+        " \x1f strip\x1f ",
         "ﷺ",
         "<s>Hello</s>",
         "<0x41>é<0xFF>",
         "▁mark ▁",
-        "water house<L>  it's<R> river",
+        "water house  <L>  it's<R>  river  <R> \x1f <L>x",
         "WORLD word worlds",
     ),
     *(
@@ -134,6 +135,7 @@ PROMPTS = [
         "(yes)",
         'he said "no"',
         "...",
+        'yes," )',
         "¿Qué? ¡Sí!",
         "l’été «chaud»: oui",
         "tab\tand\nline\r\nend",
@@ -169,7 +171,8 @@ def json_variants(n_pieces: int, encoded_charsmap: str) -> dict[str, dict[str, A
         added_token(n_pieces + 1, "<R>", rstrip=True, special=True),
         added_token(n_pieces + 2, "WORLD", normalized=True),
         added_token(n_pieces + 3, "don", single_word=True),
-        added_token(n_pieces + 4, "[M]"),
+        added_token(n_pieces + 4, "[M]x"),
+        added_token(n_pieces + 5, "[M]"),
     ]
 
     def metaspace(scheme: str, split: bool) -> dict[str, Any]:
@@ -224,6 +227,7 @@ def json_variants(n_pieces: int, encoded_charsmap: str) -> dict[str, dict[str, A
             "pre_tokenizer": chain("pretokenizers", {"type": "WhitespaceSplit"}, metaspace("always", True)),
         },
         "flag": {
+            "added_tokens": specials + flagged,
             "normalizer": replace("Regex", "\\s+", " "),
             "decoder": {"type": "Strip", "content": "e", "start": 0, "stop": 1},
             "pre_tokenizer": {
