@@ -47,7 +47,7 @@ def _require_heads(transformer: "FlowLMTransformerConfig | MimiTransformerConfig
 
 @dataclass(frozen=True)
 class FlowConfig:
-    """The flow net: `depth` residual blocks of width `dim`, run by the sampler `type` (one of SAMPLERS)."""
+    """The flow net: `depth` residual blocks of width `dim`, run by the sampler `type`."""
 
     dim: int
     depth: int

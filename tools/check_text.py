@@ -4,9 +4,9 @@
     python tools/check_text.py [--strings 10000] [--texts 1000] TOKENIZER...     a .model or a tokenizer.json
     python tools/check_text.py --record               writes tests/golden/text.json
 
-Texts are random, and the README. The tiny tokenizers of the golden file are compared too. The one called "words" normalizes by Unicode's tables, which
-differ between this Python and the tokenizers package for the newest characters. The exit status is the number of
-kinds of difference found.
+Texts are random, and the README. The tiny tokenizers of the golden file are compared too; the one called "words"
+normalizes by Unicode's tables, which differ between Python and the tokenizers package for the newest characters. The
+exit status is the number of kinds of difference found.
 """
 
 import argparse
@@ -123,7 +123,7 @@ def vocabulary_size(path: Path) -> int:
 
 def readme_texts() -> list[str]:
     """The README as a whole and by paragraph."""
-    text = README.read_text(encoding="utf-8")
+    text = README.read_text(encoding="utf-8") if README.exists() else ""
     return [text, *text.split("\n\n")]
 
 
