@@ -4,9 +4,9 @@
     python tools/check_text.py [--strings 10000] [--texts 1000] TOKENIZER...     a .model or a tokenizer.json
     python tools/check_text.py --record               writes tests/golden/text.json
 
-Texts are random, and the README. The tiny tokenizers of the golden file are compared too; the one called "words"
-normalizes by Unicode's tables, which differ between Python and the tokenizers package for the newest characters. The
-exit status is the number of kinds of difference found.
+Texts are random, and the README. The tiny tokenizers of the golden file are compared too; "added" and "words" change
+characters by Unicode's tables, which differ between Python and the tokenizers package for the newest ones. The exit
+status is the number of kinds of difference found.
 """
 
 import argparse
