@@ -12,12 +12,12 @@ from safetensors.numpy import load_file, save_file
 
 from pockettts_np import TTSModel, export_model_state
 from pockettts_np.audio import end_on_pause
-from pockettts_np.flow_net import FlowNet
-from pockettts_np.kernels import FlowWeights, StackWeights
-from pockettts_np.ops import elu
+from pockettts_np.flow_lm import FlowLM
+from pockettts_np.mimi import MimiDecoder, MimiEncoder
 from pockettts_np.seanet import ResidualBlock, SEANet
-from pockettts_np.transformer import KVCache, Transformer
-from pockettts_np.voice import load_voice
+from pockettts_np.transformer import ProjectedTransformer
+from pockettts_np.voice import VoiceState, load_voice
+from pockettts_np.weights import Weights, open_checkpoint
 
 MODELS = ("lsd", "wide", "drifting", "grouped", "pointwise", "flow_matching")
 WITH_ENCODER_LAYERS = ("lsd", "drifting", "flow_matching")
@@ -36,26 +36,59 @@ def tensors(name: str) -> dict[str, np.ndarray]:
     return load_file(GOLDEN / f"{name}.safetensors")
 
 
+def weights(name: str) -> Weights:
+    return Weights(name, open_checkpoint(GOLDEN / f"{name}.safetensors"))
+
+
+def cut(name: str, section: str, **sizes):
+    """The configuration of a model, but with other `sizes` in one section of its language model or codec."""
+    config = load(name).config
+    part, section = section.split(".")
+    whole = getattr(config, part)
+    smaller = dataclasses.replace(whole, **{section: dataclasses.replace(getattr(whole, section), **sizes)})
+    return dataclasses.replace(config, **{part: smaller})
+
+
+def flow_lm_cut(name: str, section: str, **sizes) -> FlowLM:
+    return FlowLM.load(weights(name).scope("flow_lm"), cut(name, f"flow_lm.{section}", **sizes))
+
+
+def codec_transformers(name: str, part: type) -> list[ProjectedTransformer]:
+    """The transformer of the encoder or of the decoder, with its first layer, its first two, and so on."""
+    mimi = load(name).config.mimi
+    own = part is MimiDecoder and mimi.decoder_transformer
+    section, whole = ("decoder_transformer", mimi.decoder_transformer) if own else ("transformer", mimi.transformer)
+    configs = [cut(name, f"mimi.{section}", num_layers=n) for n in range(1, whole.num_layers + 1)]
+    return [part.load(weights(name).scope("mimi"), config.mimi).transformer for config in configs]
+
+
 def prompt() -> np.ndarray:
     return golden("inputs")[0]["prompt"]
 
 
 @functools.cache
-def voice(name: str) -> KVCache:
-    return load(name).get_state_for_audio_prompt(prompt())
+def encoded(name: str) -> np.ndarray:
+    return load(name).encoder(end_on_pause(prompt(), 24000))
 
 
-def rows_held(state: KVCache) -> np.ndarray:
+def voice(name: str, flow_lm: FlowLM | None = None) -> VoiceState:
+    """What a model, or a part of it, remembers of the recorded voice."""
+    flow_lm = flow_lm or load(name).flow_lm
+    state = flow_lm.init_state()
+    flow_lm.prompt(flow_lm.embed_voice(encoded(name)), state)
+    return state
+
+
+def cache_of(state: VoiceState, folder) -> np.ndarray:
     """The cache as the fixtures have it: [layer, 2, T, H_kv, D]."""
-    return state.kv[:, :, :, : state.n_rows].transpose(0, 1, 3, 2, 4)
+    export_model_state(state, folder / "cache.safetensors")
+    saved = load_file(folder / "cache.safetensors")
+    n_layers = len(saved) // 3
+    return np.stack([saved[f"transformer.layers.{i}.self_attn/cache"][:, 0] for i in range(n_layers)])
 
 
-def first_layers(transformer: Transformer, n: int) -> Transformer:
-    return dataclasses.replace(transformer, weights=StackWeights(*(array[:n] for array in transformer.weights)))
-
-
-def first_layers_state(state: KVCache, n: int) -> KVCache:
-    return KVCache(state.kv[:n].copy(), state.n_rows, state.position)
+def elu(x: np.ndarray) -> np.ndarray:
+    return np.where(x > 0, x, np.expm1(np.minimum(x, 0)))
 
 
 def numbered(arrays: dict[str, np.ndarray], prefix: str) -> list[np.ndarray]:
@@ -90,20 +123,21 @@ def test_every_encoder_layer_equals_the_reference(name):
     seanet = numbered(arrays, "encode.seanet_")
     assert_layers_close(encoder.seanet, x, seanet, meta["thin"])
     layers = numbered(arrays, "encode.transformer_")
-    for n, want in enumerate(layers, 1):
-        stack = first_layers(encoder.transformer.transformer, n)
+    for stack, want in zip(codec_transformers(name, MimiEncoder), layers, strict=True):
         assert_close(stack(seanet[-1], stack.init_state()), want)
     assert_close(encoder.downsample(layers[-1], encoder.downsample.init_state()), arrays["encode.downsample"])
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_a_voice_equals_the_reference(name):
+def test_a_voice_equals_the_reference(name, tmp_path):
     arrays, _ = golden(name)
-    flow_lm = load(name).flow_lm
-    encoded = load(name).encoder(end_on_pause(prompt(), 24000))
-    assert_close(flow_lm.speaker_projection(encoded), arrays["voice.conditioning"], NETWORK)
-    assert_close(rows_held(voice(name)), arrays["voice.cache"], NETWORK)
-    assert voice(name).position == arrays["voice.cache"].shape[2]
+    rows = load(name).flow_lm.embed_voice(encoded(name))
+    n_bos = len(rows) - len(arrays["voice.conditioning"])
+    assert n_bos == load(name).config.flow_lm.insert_bos_before_voice
+    assert_close(rows[n_bos:], arrays["voice.conditioning"], NETWORK)
+    state = load(name).get_state_for_audio_prompt(prompt())
+    assert state.position == arrays["voice.cache"].shape[2]
+    assert_close(cache_of(state, tmp_path), arrays["voice.cache"], NETWORK)
 
 
 # ---------------------------------------------------------------- the language model
@@ -115,12 +149,9 @@ def test_text_is_read_as_by_the_reference(name):
     model, ids = load(name), arrays["tokens"].tolist()
     assert model.tokenizer.encode(meta["text"]) == ids
     assert_close(model.flow_lm.text(ids), arrays["text_embedding"])
-    for n, want in enumerate(arrays["prompt.layers"], 1):
-        state = first_layers_state(voice(name), n)
-        assert_close(first_layers(model.flow_lm.transformer, n)(arrays["text_embedding"], state), want, NETWORK)
 
 
-def prompted(name: str, state: KVCache) -> KVCache:
+def prompted(name: str, state: VoiceState) -> VoiceState:
     """A copy of `state` that has read the text of the fixture."""
     model, state = load(name), state.copy()
     model.flow_lm.prompt(model.flow_lm.text(model.tokenizer.encode(golden(name)[1]["text"])), state)
@@ -128,21 +159,26 @@ def prompted(name: str, state: KVCache) -> KVCache:
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_every_layer_of_a_step_equals_the_reference(name):
+def test_every_layer_of_the_language_model_equals_the_reference(name):
     arrays, _ = golden(name)
-    flow_lm, latents = load(name).flow_lm, [None, *arrays["step.latents"][:-1]]
-    after_text = prompted(name, voice(name))
-    for n, want in enumerate(arrays["step.layers"], 1):
-        stack, state = first_layers(flow_lm.transformer, n), first_layers_state(after_text, n)
-        for latent, row in zip(latents, want, strict=True):
-            x = flow_lm.input_linear((flow_lm.bos if latent is None else latent)[None])
-            assert_close(stack(x, state)[0], row, NETWORK)
-    steps = [flow_lm.step(latent, after_text) for latent in latents]
+    for n, (prompt_rows, step_rows) in enumerate(zip(arrays["prompt.layers"], arrays["step.layers"], strict=True), 1):
+        flow_lm = flow_lm_cut(name, "transformer", num_layers=n)
+        state = voice(name, flow_lm)
+        assert_close(flow_lm.transformer(arrays["text_embedding"], state), prompt_rows, NETWORK)
+        for latent, want in zip([flow_lm.bos, *arrays["step.latents"]], step_rows, strict=False):
+            assert_close(flow_lm.transformer(flow_lm.input_linear(latent[None]), state)[0], want, NETWORK)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_heads_equal_the_reference(name):
+    arrays, _ = golden(name)
+    state = prompted(name, voice(name))
+    steps = [load(name).flow_lm.step(latent, state) for latent in [None, *arrays["step.latents"][:-1]]]
     assert_close(np.stack([z for z, _ in steps]), arrays["step.condition"], NETWORK)
     assert_close(np.array([logit for _, logit in steps], np.float32), arrays["step.eos_logit"], NETWORK)
 
 
-def run_latents(name: str, state: KVCache, noise: np.ndarray, temperature: float, n_steps: int):
+def run_latents(name: str, state: VoiceState, noise: np.ndarray, temperature: float, n_steps: int):
     """(latents, EOS logits) of a model that hears only itself."""
     flow_lm, state = load(name).flow_lm, prompted(name, state)
     times, latents, logits = flow_lm.flow_net.time_table(n_steps), [], []
@@ -166,15 +202,6 @@ def test_latents_and_eos_logits_equal_the_reference(name):
 # ---------------------------------------------------------------- the flow net
 
 
-def first_blocks(net: FlowNet, n: int) -> FlowNet:
-    w, end = net.weights, 2 * net.weights.in_proj.shape[0]
-    kept = {key: getattr(w, key)[:n] for key in ("norm", "linear1", "scale1", "bias1", "linear2", "scale2", "bias2")}
-    for key in ("modulation", "modulation_scale", "modulation_bias"):
-        rows = getattr(w, key)
-        kept[key] = np.concatenate([rows[: 3 * n * net.weights.in_proj.shape[0]], rows[-end:]])
-    return dataclasses.replace(net, weights=FlowWeights(**(w._asdict() | kept)))
-
-
 @pytest.mark.parametrize("name", MODELS)
 def test_every_block_of_the_flow_net_equals_the_reference(name):
     arrays, _ = golden(name)
@@ -186,10 +213,10 @@ def test_every_block_of_the_flow_net_equals_the_reference(name):
         assert_close(time, arrays[f"flow.time_embed_{i}"])
     if times:
         condition = condition + sum(times) / np.float32(len(times))
-    outputs = [arrays["flow.input_proj"], *numbered(arrays, "flow.res_block_")]
-    for n, rows in enumerate(outputs):
+    for n, rows in enumerate(numbered(arrays, "flow.res_block_"), 1):
         want = naive.flow_head(rows[None], condition[None], w)
-        assert_close(first_blocks(net, n).velocity(arrays["flow.start"], condition), want, NETWORK)
+        part = flow_lm_cut(name, "flow", depth=n).flow_net
+        assert_close(part.velocity(arrays["flow.start"], condition), want, NETWORK)
     assert_close(net.velocity(arrays["flow.start"], condition), arrays["flow.out"], NETWORK)
 
 
@@ -220,8 +247,7 @@ def test_every_decoder_layer_equals_the_reference(name):
     upsampled = decoder.upsample(arrays["decode.quantizer"], decoder.upsample.init_state())
     assert_close(upsampled, arrays["decode.upsample"])
     layers = numbered(arrays, "decode.transformer_")
-    for n, want in enumerate(layers, 1):
-        stack = first_layers(decoder.transformer.transformer, n)
+    for stack, want in zip(codec_transformers(name, MimiDecoder), layers, strict=True):
         assert_close(stack(arrays["decode.upsample"], stack.init_state()), want)
     wants = [*numbered(arrays, "decode.seanet_"), arrays["decode.audio"][:, None]]
     assert_layers_close(decoder.seanet, layers[-1], wants, meta["thin"])
@@ -263,11 +289,11 @@ def test_speech_in_two_chunks_equals_the_reference():
 
 
 @pytest.mark.parametrize("name", ["lsd_bfloat16", "lsd_float16", "lsd_raw"])
-def test_other_weight_files_give_the_reference_s_numbers(name):
+def test_other_weight_files_give_the_reference_s_numbers(name, tmp_path):
     arrays, meta = golden(name)
     model = load(name)
     state = model.get_state_for_audio_prompt(prompt())
-    assert_close(rows_held(state), arrays["voice.cache"], NETWORK)
+    assert_close(cache_of(state, tmp_path), arrays["voice.cache"], NETWORK)
     latents, logits = run_latents(name, state, arrays["step.noise"], 0.3, 1)
     assert_close(latents, arrays["step.latents"], NETWORK)
     assert_close(logits, arrays["step.eos_logit"], NETWORK)
@@ -283,10 +309,10 @@ def test_a_voice_file_of_the_reference_speaks_as_there(form):
     assert_close(latents, arrays[f"{form}.latents"], NETWORK)
 
 
-def test_an_audio_prompt_file_is_read_by_the_model():
+def test_an_audio_prompt_file_is_read_by_the_model(tmp_path):
     arrays, _ = golden("voices")
     state = load("wide").get_state_for_audio_prompt(GOLDEN / "voice_audio_prompt.safetensors")
-    assert_close(rows_held(state), arrays["audio_prompt.cache"], NETWORK)
+    assert_close(cache_of(state, tmp_path), arrays["audio_prompt.cache"], NETWORK)
     latents, _ = run_latents("wide", state, arrays["noise"], 0.7, 1)
     assert_close(latents, arrays["audio_prompt.latents"], NETWORK)
 

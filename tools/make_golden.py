@@ -182,8 +182,11 @@ def record_flow_net(model: TTSModel, condition: np.ndarray, start: np.ndarray, s
     net = model.flow_lm.flow_net
     c, x = torch.from_numpy(condition)[None], torch.from_numpy(start)[None]
     times = [torch.tensor([[t]]) for t in (0.25, 0.75)[: net.num_time_conds]]
-    taps = {"flow.input_proj": net.input_proj, "flow.cond_embed": net.cond_embed}
-    taps |= numbered("flow.time_embed_", net.time_embed) | numbered("flow.res_block_", net.res_blocks)
+    taps = (
+        {"flow.cond_embed": net.cond_embed}
+        | numbered("flow.time_embed_", net.time_embed)
+        | numbered("flow.res_block_", net.res_blocks)
+    )
     with tapped(taps) as seen, torch.no_grad():
         out = net(c, *times, x)
     arrays = {"flow.start": start, "flow.out": rows(out, False)}
