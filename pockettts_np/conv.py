@@ -44,7 +44,7 @@ class Conv1d:
         replicate: bool = False,
     ) -> "Conv1d":
         weight = w.take("weight", (n_out, n_in, kernel_size)).transpose(0, 2, 1).reshape(n_out, -1)
-        product = Linear.of(weight, w.take("bias", (n_out,)) if bias else None)
+        product = Linear.of(w, weight, w.take("bias", (n_out,)) if bias else None)
         return cls(product, n_in, kernel_size, stride, dilation, replicate)
 
     def init_state(self) -> ConvState:
@@ -92,7 +92,7 @@ class ConvTranspose1d:
     @classmethod
     def load(cls, w: Weights, n_in: int, n_out: int, kernel_size: int, stride: int) -> "ConvTranspose1d":
         weight = w.take("weight", (n_in, n_out, kernel_size)).transpose(2, 1, 0).reshape(-1, n_in)
-        return cls(Linear.of(weight), w.take("bias", (n_out,)), kernel_size, stride)
+        return cls(Linear.of(w, weight), w.take("bias", (n_out,)), kernel_size, stride)
 
     def init_state(self) -> ConvTransposeState:
         return ConvTransposeState(np.zeros((self.kernel_size - self.stride, len(self.bias)), np.float32))

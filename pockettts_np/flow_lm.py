@@ -70,14 +70,14 @@ class FlowLM:
         if not w.has("speaker_proj_weight"):
             return None
         weight = w.take("speaker_proj_weight", (n_out, n_in))
-        return Linear.of(weight) if weight.any() else None
+        return Linear.of(w, weight) if weight.any() else None
 
     def init_state(self) -> KVCache:
         return self.transformer.init_state()
 
-    def prompt(self, rows: np.ndarray, state: KVCache) -> None:
-        """Let the model read rows [T, d] of text or voice."""
-        self.transformer(rows, state)
+    def prompt(self, rows: np.ndarray, state: KVCache, threads: int = 1) -> None:
+        """Let the model read rows [T, d] of text or voice, in one or two threads."""
+        self.transformer(rows, state, threads)
 
     def embed_voice(self, encoded: np.ndarray) -> np.ndarray:
         """What the encoder made of a recording, as rows to prompt with: [T, encoder_dim] -> [T (+ 1), d]."""

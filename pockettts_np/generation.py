@@ -1,7 +1,6 @@
-"""From a prompted state to sound: the only generation loop, and the pipeline that overlaps it with the decoder."""
+"""From a prompted state to sound: the only generation loop, and the decoder's."""
 
 import logging
-import queue
 import threading
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
@@ -16,7 +15,6 @@ from .transformer import KVCache
 logger = logging.getLogger(__name__)
 
 MIN_FRAMES_BEFORE_EOS = 6  # the first frames may cross the threshold before any speech
-MAX_FRAMES_AHEAD = 64  # the language model waits when the decoder, or whoever takes the sound, falls so far behind
 
 
 @dataclass(frozen=True)
@@ -78,53 +76,3 @@ def one_by_one(latents: Iterator[np.ndarray]) -> Generator[list[np.ndarray]]:
     """Each latent is a batch: language model and decoder take turns in one thread."""
     for latent in latents:
         yield [latent]
-
-
-def ahead(latents: Iterator[np.ndarray]) -> Generator[list[np.ndarray]]:
-    """Run `latents` in a thread of its own; each batch is all that is ready, the first never waits for a second.
-
-    An error in the thread is raised here. Closing this iterator ends the thread within a frame.
-    """
-    ready: queue.SimpleQueue[np.ndarray | BaseException | None] = queue.SimpleQueue()
-    room = threading.Semaphore(MAX_FRAMES_AHEAD)
-    closed = threading.Event()
-
-    def work() -> None:
-        try:
-            for latent in latents:
-                ready.put(latent)
-                room.acquire()
-                if closed.is_set():
-                    return
-            ready.put(None)
-        except BaseException as error:  # handed to the caller's thread, whatever it is
-            ready.put(error)
-
-    thread = threading.Thread(target=work, name="pockettts-latents", daemon=True)
-    thread.start()
-    try:
-        yield from _batches(ready, room)
-    finally:
-        closed.set()
-        room.release()
-        thread.join()
-
-
-def _batches(
-    ready: "queue.SimpleQueue[np.ndarray | BaseException | None]", room: threading.Semaphore
-) -> Iterator[list[np.ndarray]]:
-    while True:
-        batch: list[np.ndarray] = []
-        item = ready.get()
-        while isinstance(item, np.ndarray):
-            batch.append(item)
-            room.release()
-            if ready.empty():
-                break
-            item = ready.get()
-        if batch:
-            yield batch
-        if item is None:
-            return
-        if isinstance(item, BaseException):
-            raise item

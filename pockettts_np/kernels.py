@@ -384,8 +384,8 @@ def _split_heads(projected, k, v, n_rows, position, inv_freq, queries):
         for h in range(n_kv_heads):
             key, value = heads[t, n_heads + h], heads[t, n_heads + n_kv_heads + h]
             for i in range(dim):
-                k[h, panel, i, column] = key[i]
-                v[h, i // simd.PANEL, row, i % simd.PANEL] = value[i]
+                k[h, panel, i, column] = simd.convert(key[i], k)
+                v[h, i // simd.PANEL, row, i % simd.PANEL] = simd.convert(value[i], v)
 
 
 @njit(**_JIT)

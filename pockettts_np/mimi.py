@@ -1,6 +1,7 @@
 """Mimi, the codec: latents to samples, and samples to what the voice is made of (Défossez et al. 2024, section 3)."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,11 +9,13 @@ import numpy as np
 from .config import MimiConfig
 from .conv import Conv1d, ConvTransposeState, DepthwiseConvTranspose1d
 from .ops import Linear
+from .pipeline import ahead
 from .seanet import LayerState, SEANet
 from .transformer import KVCache, ProjectedTransformer
 from .weights import Weights
 
-ENCODE_FRAMES = 25  # frames encoded at once: bounds the memory, changes nothing else
+BLOCK_FRAMES = 6  # frames encoded at once: bounds the memory, changes nothing else
+MAX_BLOCKS_AHEAD = 8
 
 
 @dataclass
@@ -37,7 +40,7 @@ class MimiDecoder:
         width, stride = seanet.dimension, config.frame_stride
         projection = w.scope("quantizer.output_proj").take("weight", (width, config.latent_dim, 1))[:, :, 0]
         return cls(
-            Linear.of(projection),
+            Linear.of(w, projection),
             DepthwiseConvTranspose1d.load(w.scope("upsample.convtr.convtr"), width, 2 * stride, stride),
             ProjectedTransformer.load(
                 w.scope("decoder_transformer"),
@@ -93,15 +96,24 @@ class MimiEncoder:
             config.frame_samples,
         )
 
-    def __call__(self, samples: np.ndarray) -> np.ndarray:  # [n] -> [ceil(n / frame_samples), encoder_dim]
-        return np.concatenate(list(self._encode(samples)))
+    def __call__(self, samples: np.ndarray, threads: int = 1) -> np.ndarray:
+        """Samples [n] to [ceil(n / frame_samples), encoder_dim]; two threads share the convolutions and the rest."""
+        transformer, downsample = self.transformer.init_state(), self.downsample.init_state()
+        convolved = self._convolve(samples)
+        batches = ahead(convolved, MAX_BLOCKS_AHEAD) if threads > 1 else ([block] for block in convolved)
+        with closing(batches):
+            rows = [
+                self.downsample(self.transformer(block, transformer), downsample)
+                for batch in batches
+                for block in batch
+            ]
+        return np.concatenate(rows)
 
-    def _encode(self, samples: np.ndarray) -> Iterator[np.ndarray]:
-        seanet, transformer = self.seanet.init_state(), self.transformer.init_state()
-        downsample = self.downsample.init_state()
-        block = ENCODE_FRAMES * self.frame_samples
-        for start in range(0, len(samples), block):
-            chunk = samples[start : start + block]
-            missing = -len(chunk) % self.frame_samples
-            x = np.pad(chunk, (0, missing)).astype(np.float32)[:, None]
-            yield self.downsample(self.transformer(self.seanet(x, seanet), transformer), downsample)
+    def _convolve(self, samples: np.ndarray) -> Generator[np.ndarray]:
+        """The SEANet's output for blocks of whole frames, the last filled up with zeros."""
+        state = self.seanet.init_state()
+        size = BLOCK_FRAMES * self.frame_samples
+        for start in range(0, len(samples), size):
+            block = samples[start : start + size]
+            missing = -len(block) % self.frame_samples
+            yield self.seanet(np.pad(block, (0, missing)).astype(np.float32)[:, None], state)

@@ -19,6 +19,7 @@ from .flow_lm import FlowLM
 from .generation import Sampling
 from .mimi import MimiDecoder, MimiEncoder
 from .noise import Noise, draws
+from .pipeline import ahead
 from .text import prepare_text_prompt, split_into_chunks
 from .tokenizer import Tokenizer, load_tokenizer
 from .voice import VoiceState, load_voice
@@ -31,6 +32,7 @@ TRUNCATE_SECONDS = 30
 TOKENS_PER_SECOND = 3.0  # slower than anybody speaks: bounds the length of speech that never ends
 SPARE_SECONDS = 2.0
 FADE_IN_HZ = 200  # 5 ms
+MAX_FRAMES_AHEAD = 64  # the language model waits when the decoder, or whoever takes the sound, falls so far behind
 
 NO_CLONING = (
     "This model cannot clone a voice: {why}. Use a catalogue voice ({voices}) or a saved .safetensors voice; "
@@ -70,7 +72,7 @@ class TTSModel:
             sampler_decode_steps: steps from noise to latent.
             noise_clamp: largest magnitude of the noise.
             eos_threshold: EOS logit that ends speech; by default the model's own.
-            quantize: hold the language model's matrices as int8: a quarter of the memory, and faster.
+            quantize: hold the language model's matrices as int8 and the codec's as float16: less memory, and faster.
 
         Raises:
             FileNotFoundError: no such model, configuration or weights.
@@ -94,7 +96,9 @@ class TTSModel:
 
     @classmethod
     def _build(cls, config: Config, weights: Weights, tokenizer: Tokenizer, sampling: Sampling) -> "TTSModel":
-        mimi = replace(weights.scope("mimi"), quantize=False)  # int8 in the codec is audible
+        mimi = weights.scope("mimi")
+        if weights.matrix_dtype is np.int8:
+            mimi = replace(mimi, matrix_dtype=np.float16)  # int8 in the codec is audible
         has_encoder = config.mimi.has_encoder and mimi.has("encoder")
         model = cls(
             config,
@@ -162,9 +166,9 @@ class TTSModel:
     def _clone(self, samples: np.ndarray) -> VoiceState:
         self._require_cloning()
         assert self.encoder is not None
-        rows = self.flow_lm.embed_voice(self.encoder(end_on_pause(samples, self.sample_rate)))
+        rows = self.flow_lm.embed_voice(self.encoder(end_on_pause(samples, self.sample_rate), self.threads))
         state = self.flow_lm.init_state()
-        self.flow_lm.prompt(rows, state)
+        self.flow_lm.prompt(rows, state, self.threads)
         return state
 
     def generate_audio(
@@ -229,7 +233,7 @@ class TTSModel:
             ids = self.tokenizer.encode(text)
             max_frames = self.longest_frames(len(ids))
             state = voice.copy(spare_rows=len(ids) + max_frames) if copy_state else voice
-            self.flow_lm.prompt(self.flow_lm.text(ids), state)
+            self.flow_lm.prompt(self.flow_lm.text(ids), state, self.threads)
             latents = generation.generate_latents(
                 self.flow_lm,
                 state,
@@ -239,8 +243,8 @@ class TTSModel:
                 self._after_eos(frames_after_eos, after_eos),
                 stop,
             )
-            schedule = generation.ahead if self.threads > 1 else generation.one_by_one
-            with closing(schedule(latents)) as batches:
+            batches = ahead(latents, MAX_FRAMES_AHEAD) if self.threads > 1 else generation.one_by_one(latents)
+            with closing(batches):
                 yield from generation.decode(self.flow_lm, self.decoder, batches, self.sample_rate // FADE_IN_HZ)
 
     def longest_frames(self, n_tokens: int) -> int:
@@ -262,6 +266,15 @@ class TTSModel:
                 f"The voice belongs to another model: it has {given[0]} layers with {given[1]} heads of {given[2]}; "
                 f"this model has {own[0]} with {own[1]} of {own[2]}. Make the voice again with this model."
             )
+
+
+def _is_saved_voice(address: str) -> bool:
+    """Whether a path or an address, without a revision (hf://…@main) or a query (https://…?download), is one."""
+    if address.startswith("hf://"):
+        address = address.rpartition("@")[0] or address
+    elif address.startswith(("http://", "https://")):
+        address = urlsplit(address).path
+    return address.endswith(".safetensors")
 
 
 def _usable_cores() -> Sequence[int]:
@@ -321,4 +334,5 @@ def _open_weights(config: Config, quantize: bool) -> Weights:
         sources = {name: source for name, source in sources.items() if not name.startswith("mimi.")}
         sources |= open_mimi(path)
         files.append(path)
-    return Weights(" and ".join(str(path) for path in files), sources, quantize)
+    label = " and ".join(str(path) for path in files)
+    return Weights(label, sources, np.int8, np.float16) if quantize else Weights(label, sources)

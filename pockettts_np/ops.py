@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import kernels, simd
+from . import kernels
 from .weights import Weights
 
 
@@ -17,18 +17,18 @@ class Linear:
     bias: np.ndarray  # [n_out]
 
     @classmethod
-    def of(cls, weight: np.ndarray, bias: np.ndarray | None = None) -> "Linear":
-        """From a matrix [n_out, n_in]."""
+    def of(cls, w: Weights, weight: np.ndarray, bias: np.ndarray | None = None) -> "Linear":
+        """From a matrix [n_out, n_in], stored as `w` says."""
         n_out = len(weight)
         return cls(
-            np.ascontiguousarray(weight) if n_out == 1 else simd.pack(weight),
+            np.ascontiguousarray(weight) if n_out == 1 else w.panels(weight),
             np.ones(n_out, np.float32),
             np.zeros(n_out, np.float32) if bias is None else bias,
         )
 
     @classmethod
     def load(cls, w: Weights, n_in: int, n_out: int, bias: bool = False) -> "Linear":
-        return cls.of(w.take("weight", (n_out, n_in)), w.take("bias", (n_out,)) if bias else None)
+        return cls.of(w, w.take("weight", (n_out, n_in)), w.take("bias", (n_out,)) if bias else None)
 
     def __call__(self, x: np.ndarray) -> np.ndarray:  # [T, n_in] -> [T, n_out]
         y = np.empty((len(x), len(self.bias)), np.float32)

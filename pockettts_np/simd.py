@@ -48,6 +48,11 @@ def pack(w: np.ndarray) -> np.ndarray:
     return panels
 
 
+def half(panels: np.ndarray) -> np.ndarray:
+    """Float32 panels rounded to float16, as the kernels take them: bits as int16, because Numba has no float16."""
+    return panels.astype(np.float16).view(np.int16)
+
+
 def make_tile(n_rows: int, n_panels: int) -> Callable[..., None]:
     """A compiled `tile(x, row, w, panel, stride, first, column, sums)`.
 
@@ -89,6 +94,24 @@ def make_tile(n_rows: int, n_panels: int) -> Callable[..., None]:
     return tile_of_numpy if config.DISABLE_JIT else intrinsic(tile)
 
 
+def _convert_for_numpy(value: np.float32, like: np.ndarray) -> Any:
+    return np.float16(value).view(np.int16) if like.dtype == np.int16 else value
+
+
+def _convert(typing: Any, value: Any, like: Any) -> Any:
+    """`value` as array `like` stores numbers: float32, or the bits of float16 as int16."""
+
+    def generate(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
+        if signature.args[1].dtype == types.float32:
+            return args[0]
+        return builder.bitcast(builder.fptrunc(args[0], ir.HalfType()), ir.IntType(16))
+
+    return like.dtype(types.float32, like), generate
+
+
+convert = _convert_for_numpy if config.DISABLE_JIT else intrinsic(_convert)
+
+
 def _emit_products(
     builder: ir.IRBuilder, n_in: ir.Value, x_rows: list[Any], panels: list[Any], element: ir.Type, target: ir.Value
 ) -> None:
@@ -125,7 +148,7 @@ def _row(builder: ir.IRBuilder, base: ir.Value, number: ir.Value, size: ir.Value
 
 
 def _load(builder: ir.IRBuilder, pointer: ir.Value, element: ir.Type) -> ir.Value:
-    """LANES float32 numbers from float32, int8, or float16 memory, whose bits count as int16 (Numba has no float16)."""
+    """LANES float32 numbers from float32, int8, or float16 memory, whose bits count as int16."""
     place = builder.bitcast(pointer, ir.VectorType(element, LANES).as_pointer())
     vector = builder.load(place, align=_SIZES[element])
     if element == ir.IntType(8):

@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from . import kernels
 from .config import FlowLMTransformerConfig, MimiTransformerConfig
 from .kernels import StackWeights
 from .ops import Linear
+from .pipeline import wavefront
 from .simd import PANEL
 from .weights import Weights
 
@@ -20,7 +22,10 @@ TransformerSizes = FlowLMTransformerConfig | MimiTransformerConfig
 
 @dataclass
 class KVCache:
-    """Keys and values of past rows, all layers in two arrays of panels, and where the next row stands."""
+    """Keys and values of past rows, all layers in two arrays of panels, and where the next row stands.
+
+    The panels are float32, or the bits of float16 as int16.
+    """
 
     keys: np.ndarray  # [n_layers, n_kv_heads, capacity / 32, head_dim, 32]; row r is column r % 32 of panel r // 32
     values: np.ndarray  # [n_layers, n_kv_heads, ceil(head_dim / 32), capacity, 32]; all finite, also unused rows
@@ -28,17 +33,20 @@ class KVCache:
     position: int  # rows seen: the position of the next one
 
     @classmethod
-    def empty(cls, n_layers: int, n_kv_heads: int, head_dim: int, capacity: int = 0) -> "KVCache":
+    def empty(
+        cls, n_layers: int, n_kv_heads: int, head_dim: int, capacity: int = 0, dtype: DTypeLike = np.float32
+    ) -> "KVCache":
         n_panels = -(-capacity // PANEL)
-        keys = np.zeros((n_layers, n_kv_heads, n_panels, head_dim, PANEL), np.float32)
-        values = np.zeros((n_layers, n_kv_heads, -(-head_dim // PANEL), n_panels * PANEL, PANEL), np.float32)
+        keys = np.zeros((n_layers, n_kv_heads, n_panels, head_dim, PANEL), dtype)
+        values = np.zeros((n_layers, n_kv_heads, -(-head_dim // PANEL), n_panels * PANEL, PANEL), dtype)
         return cls(keys, values, 0, 0)
 
     @classmethod
-    def from_rows(cls, rows: np.ndarray, position: int) -> "KVCache":
+    def from_rows(cls, rows: np.ndarray, position: int, dtype: DTypeLike = np.float32) -> "KVCache":
         """From keys and values [n_layers, 2, T, n_kv_heads, head_dim]."""
         n_layers, _, n_rows, n_heads, dim = rows.shape
-        cache = cls.empty(n_layers, n_heads, dim, n_rows)
+        cache = cls.empty(n_layers, n_heads, dim, n_rows, dtype)
+        rows = rows.astype(np.float16).view(np.int16) if cache.keys.dtype == np.int16 else rows
         keys, values = rows.transpose(1, 0, 3, 2, 4)  # [n_layers, n_kv_heads, T, head_dim]
         for row in range(0, n_rows, PANEL):
             panel = keys[:, :, row : row + PANEL].swapaxes(-1, -2)
@@ -55,7 +63,8 @@ class KVCache:
         capacity = n_panels * PANEL
         keys = self.keys.swapaxes(-1, -2).reshape(n_layers, n_heads, capacity, dim)
         values = self.values.swapaxes(2, 3).reshape(n_layers, n_heads, capacity, -1)[..., :dim]
-        return np.stack([keys, values], axis=1)[:, :, :, : self.n_rows].swapaxes(2, 3)
+        rows = np.stack([keys, values], axis=1)[:, :, :, : self.n_rows].swapaxes(2, 3)
+        return rows.view(np.float16).astype(np.float32) if rows.dtype == np.int16 else rows
 
     @property
     def sizes(self) -> tuple[int, int, int]:
@@ -80,9 +89,14 @@ class KVCache:
         new = self._resized(dropped, grown)
         self.keys, self.values, self.n_rows = new.keys, new.values, new.n_rows
 
+    def advance(self, n_new: int) -> None:
+        """Count rows that were written."""
+        self.n_rows += n_new
+        self.position += n_new
+
     def _resized(self, dropped_panels: int, capacity: int) -> "KVCache":
         n_layers, n_heads, dim = self.sizes
-        new = self.empty(n_layers, n_heads, dim, capacity)
+        new = self.empty(n_layers, n_heads, dim, capacity, self.keys.dtype)
         end_panel = -(-self.n_rows // PANEL)
         dropped_rows = dropped_panels * PANEL
         new.n_rows, new.position = self.n_rows - dropped_rows, self.position
@@ -99,6 +113,7 @@ class Transformer:
     inv_freq: np.ndarray  # [head_dim / 2] radians a position
     n_kv_heads: int
     context: int
+    cache_dtype: type  # of the panels of its cache: float32, or int16 for float16
 
     @classmethod
     def load(
@@ -132,29 +147,48 @@ class Transformer:
         exponent = np.arange(sizes.head_dim // 2, dtype=np.float32) * np.float32(
             -np.log(max_period) * 2 / sizes.head_dim
         )
-        return cls(weights, np.exp(exponent), sizes.kv_heads, context or UNLIMITED)
+        return cls(weights, np.exp(exponent), sizes.kv_heads, context or UNLIMITED, w.cache_dtype)
 
     def init_state(self) -> KVCache:
-        return KVCache.empty(len(self.weights.norm1), self.n_kv_heads, 2 * len(self.inv_freq))
+        sizes = len(self.weights.norm1), self.n_kv_heads, 2 * len(self.inv_freq)
+        return KVCache.empty(*sizes, dtype=self.cache_dtype)
 
-    def __call__(self, x: np.ndarray, state: KVCache) -> np.ndarray:  # [T, d] -> [T, d]
+    def __call__(self, x: np.ndarray, state: KVCache, threads: int = 1) -> np.ndarray:  # [T, d] -> [T, d]
         out = np.array(x, np.float32, order="C")
+        if threads > 1 and len(out) > 1:
+            self._in_two_threads(out, state)
+            return out
         for start in range(0, len(out), BLOCK_ROWS):
             rows = out[start : start + BLOCK_ROWS]
             state.reserve(len(rows), self.context)
-            kernels.transformer(
-                rows,
-                state.keys,
-                state.values,
-                state.n_rows,
-                state.position,
-                self.context,
-                self.inv_freq,
-                self.weights,
-            )
-            state.n_rows += len(rows)
-            state.position += len(rows)
+            self._run(rows, state, 0, slice(None))
+            state.advance(len(rows))
         return out
+
+    def _in_two_threads(self, out: np.ndarray, state: KVCache) -> None:
+        """Blocks of rows follow each other through the layers: a row needs the keys of the rows before it, no more."""
+        state.reserve(len(out), self.context)
+        block_rows = min(BLOCK_ROWS // 2, -(-len(out) // 2))
+
+        def step(block: int, layer: int) -> None:
+            first = block * block_rows
+            self._run(out[first : first + block_rows], state, first, slice(layer, layer + 1))
+
+        wavefront(step, -(-len(out) // block_rows), len(self.weights.norm1))
+        state.advance(len(out))
+
+    def _run(self, rows: np.ndarray, state: KVCache, offset: int, layers: slice) -> None:
+        """Some layers on rows that stand `offset` after the next of the cache, in place."""
+        kernels.transformer(
+            rows,
+            state.keys[layers],
+            state.values[layers],
+            state.n_rows + offset,
+            state.position + offset,
+            self.context,
+            self.inv_freq,
+            StackWeights(*(array[layers] for array in self.weights)),
+        )
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,8 @@ def load_voice(path: str | os.PathLike[str], flow_lm: FlowLM) -> VoiceState:
     if len({(rows.shape, pad) for rows, pad in layers}) != 1:
         raise ValueError(f"{path} is not a voice: its layers differ in length.")
     n_rows, pad = layers[0][0].shape[1], layers[0][1]
-    return KVCache.from_rows(np.stack([rows for rows, _ in layers]), n_rows + pad)
+    rows = np.stack([rows for rows, _ in layers])
+    return KVCache.from_rows(rows, n_rows + pad, flow_lm.transformer.cache_dtype)
 
 
 def _layer(file: SafetensorsFile, index: int, n_heads: int, head_dim: int) -> tuple[np.ndarray, int]:

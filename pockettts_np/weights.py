@@ -146,10 +146,16 @@ class Weights:
 
     label: str  # the file or files, for errors
     sources: dict[str, Source]
-    quantize: bool = False  # whether `matrices` makes int8 of float tensors
+    matrix_dtype: type = np.float32  # what `matrices` holds: float32, float16 or int8
+    linear_dtype: type = np.float32  # what `panels` holds: float32 or float16
     prefix: str = ""
     taken: set[str] = field(default_factory=set)
     matrix_names: dict[str, list[str]] = field(default_factory=dict)  # of each stack that `matrices` made
+
+    @property
+    def cache_dtype(self) -> type:
+        """What attention caches hold: float16 (as int16) where the lone matrices are float16."""
+        return np.int16 if self.linear_dtype is np.float16 else np.float32
 
     def scope(self, name: str) -> "Weights":
         """The tensors whose names begin with `name.`, under the rest of their names."""
@@ -212,24 +218,30 @@ class Weights:
         """n matrices whose names differ in the number at `{}`: panels [n, P, n_in, 32], a scale an output [n, n_out].
 
         A quantised checkpoint holds them as one int8 tensor of panels, which has `*` for the number, and its scales;
-        that is used where it lies in the file. Else they are float32 with scales of one, or made int8 one by one.
+        that is used where it lies in the file. Else they are converted one by one; only int8 has scales but one.
         """
         n_out, n_in = shape
         panels_shape = (n, -(-n_out // simd.PANEL), n_in, simd.PANEL)
         stacked = pattern.format("*")
         if self.has(stacked + "_scale"):
             return self._take(stacked, panels_shape, int8=True), np.array(self.take(stacked + "_scale", (n, n_out)))
-        panels = np.empty(panels_shape, np.int8 if self.quantize else np.float32)
+        panels = np.empty(panels_shape, np.int16 if self.matrix_dtype is np.float16 else self.matrix_dtype)
         scales = np.ones((n, n_out), np.float32)
         for i in range(n):
             name = pattern.format(i)
             matrix = self.take(name, shape)
-            if self.quantize:
+            if self.matrix_dtype is np.int8:
                 matrix, scales[i] = quantize_rows(matrix)
-            panels[i] = simd.pack(matrix)
+            packed = simd.pack(matrix)
+            panels[i] = simd.half(packed) if self.matrix_dtype is np.float16 else packed
             self.sources[self.prefix + name].release()
         self.matrix_names[self.prefix + stacked] = [self.prefix + pattern.format(i) for i in range(n)]
         return panels, scales
+
+    def panels(self, matrix: np.ndarray) -> np.ndarray:
+        """Panels of a matrix [n_out, n_in] that stands alone."""
+        packed = simd.pack(matrix)
+        return simd.half(packed) if self.linear_dtype is np.float16 else packed
 
     def finish(self) -> None:
         """Raise ValueError if a tensor was left over."""
