@@ -6,9 +6,7 @@ The recording behind a voice can be cloned by any model that has an encoder.
 
 from types import MappingProxyType
 
-_STATES = (
-    "hf://kyutai/pocket-tts-without-voice-cloning/languages/{model}/embeddings/{voice}.safetensors@{revision}"
-)
+_STATES = "hf://kyutai/pocket-tts-without-voice-cloning/languages/{model}/embeddings/{voice}.safetensors@{revision}"
 _STATES_REVISION = "a7056f505a4a8ca72d8b5fb1440071d6f1a35739"
 
 # Voice name → address of the recording.
@@ -55,9 +53,7 @@ _DEFAULT_VOICES = {
     "dutch": "daan",
 }
 _DEFAULT_TEXTS = {
-    "english": (
-        "Hello world. I am Kyutai's Pocket TTS. I'm fast enough to run on small CPUs. I hope you'll like me."
-    ),
+    "english": ("Hello world. I am Kyutai's Pocket TTS. I'm fast enough to run on small CPUs. I hope you'll like me."),
     "french": (
         "Bonjour le monde. Je suis le TTS de poche de Kyutai. "
         "Je suis assez rapide pour fonctionner sur de petits CPU. "
