@@ -4,8 +4,8 @@ One policy for all kernels: compiled on first use and cached on disk; the GIL re
 the decoder overlap; NumPy's division rules; floating-point sums may be reordered, but NaN and infinity keep their
 meaning. Kernels trust their callers: shapes and dtypes are checked where data enters the package.
 
-Matrices [n_out, n_in] are stored as panels [P, n_in, 32] (see `simd`), float32 or int8; each output has a float32
-`scale`, which carries the quantisation step or the layer scale and is one elsewhere.
+Matrices [n_out, n_in] are stored as panels [P, n_in, 32] of float32, bfloat16, float16 or int8 (see `simd`); each
+output has a float32 `scale`, which carries the quantisation step or the layer scale and is one elsewhere.
 """
 
 from typing import Any, NamedTuple
@@ -241,7 +241,7 @@ def _unfold(previous, x, first, stride, dilation, kernel_size, out):
 
 @njit(**_JIT)
 def conv1d(previous, x, stride, dilation, w, scale, bias, out):
-    """Causal convolution: previous [P, C] frames before x [T, C]; w panels of [n_out, K C] -> out [T / stride, n_out]."""
+    """Causal convolution: previous [P, C] frames, then x [T, C]; panels of [n_out, K C] -> out [T / stride, n_out]."""
     window_size = w.shape[1]
     kernel_size = window_size // x.shape[1]
     windows = np.empty((_BLOCK, window_size), np.float32)
@@ -292,7 +292,7 @@ def overlap_add(y, tail, bias, out):
 
 @njit(**_JIT)
 def conv_transpose1d(x, tail, w, scale, bias, out):
-    """Causal transposed convolution: x [T, C], panels of [K n_out, C], tail [K − stride, n_out] -> [T stride, n_out]."""
+    """Transposed convolution: x [T, C], panels of [K n_out, C], tail [K − stride, n_out] -> out [T stride, n_out]."""
     n_out = bias.size
     kernel_size = scale.size // n_out
     stride = kernel_size - tail.shape[0]

@@ -14,8 +14,8 @@ from typing import Any
 import llvmlite.binding as llvm
 import numpy as np
 from llvmlite import ir
-from numba import config, types
-from numba.core import cgutils
+from numba import types
+from numba.core import cgutils, config
 from numba.extending import intrinsic
 
 PANEL = 32  # outputs a panel
@@ -35,7 +35,6 @@ _FAST = ("reassoc", "contract", "nsz")
 _FLOATS = ir.VectorType(ir.FloatType(), LANES)
 _INT32S = ir.VectorType(ir.IntType(32), LANES)
 _HALVES = ir.VectorType(ir.HalfType(), LANES)
-_SIZES = {ir.FloatType(): 4, ir.IntType(16): 2, ir.IntType(8): 1}  # bytes of a stored weight
 
 
 def pack(w: np.ndarray) -> np.ndarray:
@@ -48,9 +47,30 @@ def pack(w: np.ndarray) -> np.ndarray:
     return panels
 
 
+# Numba has neither 16-bit float: panels of them hold the bits, float16 as int16 and bfloat16 as uint16.
+
+
 def half(panels: np.ndarray) -> np.ndarray:
-    """Float32 panels rounded to float16, as the kernels take them: bits as int16, because Numba has no float16."""
+    """Float32 panels rounded to float16."""
     return panels.astype(np.float16).view(np.int16)
+
+
+def is_bfloat16(numbers: np.ndarray) -> bool:
+    """Whether float32 numbers are all bfloat16 too, as those of a checkpoint often are."""
+    bits = np.ascontiguousarray(numbers).view(np.uint32).reshape(-1)
+    return not (bits[:1024] & 0xFFFF).any() and not (bits & 0xFFFF).any()
+
+
+def upper_half(panels: np.ndarray) -> np.ndarray:
+    """Float32 panels that are bfloat16, without their lower sixteen bits."""
+    return (panels.view(np.uint32) >> 16).astype(np.uint16)
+
+
+def as_float32(panels: np.ndarray) -> np.ndarray:
+    """The numbers of panels of any kind."""
+    if panels.dtype == np.uint16:
+        return (panels.astype(np.uint32) << 16).view(np.float32)
+    return (panels.view(np.float16) if panels.dtype == np.int16 else panels).astype(np.float32)
 
 
 def make_tile(n_rows: int, n_panels: int) -> Callable[..., None]:
@@ -58,16 +78,14 @@ def make_tile(n_rows: int, n_panels: int) -> Callable[..., None]:
 
     It fills sums [n_rows · n_panels, COLUMNS] with the products of rows `row`.. of x [T, n_in] and of COLUMNS columns
     from `column` on, inputs `first` to `first` + n_in − 1, of the panels `panel`, `panel + stride`, … of w [P, N, 32],
-    which is float32, int8, or the bits of float16 as int16. All arrays are contiguous. Without the compiler
-    (NUMBA_DISABLE_JIT) it is a NumPy product.
+    of any kind. All arrays are contiguous. Without the compiler (NUMBA_DISABLE_JIT) it is a NumPy product.
     """
 
     def tile_of_numpy(
         x: np.ndarray, row: int, w: np.ndarray, panel: int, stride: int, first: int, column: int, sums: np.ndarray
     ) -> None:
         panels = w[panel : panel + stride * n_panels : stride, first : first + x.shape[1], column : column + COLUMNS]
-        panels = (panels.view(np.float16) if w.dtype == np.int16 else panels).astype(np.float32)
-        sums[:] = (x[row : row + n_rows] @ panels).swapaxes(0, 1).reshape(sums.shape)
+        sums[:] = (x[row : row + n_rows] @ as_float32(panels)).swapaxes(0, 1).reshape(sums.shape)
 
     def tile(typing: Any, x: Any, row: Any, w: Any, panel: Any, stride: Any, first: Any, column: Any, sums: Any) -> Any:
         index = types.intp
@@ -85,13 +103,12 @@ def make_tile(n_rows: int, n_panels: int) -> Callable[..., None]:
                 input_number = builder.add(builder.mul(number, panel_inputs), first)
                 start = _row(builder, array[2].data, input_number, n_in.type(PANEL))
                 panels.append(builder.gep(start, [column]))
-            element = context.get_data_type(signature.args[2].dtype)
-            _emit_products(builder, n_in, x_rows, panels, element, array[7].data)
+            _emit_products(builder, n_in, x_rows, panels, signature.args[2].dtype, array[7].data)
             return context.get_dummy_value()
 
         return signature, generate
 
-    return tile_of_numpy if config.DISABLE_JIT else intrinsic(tile)
+    return tile_of_numpy if config.DISABLE_JIT else intrinsic(tile)  # type: ignore[attr-defined]
 
 
 def _convert_for_numpy(value: np.float32, like: np.ndarray) -> Any:
@@ -109,25 +126,25 @@ def _convert(typing: Any, value: Any, like: Any) -> Any:
     return like.dtype(types.float32, like), generate
 
 
-convert = _convert_for_numpy if config.DISABLE_JIT else intrinsic(_convert)
+convert: Any = _convert_for_numpy if config.DISABLE_JIT else intrinsic(_convert)  # type: ignore[attr-defined]
 
 
 def _emit_products(
-    builder: ir.IRBuilder, n_in: ir.Value, x_rows: list[Any], panels: list[Any], element: ir.Type, target: ir.Value
+    builder: ir.IRBuilder, n_in: ir.Value, x_rows: list[Any], panels: list[Any], kind: Any, target: ir.Value
 ) -> None:
     """One sum of LANES numbers for each row, panel and vector; LLVM turns the stack variables into registers."""
     sums = [[cgutils.alloca_once_value(builder, _FLOATS(None)) for _ in range(len(panels) * VECTORS)] for _ in x_rows]
     for row_sums in sums:
         for register in row_sums:  # again, for a tile inside a loop: alloca_once fills at the function's start
             builder.store(_FLOATS(None), register)
-    size = _SIZES[element]
+    size = kind.bitwidth // 8
     with cgutils.for_range(builder, n_in, intp=n_in.type) as loop:
         offset = builder.mul(loop.index, n_in.type(PANEL))
         for panel in panels:
             for line in range(0, PANEL, CACHE_LINE // size):
                 _prefetch(builder, builder.gep(panel, [builder.add(offset, n_in.type(AHEAD // size + line))]))
         weights = [
-            _load(builder, builder.gep(panel, [builder.add(offset, n_in.type(v * LANES))]), element)
+            _load(builder, builder.gep(panel, [builder.add(offset, n_in.type(v * LANES))]), kind)
             for panel in panels
             for v in range(VECTORS)
         ]
@@ -147,14 +164,17 @@ def _row(builder: ir.IRBuilder, base: ir.Value, number: ir.Value, size: ir.Value
     return builder.gep(base, [builder.mul(number, size)])
 
 
-def _load(builder: ir.IRBuilder, pointer: ir.Value, element: ir.Type) -> ir.Value:
-    """LANES float32 numbers from float32, int8, or float16 memory, whose bits count as int16."""
+def _load(builder: ir.IRBuilder, pointer: ir.Value, kind: Any) -> ir.Value:
+    """LANES float32 numbers from memory of any kind."""
+    element = ir.FloatType() if kind == types.float32 else ir.IntType(kind.bitwidth)
     place = builder.bitcast(pointer, ir.VectorType(element, LANES).as_pointer())
-    vector = builder.load(place, align=_SIZES[element])
-    if element == ir.IntType(8):
+    vector = builder.load(place, align=kind.bitwidth // 8)
+    if kind == types.int8:
         return builder.sitofp(builder.sext(vector, _INT32S), _FLOATS)
-    if element == ir.IntType(16):
+    if kind == types.int16:  # float16
         return builder.fpext(builder.bitcast(vector, _HALVES), _FLOATS)
+    if kind == types.uint16:  # bfloat16
+        return builder.bitcast(builder.shl(builder.zext(vector, _INT32S), _INT32S([16] * LANES)), _FLOATS)
     return vector
 
 

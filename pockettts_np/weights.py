@@ -140,6 +140,13 @@ def _source(file: SafetensorsFile, name: str) -> Source:
     return Source(lambda: file.float32(name), lambda: file.raw(name), lambda: file.release(name))
 
 
+def _unchanged(panels: np.ndarray) -> np.ndarray:
+    return panels
+
+
+_STORE = {np.float32: _unchanged, np.int8: _unchanged, np.int16: simd.half, np.uint16: simd.upper_half}
+
+
 @dataclass(frozen=True)
 class Weights:
     """Tensors by name under a prefix; every name can be taken once, and `finish` finds those nobody took."""
@@ -225,23 +232,32 @@ class Weights:
         stacked = pattern.format("*")
         if self.has(stacked + "_scale"):
             return self._take(stacked, panels_shape, int8=True), np.array(self.take(stacked + "_scale", (n, n_out)))
-        panels = np.empty(panels_shape, np.int16 if self.matrix_dtype is np.float16 else self.matrix_dtype)
+        names = [pattern.format(i) for i in range(n)]
+        panels: np.ndarray = np.empty(panels_shape, self._stored_dtype(names))
         scales = np.ones((n, n_out), np.float32)
-        for i in range(n):
-            name = pattern.format(i)
+        for i, name in enumerate(names):
             matrix = self.take(name, shape)
             if self.matrix_dtype is np.int8:
                 matrix, scales[i] = quantize_rows(matrix)
-            packed = simd.pack(matrix)
-            panels[i] = simd.half(packed) if self.matrix_dtype is np.float16 else packed
+            panels[i] = _STORE[panels.dtype.type](simd.pack(matrix))
             self.sources[self.prefix + name].release()
-        self.matrix_names[self.prefix + stacked] = [self.prefix + pattern.format(i) for i in range(n)]
+        self.matrix_names[self.prefix + stacked] = [self.prefix + name for name in names]
         return panels, scales
 
     def panels(self, matrix: np.ndarray) -> np.ndarray:
         """Panels of a matrix [n_out, n_in] that stands alone."""
         packed = simd.pack(matrix)
-        return simd.half(packed) if self.linear_dtype is np.float16 else packed
+        if self.linear_dtype is np.float16:
+            return simd.half(packed)
+        return simd.upper_half(packed) if simd.is_bfloat16(packed) else packed
+
+    def _stored_dtype(self, names: list[str]) -> type:
+        """What panels of these tensors hold: bfloat16 stays so, unless something smaller is asked for."""
+        if self.matrix_dtype is not np.float32:
+            return np.int16 if self.matrix_dtype is np.float16 else self.matrix_dtype
+        full_names = [self.prefix + name for name in names]
+        stored = {self.sources[name].read_stored().dtype.type for name in full_names if name in self.sources}
+        return np.uint16 if stored == {np.uint16} else np.float32
 
     def finish(self) -> None:
         """Raise ValueError if a tensor was left over."""
