@@ -1,17 +1,15 @@
-"""The generation loop and its pipeline, with a scripted language model in place of a real one."""
+"""The generation loop, with a scripted language model in place of a real one."""
 
 import itertools
 import logging
 import threading
-import time
-from contextlib import closing
 
 import numpy as np
 import pytest
 from helpers import assert_close
 
 from pockettts_np import generation
-from pockettts_np.generation import MAX_FRAMES_AHEAD, MIN_FRAMES_BEFORE_EOS, Sampling
+from pockettts_np.generation import MIN_FRAMES_BEFORE_EOS, Sampling
 from pockettts_np.noise import draws as rows_of
 
 SAMPLING = Sampling(temperature=1.0, n_steps=1, noise_clamp=None, eos_threshold=0.0)
@@ -142,115 +140,14 @@ def test_stop_ends_speech_at_once():
     assert n_frames(stop=stop) == 0
 
 
-# ---------------------------------------------------------------- the pipeline
-
-
-def latent_threads() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name == "pockettts-latents"]
-
-
-def within(seconds: float, condition) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.001)
-    return condition()
-
-
-@pytest.mark.parametrize("schedule", [generation.one_by_one, generation.ahead])
-@pytest.mark.parametrize("n", [0, 1, 200])
-def test_batches_hold_every_latent_once_and_in_order(schedule, n):
-    source = [np.full(2, i, np.float32) for i in range(n)]
-    batches = list(schedule(iter(source)))
-    assert all(batches)
-    assert [id(latent) for batch in batches for latent in batch] == [id(latent) for latent in source]
-    assert latent_threads() == []
-
-
-def test_the_first_latent_does_not_wait_for_a_second():
-    gate = threading.Event()
-
-    def source():
-        yield np.zeros(1)
-        assert gate.wait(10)
-        yield np.ones(1)
-
-    with closing(generation.ahead(source())) as batches:
-        assert len(next(batches)) == 1
-        gate.set()
-        assert len(next(batches)) == 1
-
-
-def test_latents_that_are_ready_come_as_one_batch():
-    done = threading.Event()
-
-    def source():
-        yield from np.zeros((5, 1))
-        done.set()
-
-    with closing(generation.ahead(source())) as batches:
-        next(batches)
-        assert done.wait(10)
-        assert sum(map(len, batches)) < 5
-
-
-def test_the_thread_waits_for_a_slow_listener():
-    made = itertools.count()
-
-    def endless():
-        while True:
-            next(made)
-            yield np.zeros(1)
-
-    with closing(generation.ahead(endless())) as batches:
-        taken = len(next(batches))
-        time.sleep(0.05)
-        assert taken + len(next(batches)) <= MAX_FRAMES_AHEAD + taken + 1
-        time.sleep(0.05)
-    assert next(made) < 10 * MAX_FRAMES_AHEAD
-
-
-@pytest.mark.parametrize("error", [ZeroDivisionError, KeyboardInterrupt])
-def test_an_error_in_the_thread_reaches_the_caller_after_what_was_made(error):
-    def source():
-        yield np.zeros(1)
-        yield np.ones(1)
-        raise error
-
-    made = []
-    with pytest.raises(error):
-        made.extend(latent for batch in generation.ahead(source()) for latent in batch)
-    assert np.array_equal(np.ravel(made), [0, 1])
-    assert latent_threads() == []
-
-
-@pytest.mark.parametrize("n_taken", [1, 2, 3])
-def test_closing_early_ends_the_thread(n_taken):
-    def endless():
-        while True:
-            time.sleep(0.001)
-            yield np.zeros(1)
-
-    batches = generation.ahead(endless())
-    for _ in range(n_taken):
-        next(batches)
-    assert len(latent_threads()) == 1
-    batches.close()
-    assert latent_threads() == []
-
-
-def test_closing_while_the_thread_waits_ends_it_too():
-    def endless():
-        while True:
-            yield np.zeros(1)
-
-    batches = generation.ahead(endless())
-    next(batches)
-    time.sleep(0.05)  # the thread is as far ahead as it may be
-    batches.close()
-    assert within(5, lambda: latent_threads() == [])
-
-
 # ---------------------------------------------------------------- sound
+
+
+def test_one_by_one_makes_a_batch_of_each_latent():
+    source = [np.full(2, i, np.float32) for i in range(3)]
+    assert [[id(latent) for latent in batch] for batch in generation.one_by_one(iter(source))] == [
+        [id(latent)] for latent in source
+    ]
 
 
 class EchoDecoder:

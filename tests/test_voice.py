@@ -22,13 +22,9 @@ CACHE, OFFSET, PAD, END = (
 )
 
 
-def rows(state: KVCache) -> np.ndarray:
-    return state.kv[:, :, :, : state.n_rows]
-
-
 def assert_same_voice(got: KVCache, want: KVCache) -> None:
     assert (got.n_rows, got.position) == (want.n_rows, want.position)
-    assert np.array_equal(rows(got), rows(want))
+    assert np.array_equal(got.rows(), want.rows())
 
 
 @pytest.fixture(scope="module")
@@ -64,12 +60,12 @@ def load(tmp_path):
 
 
 def test_a_voice_file_holds_what_the_reference_wants(voice, saved):
-    n_layers, _, n_heads, _, head_dim = voice.kv.shape
+    n_layers, n_heads, head_dim = voice.sizes
     assert set(saved) == {name.format(i) for i in range(n_layers) for name in (CACHE, OFFSET, PAD)}
     for i in range(n_layers):
         cache, offset, pad = (saved[name.format(i)] for name in (CACHE, OFFSET, PAD))
         assert (cache.dtype, cache.shape) == (np.float32, (2, 1, voice.n_rows, n_heads, head_dim))
-        assert np.array_equal(cache[:, 0].transpose(0, 2, 1, 3), rows(voice)[i])
+        assert np.array_equal(cache[:, 0], voice.rows()[i])
         assert (offset.dtype, pad.dtype) == (np.int64, np.int64)
         assert (offset.tolist(), pad.tolist()) == ([voice.n_rows], [0])
 
@@ -103,7 +99,7 @@ def test_rows_that_hold_nothing_are_left_out_but_counted(voice, saved, load, tmp
         saved[PAD.format(i)] += 3
         saved[OFFSET.format(i)] += 3
     padded = load(saved)
-    assert_same_voice(padded, KVCache(voice.kv, voice.n_rows, voice.n_rows + 3))
+    assert_same_voice(padded, KVCache.from_rows(voice.rows(), voice.n_rows + 3))
     export_model_state(padded, tmp_path / "again.safetensors")
     again = load_file(tmp_path / "again.safetensors")
     assert np.array_equal(again[CACHE.format(1)], saved[CACHE.format(1)][:, :, : 3 + voice.n_rows], equal_nan=True)
@@ -118,7 +114,7 @@ def test_files_without_pad_have_none(voice, saved, load):
 def test_older_files_tell_their_length_by_the_shape_of_current_end(voice, saved, load):
     older = {CACHE.format(i): saved[CACHE.format(i)] for i in range(2)}
     older |= {END.format(i): np.zeros(voice.n_rows - 1, np.float32) for i in range(2)}
-    assert_same_voice(load(older), KVCache(voice.kv, voice.n_rows - 1, voice.n_rows - 1))
+    assert_same_voice(load(older), KVCache.from_rows(voice.rows()[:, :, :-1], voice.n_rows - 1))
 
 
 @pytest.mark.parametrize("name", ["lsd", "wide"])
@@ -132,12 +128,12 @@ def test_the_oldest_files_hold_the_voice_before_it_was_read(load, name):
         model.flow_lm.prompt(model.flow_lm.bos_before_voice, want)
     model.flow_lm.prompt(prompt[0], want)
     assert got.position == want.position == 5 + (name == "lsd")
-    assert_close(rows(got), rows(want))
+    assert_close(got.rows(), want.rows())
 
 
 def test_a_voice_file_may_be_stored_in_half_precision(voice, saved, load):
     half = {name: t.astype(np.float16) if t.dtype == np.float32 else t for name, t in saved.items()}
-    assert_close(rows(load(half)), rows(voice), 2**-11)
+    assert_close(load(half).rows(), voice.rows(), 2**-11)
 
 
 # ---------------------------------------------------------------- another model's voice
@@ -267,20 +263,20 @@ def test_ref_wav_is_a_voice(tmp_path):
 def test_other_widths_and_rates_make_nearly_the_same_voice(speech, voice, tmp_path, subtype, rate_hz, tol):
     got = clone(resample(speech, RATE_HZ, rate_hz), tmp_path / "v.wav", rate_hz, subtype)
     assert got.n_rows == voice.n_rows
-    assert_close(rows(got), rows(voice), tol)
+    assert_close(got.rows(), voice.rows(), tol)
 
 
 def test_channels_are_averaged(speech, voice):
     noise = np.random.default_rng(0).uniform(-0.1, 0.1, len(speech)).astype(np.float32)
     got = MODEL.get_state_for_audio_prompt(np.stack([speech + noise, speech - noise]))
-    assert_close(rows(got), rows(voice))
+    assert_close(got.rows(), voice.rows())
     assert_same_voice(MODEL.get_state_for_audio_prompt(speech.astype(np.float64)), voice)
 
 
 class Listener:
     """Stands in for the encoder: remembers what it heard, and makes one row of it."""
 
-    def __call__(self, samples: np.ndarray) -> np.ndarray:
+    def __call__(self, samples: np.ndarray, threads: int) -> np.ndarray:
         self.heard = samples
         return np.ones((1, MODEL.config.mimi.encoder_dim), np.float32)
 
