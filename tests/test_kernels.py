@@ -100,30 +100,31 @@ def test_layer_norm_of_a_large_mean():
 # ---------------------------------------------------------------- matrix products
 
 
-def matrix(n_out: int, n_in: int, dtype) -> np.ndarray:
-    """Weights of `dtype`, as a checkpoint has them."""
-    if dtype is np.int8:
-        return np.random.default_rng((n_out, n_in)).integers(-127, 128, (n_out, n_in), np.int8)
-    return normal(n_out, n_in, seed=4).astype(dtype)
+KINDS = ["float32", "float16", "bfloat16", "int8"]
 
 
-def panels(w: np.ndarray) -> np.ndarray:
-    """Weights as the kernels take them."""
-    return simd.half(simd.pack(w)) if w.dtype == np.float16 else simd.pack(w)
+def matrix(n_out: int, n_in: int, kind: str = "float32") -> tuple[np.ndarray, np.ndarray]:
+    """Random weights [n_out, n_in] that `kind` can hold, and the panels of them."""
+    w = normal(n_out, n_in, seed=4)
+    if kind == "int8":
+        w = np.random.default_rng((n_out, n_in)).integers(-127, 128, (n_out, n_in), np.int8)
+    elif kind == "float16":
+        w = w.astype(np.float16).astype(np.float32)
+        return w, simd.half(simd.pack(w))
+    elif kind == "bfloat16":
+        w = (w.view(np.uint32) & 0xFFFF0000).view(np.float32)
+        return w, simd.upper_half(simd.pack(w))
+    return w, simd.pack(w)
 
 
-def product(x, w, scale=None, bias=None) -> np.ndarray:
-    n_out = len(w)
-    scale, bias = (
-        np.ones(n_out, np.float32) if scale is None else scale,
-        np.zeros(n_out, np.float32) if bias is None else bias,
-    )
+def product(x, panels, n_out, scale=None, bias=None) -> np.ndarray:
+    scale = np.ones(n_out, np.float32) if scale is None else scale
+    bias = np.zeros(n_out, np.float32) if bias is None else bias
     out = np.full((len(x), n_out), np.nan, np.float32)
-    kernels.matmul(x, panels(w), scale, bias, out)
+    kernels.matmul(x, panels, scale, bias, out)
     return out
 
 
-DTYPES = [np.float32, np.float16, np.int8]
 # Around a panel, and around the panels that are read at once for a single row.
 N_OUT = [1, 2, 31, 32, 33, 65, simd.STREAMS * simd.PANEL - 1, (simd.STREAMS + 1) * simd.PANEL + 3]
 
@@ -138,39 +139,53 @@ def test_panels_hold_each_weight_once_and_zeros(n_out):
     assert np.count_nonzero(packed) == w.size
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("kind", KINDS)
+def test_panels_give_back_the_numbers_they_hold(kind):
+    w, panels = matrix(40, 3, kind)
+    assert panels.itemsize == {"float32": 4, "float16": 2, "bfloat16": 2, "int8": 1}[kind]
+    assert np.array_equal(simd.as_float32(panels), simd.pack(w.astype(np.float32)))
+
+
+def test_numbers_that_bfloat16_holds_are_known():
+    w, _ = matrix(40, 40, "bfloat16")
+    assert simd.is_bfloat16(w)
+    assert simd.is_bfloat16(w.T)
+    for place in (0, -1):
+        other = w.copy()
+        other.flat[place] = np.float32(0.1)
+        assert not simd.is_bfloat16(other)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("n_in", [1, 2, 7])
 @pytest.mark.parametrize("n_out", N_OUT)
-def test_products_of_every_shape(n_out, n_in, dtype):
-    w, x = matrix(n_out, n_in, dtype), normal(2 * simd.TILE_ROWS + 3, n_in)
+def test_products_of_every_shape(n_out, n_in, kind):
+    (w, panels), x = matrix(n_out, n_in, kind), normal(2 * simd.TILE_ROWS + 3, n_in)
     scale, bias = 1 + normal(n_out, seed=5), normal(n_out, seed=6)
     want = naive.linear(x, w.astype(np.float64)) * scale + bias
     for T in (0, 1, 2, 3, simd.TILE_ROWS - 1, simd.TILE_ROWS, simd.TILE_ROWS + 1, len(x)):
-        assert_close(product(x[:T], w, scale, bias), want[:T])
+        assert_close(product(x[:T], panels, n_out, scale, bias), want[:T])
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("n_out", [33, (simd.STREAMS + 1) * simd.PANEL])
-def test_a_row_s_result_does_not_depend_on_the_rows_beside_it(n_out, dtype):
+def test_a_row_s_result_does_not_depend_on_the_rows_beside_it(n_out, kind):
     """Bit for bit: so speech does not depend on how the decoder's work was cut. (NumPy's product, without the compiler,
     rounds a row alone otherwise.)"""
-    w, x = matrix(n_out, 50, dtype), normal(2 * simd.TILE_ROWS + 3, 50)
-    whole = product(x, w)
+    (_, panels), x = matrix(n_out, 50, kind), normal(2 * simd.TILE_ROWS + 3, 50)
+    whole = product(x, panels, n_out)
     for T in (1, 2, 5, simd.TILE_ROWS):
-        pieces = np.concatenate([product(x[t : t + T], w) for t in range(0, len(x), T)])
-        if numba.config.DISABLE_JIT:
-            assert_close(pieces, whole, 50 * EPS)
-        else:
-            assert np.array_equal(pieces, whole)
+        pieces = np.concatenate([product(x[t : t + T], panels, n_out) for t in range(0, len(x), T)])
+        assert_close(pieces, whole, 50 * EPS if numba.config.DISABLE_JIT else 0)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_long_sums_stay_within_the_rounding_bound(dtype):
+@pytest.mark.parametrize("kind", KINDS)
+def test_long_sums_stay_within_the_rounding_bound(kind):
     """|error| ≤ n · EPS · Σ|w x|, whatever the order of the sum (Higham 2002, section 3.1)."""
-    w, x = matrix(9, 600, dtype), normal(5, 600)
+    (w, panels), x = matrix(9, 600, kind), normal(5, 600)
     exact = x.astype(np.float64) @ w.T.astype(np.float64)
     bound = 600 * EPS * (np.abs(x).astype(np.float64) @ np.abs(w.T.astype(np.float64)))
-    assert np.all(np.abs(product(x, w) - exact) <= bound)
+    assert np.all(np.abs(product(x, panels, 9) - exact) <= bound)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
@@ -178,7 +193,7 @@ def test_a_bad_number_reaches_its_own_results_only(bad):
     x = normal(5, 6)
     x[2, 3] = bad
     with np.errstate(all="ignore"):
-        out = product(x, matrix(9, 6, np.float32))
+        out = product(x, matrix(9, 6)[1], 9)
     assert np.array_equal(np.isfinite(out).all(axis=1), [True, True, False, True, True])
     assert not np.isfinite(out[2]).any()
 

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 from helpers import assert_close
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy.special import ndtr
 
@@ -104,6 +104,7 @@ def test_a_wide_clamp_changes_nothing():
     assert_close(scale(DRAWS, 0.3, 100.0), scale(DRAWS, 0.3, None))
 
 
+@example(draw=39.0, clamp=1e4, temperature=1e-3)
 @given(draw=st.floats(-40, 40, width=32), clamp=st.floats(1e-4, 1e4), temperature=st.floats(1e-3, 10))
 def test_clamped_noise_is_odd_bounded_and_ordered_for_every_draw(draw, clamp, temperature):
     """Also for draws that no generator makes, where a distribution function of float64 is 0 or 1."""

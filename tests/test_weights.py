@@ -11,6 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
+from pockettts_np import simd
 from pockettts_np.weights import (
     SafetensorsFile,
     Weights,
@@ -351,40 +352,85 @@ def test_rounding_to_int8_is_within_half_a_step():
 
 @pytest.fixture
 def three_matrices():
-    arrays = np.random.default_rng(1).standard_normal((3, 4, 5)).astype(np.float32)
+    """Matrices of 40 outputs, so that the second of their panels is not full."""
+    arrays = np.random.default_rng(1).standard_normal((3, 40, 5)).astype(np.float32)
     return {f"layers.{i}.w": arrays[i] for i in range(3)}, arrays
 
 
-def test_matrices_are_float32_with_scales_of_one(write, three_matrices):
+def test_matrices_are_panels_of_float32_with_scales_of_one(write, three_matrices):
     tensors, arrays = three_matrices
     w = weights(write, tensors)
-    values, scales = w.matrices("layers.{}.w", 3, (4, 5))
-    assert np.array_equal(values, arrays)
-    assert np.array_equal(scales, np.ones((3, 4)))
+    panels, scales = w.matrices("layers.{}.w", 3, (40, 5))
+    assert panels.dtype == np.float32
+    assert np.array_equal(panels, simd.pack(arrays))
+    assert np.array_equal(scales, np.ones((3, 40)))
     w.finish()
 
 
-def test_matrices_are_int8_on_request_or_as_stored(write, three_matrices):
+def bfloat16_file(arrays: np.ndarray) -> tuple[bytes, np.ndarray]:
+    """A checkpoint of layers.N.w cut down to bfloat16, and the numbers that are left."""
+    bits = (arrays.view(np.uint32) >> 16).astype(np.uint16)
+    size = bits[0].nbytes
+    header = {f"layers.{i}.w": entry("BF16", list(b.shape), i * size, (i + 1) * size) for i, b in enumerate(bits)}
+    return file_bytes(header, bits.tobytes()), (bits.astype(np.uint32) << 16).view(np.float32)
+
+
+def test_matrices_of_bfloat16_stay_so(write, three_matrices):
+    content, numbers = bfloat16_file(three_matrices[1])
+    w = Weights("m", open_checkpoint(write(content)))
+    panels, scales = w.matrices("layers.{}.w", 3, (40, 5))
+    assert panels.itemsize == 2
+    assert np.array_equal(simd.as_float32(panels), simd.pack(numbers))
+    assert np.array_equal(scales, np.ones((3, 40)))
+    lone = w.panels(numbers[0])
+    assert lone.itemsize == 2
+    assert np.array_equal(simd.as_float32(lone), simd.pack(numbers[0]))
+    assert w.panels(three_matrices[1][0]).itemsize == 4
+
+
+@pytest.mark.parametrize("is_bfloat16", [False, True])
+@pytest.mark.parametrize("dtype", [np.float16, np.int8])
+def test_matrices_are_made_smaller_on_request(write, three_matrices, dtype, is_bfloat16):
     tensors, arrays = three_matrices
-    w = Weights("m", open_checkpoint(write(tensors)), quantize=True)
-    values, scales = w.matrices("layers.{}.w", 3, (4, 5))
+    if is_bfloat16:
+        tensors, arrays = bfloat16_file(arrays)
+    w = Weights("m", open_checkpoint(write(tensors)), matrix_dtype=dtype)
+    panels, scales = w.matrices("layers.{}.w", 3, (40, 5))
     w.finish()
-    want = [quantize_rows(array) for array in arrays]
-    assert np.array_equal(values, [v for v, _ in want])
-    assert np.array_equal(scales, [s for _, s in want])
-    stored = weights(write, {"layers.*.w": values, "layers.*.w_scale": scales})
-    again, again_scales = stored.matrices("layers.{}.w", 3, (4, 5))
+    if dtype is np.float16:
+        assert np.array_equal(simd.as_float32(panels), simd.pack(arrays.astype(np.float16).astype(np.float32)))
+        assert np.array_equal(scales, np.ones((3, 40)))
+    else:
+        rounded = [quantize_rows(array) for array in arrays]
+        assert np.array_equal(panels, simd.pack(np.array([values for values, _ in rounded])))
+        assert np.array_equal(scales, [steps for _, steps in rounded])
+
+
+def test_lone_matrices_and_caches_are_float16_on_request(write, three_matrices):
+    tensors, arrays = three_matrices
+    path = write(tensors)
+    w = Weights("m", open_checkpoint(path), linear_dtype=np.float16)
+    assert np.array_equal(simd.as_float32(w.panels(arrays[0])), simd.pack(arrays[0].astype(np.float16)))
+    assert w.cache_dtype == np.int16
+    assert Weights("m", open_checkpoint(path)).cache_dtype == np.float32
+
+
+def test_a_quantised_checkpoint_is_used_where_it_lies(write, three_matrices):
+    tensors, _ = three_matrices
+    panels, scales = Weights("m", open_checkpoint(write(tensors)), np.int8).matrices("layers.{}.w", 3, (40, 5))
+    stored = weights(write, {"layers.*.w": panels, "layers.*.w_scale": scales})
+    again, again_scales = stored.matrices("layers.{}.w", 3, (40, 5))
     stored.finish()
     assert again.dtype == np.int8
-    assert np.array_equal(again, values)
+    assert np.array_equal(again, panels)
     assert np.array_equal(again_scales, scales)
 
 
 def test_scales_of_a_matrix_that_is_not_int8_are_refused(write, three_matrices):
-    _, arrays = three_matrices
-    w = weights(write, {"layers.*.w": arrays, "layers.*.w_scale": np.ones((3, 4), np.float32)})
+    packed = simd.pack(three_matrices[1])
+    w = weights(write, {"layers.*.w": packed, "layers.*.w_scale": np.ones((3, 40), np.float32)})
     with pytest.raises(ValueError, match=r"'layers\.\*\.w' is float32; its scales want int8"):
-        w.matrices("layers.{}.w", 3, (4, 5))
+        w.matrices("layers.{}.w", 3, (40, 5))
 
 
 # ---------------------------------------------------------------- names used while training
