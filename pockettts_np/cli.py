@@ -100,6 +100,27 @@ def export_voice(args: argparse.Namespace) -> None:
         raise ValueError(f"{len(failed)} of {len(pairs)} recordings gave no voice: {', '.join(failed)}.")
 
 
+def quantize(args: argparse.Namespace) -> None:
+    """Write a model with int8 weights as one file, which --config then takes."""
+    from .model import quantize_model
+
+    if Path(args.out).suffix != ".safetensors":
+        raise ValueError(f"{args.out} must end in .safetensors, by which a model in one file is known.")
+    _require_writable(Path(args.out))
+    quantize_model(args.out, args.language, args.config)
+    logger.info("%s written", args.out)
+
+
+def warmup(args: argparse.Namespace) -> None:
+    """Compile the kernels that a model needs, so that the first speech does not wait for it."""
+    model = load_tts_model(args)
+    voice = model.flow_lm.init_state()
+    for frame, _ in enumerate(model.generate_audio_stream(voice, "Hello world, this is a test.", noise=0)):
+        if frame > model.config.mimi.frame_stride // 4:
+            break
+    logger.info("The kernels are compiled and stored.")
+
+
 def load_tts_model(args: argparse.Namespace) -> "TTSModel":
     """The model that the arguments ask for. Importing it takes a moment, so it happens here."""
     from .model import TTSModel
@@ -126,6 +147,9 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_generate(commands)
     _add_export_voice(commands)
+    _add_command(commands, "quantize", quantize).add_argument("out", metavar="OUT", help=".safetensors to write")
+    add = _add_command(commands, "warmup", warmup).add_argument
+    add("--quantize", action=argparse.BooleanOptionalAction, default=False, help="the kernels for int8 weights")
     return parser
 
 
@@ -140,7 +164,10 @@ def _add_command(commands: Any, name: str, command: Callable[[argparse.Namespace
         "--language",
         help="a released model: english (the default), french, german_24l, english_2m_2026-10, …",
     )
-    model.add_argument("--config", help="another model: its .yaml or .toml, a path, https:// or hf:// address")
+    model.add_argument(
+        "--config",
+        help="another model: its .yaml or .toml, or a file made by quantize; a path, https:// or hf:// address",
+    )
     return parser
 
 

@@ -20,6 +20,7 @@ from .generation import Sampling
 from .mimi import MimiDecoder, MimiEncoder
 from .noise import Noise, draws
 from .pipeline import ahead
+from .quantize import open_model, write_model
 from .text import prepare_text_prompt, split_into_chunks
 from .tokenizer import Tokenizer, load_tokenizer
 from .voice import VoiceState, load_voice
@@ -67,7 +68,7 @@ class TTSModel:
 
         Args:
             language: a released configuration, such as "english", "german_24l" or "english_2m_2026-10".
-            config: path or address of a .yaml or .toml file instead.
+            config: path or address of a .yaml or .toml file instead, or of a model that `quantize_model` wrote.
             temp: variance of the noise; by default the model's own.
             sampler_decode_steps: steps from noise to latent.
             noise_clamp: largest magnitude of the noise.
@@ -81,8 +82,7 @@ class TTSModel:
         """
         if language is not None and config is not None:
             raise ValueError("Both language and config were given; choose one of them.")
-        source = hub.local_path(str(config)) if config is not None else language or catalogue.DEFAULT_LANGUAGE
-        settings = load_config(source)
+        settings, weights, tokenizer = _open(config, language or catalogue.DEFAULT_LANGUAGE, quantize)
         sampling = Sampling(
             settings.default_temperature if temp is None else temp,
             sampler_decode_steps,
@@ -90,9 +90,7 @@ class TTSModel:
             settings.default_eos_threshold if eos_threshold is None else eos_threshold,
         )
         _require_sampling(sampling)
-        table = settings.flow_lm.lookup_table
-        tokenizer = load_tokenizer(hub.local_path(table.tokenizer_path), table.n_bins, table.tokenizer)
-        return cls._build(settings, _open_weights(settings, quantize), tokenizer, sampling)
+        return cls._build(settings, weights, tokenizer, sampling)
 
     @classmethod
     def _build(cls, config: Config, weights: Weights, tokenizer: Tokenizer, sampling: Sampling) -> "TTSModel":
@@ -309,6 +307,27 @@ def _mono(samples: np.ndarray) -> np.ndarray:
     if not np.isfinite(samples).all():
         raise ValueError("The samples hold NaN or infinity.")
     return np.asarray(samples if samples.ndim == 1 else samples.mean(axis=0), np.float32)
+
+
+def quantize_model(path: str | Path, language: str | None = None, config: str | Path | None = None) -> None:
+    """Write a model with int8 weights, its configuration and its tokenizer as one file for `load_model(config=…)`.
+
+    Errors as `load_model`, and OSError where the file cannot be written.
+    """
+    settings, weights, tokenizer = _open(config, language or catalogue.DEFAULT_LANGUAGE, quantize=True)
+    sampling = Sampling(settings.default_temperature, 1, None, settings.default_eos_threshold)
+    TTSModel._build(settings, weights, tokenizer, sampling)  # checks every tensor and tells which are matrices
+    write_model(path, weights, settings)
+
+
+def _open(config: str | Path | None, language: str, quantize: bool) -> tuple[Config, Weights, Tokenizer]:
+    source = language if config is None else hub.local_path(config)
+    if isinstance(source, Path) and source.suffix == ".safetensors":
+        return open_model(source)
+    settings = load_config(source)
+    table = settings.flow_lm.lookup_table
+    tokenizer = load_tokenizer(hub.local_path(table.tokenizer_path), table.n_bins, table.tokenizer)
+    return settings, _open_weights(settings, quantize), tokenizer
 
 
 def _open_weights(config: Config, quantize: bool) -> Weights:

@@ -260,7 +260,12 @@ class Weights:
         return np.uint16 if stored == {np.uint16} else np.float32
 
     def finish(self) -> None:
-        """Raise ValueError if a tensor was left over."""
+        """Raise ValueError if a tensor was left over; else give back the memory of the pages read while loading.
+
+        What is used where it lies in the file comes back, page by page, when it is used.
+        """
+        for source in self.sources.values():
+            source.release()
         left = sorted(name for name in self.sources if name.startswith(self.prefix) and name not in self.taken)
         if left:
             some = ", ".join(map(repr, left[:3])) + (f" and {len(left) - 3} more" if len(left) > 3 else "")
