@@ -102,13 +102,11 @@ def download(remote: Remote, final: Path, is_locked: bool, progress: Progress | 
 
     part = _Part(final.with_name(f"{final.name}.{uuid.uuid4().hex[:8]}.incomplete"))
     leftovers = list(final.parent.glob(f"{final.name}.*incomplete")) if is_locked else []
-    if leftovers and remote.digest:
+    if leftovers:
         max(leftovers, key=lambda path: path.stat().st_size).rename(part.path)
     try:
         _fill(part, remote, report)
         _publish(part.path, final)
-    except HubError:
-        raise
     except FileNotFoundError:
         if not final.is_file():  # else another process was first, and has cleared up
             raise
@@ -126,29 +124,28 @@ def _fill(part: _Part, remote: Remote, report: Callable[[int, int | None], None]
     n_damaged = 0
     while n_damaged < 2:
         try:
-            size_bytes = _receive(part, remote, report)
+            _receive(part, remote, report)
         except PassingError as error:
             if part.size_bytes() > most_bytes:
                 most_bytes = part.size_bytes()
                 patience.n_failures = 0
             patience.after(error)
             continue
-        difference = _difference(part.path, size_bytes, remote.digest)
-        if difference is None:
+        if not remote.digest or (digest := _digest(part.path, len(remote.digest))) == remote.digest:
             return
         part.path.unlink()
         n_damaged += 1
     raise CorruptError(
-        f"{remote.shown} arrived damaged twice: {difference}. Nothing was kept. Try later or on another network; a "
-        "proxy may be changing files."
+        f"{remote.shown} arrived damaged twice: its hash is {digest} and should be {remote.digest}. Nothing was "
+        "kept. Try later or on another network; a proxy may be changing files."
     )
 
 
-def _receive(part: _Part, remote: Remote, report: Callable[[int, int | None], None]) -> int:
-    """One request, its bytes written where they belong in the part. Returns the length of the whole."""
+def _receive(part: _Part, remote: Remote, report: Callable[[int, int | None], None]) -> None:
+    """One request, its bytes written where they belong in the part."""
     have_bytes = part.size_bytes()
     if remote.size_bytes is not None and have_bytes >= remote.size_bytes > 0:
-        return remote.size_bytes
+        return
     headers = {}
     if have_bytes and remote.digest:
         headers = {"Range": f"bytes={have_bytes}-"}
@@ -162,7 +159,7 @@ def _receive(part: _Part, remote: Remote, report: Callable[[int, int | None], No
             raise remote.refusal(response.status, response.headers)
         start, total = _extent(response, remote)
         etag = response.headers.get("ETag", "")
-        is_rest = start == (have_bytes if headers else 0) and headers.get("If-Range", etag) == etag
+        is_rest = "Range" in headers and start == have_bytes and headers.get("If-Range", etag) == etag
         if response.status == 206 and not is_rest:
             part.path.unlink(missing_ok=True)
             raise PassingError(f"The server sent another part of {remote.shown} than asked for. Try again later.")
@@ -172,7 +169,7 @@ def _receive(part: _Part, remote: Remote, report: Callable[[int, int | None], No
             part.etag = etag
         with part.path.open("r+b" if start else "xb") as file:
             file.seek(start)
-            return _copy(response, file, start, total, remote.shown, report)
+            _copy(response, file, start, total, remote.shown, report)
 
 
 def _extent(response: http.client.HTTPResponse, remote: Remote) -> tuple[int, int | None]:
@@ -214,8 +211,8 @@ def _copy(
     total: int | None,
     shown: str,
     report: Callable[[int, int | None], None],
-) -> int:
-    """The answer into `file`, in the pieces that come. The offset it ends at, in bytes."""
+) -> None:
+    """The answer into `file`, in the pieces that come."""
     done = start
     report(done, total)
     while total is None or done < total:
@@ -231,7 +228,6 @@ def _copy(
         report(done, total)
     if total is not None and done < total:
         raise _cut(shown, done, total)
-    return done
 
 
 def _cut(shown: str, done: int, total: int | None) -> PassingError:
@@ -239,15 +235,6 @@ def _cut(shown: str, done: int, total: int | None) -> PassingError:
         f"The connection was cut after {done} of {total or 'an unknown number of'} bytes of {shown}. Try "
         "again: what came is kept and continued where the server allows."
     )
-
-
-def _difference(path: Path, size_bytes: int, digest: str | None) -> str | None:
-    """How the file at `path` differs from what was announced; None if it does not."""
-    if path.stat().st_size != size_bytes:
-        return f"it has {path.stat().st_size} bytes and should have {size_bytes}"
-    if digest and (found := _digest(path, len(digest))) != digest:
-        return f"its hash is {found} and should be {digest}"
-    return None
 
 
 def _digest(path: Path, n_digits: int) -> str:

@@ -26,11 +26,13 @@ class Fault:
     at: str = "content"
     times: int = 1
     status: int | None = None  # answer this status without content
+    content_status: int | None = None  # and this with it
     headers: dict = field(default_factory=dict)  # add or replace; None removes
     cut_after: int | None = None  # close the connection after so many bytes of the body
     drop: bool = False  # close the connection without an answer
     body: bytes | None = None  # send this instead
     ignore_range: bool = False
+    ignore_if_range: bool = False
     chunked: bool = False
     hold_after: int | None = None  # wait for `Hub.gate` after so many bytes of the body
     stall_s: float = 0.0  # say nothing for so long before the answer
@@ -157,7 +159,7 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {"ETag": f'"{file.etag}"'} | headers
         status, start = 200, 0
         match = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
-        unchanged = self.headers.get("If-Range", headers["ETag"]) == headers["ETag"]
+        unchanged = fault.ignore_if_range or self.headers.get("If-Range", headers["ETag"]) == headers["ETag"]
         if match and unchanged and not fault.ignore_range:
             start = int(match[1])
             if start >= len(body):
@@ -171,7 +173,7 @@ class _Handler(BaseHTTPRequestHandler):
             headers |= {"Content-Length": None, "Transfer-Encoding": "chunked"}
             part = b"%x\r\n" % len(part) + part + b"\r\n0\r\n\r\n" if part else b"0\r\n\r\n"
         stops = [stop for stop in (fault.hold_after, fault.cut_after) if stop is not None]
-        self.answer(status, headers | fault.headers, part[: min(stops, default=None)])
+        self.answer(fault.content_status or status, headers | fault.headers, part[: min(stops, default=None)])
         if fault.hold_after is not None:
             self.wfile.flush()
             self.hub.held.set()

@@ -119,6 +119,14 @@ def test_branch_is_followed_and_its_last_file_serves_when_the_hub_is_away(hub, c
     assert hub.count("hub-head") == 3  # a file that can be had is not waited for
 
 
+@pytest.mark.parametrize("status", [401, 403])
+def test_cached_file_of_a_branch_serves_whom_the_hub_refuses(hub, caplog, status):
+    path = local_path(TOKENIZER)
+    hub.faults = [Fault("hub-head", status=status)]
+    assert local_path(TOKENIZER) == path
+    assert f"HTTP {status}" in caplog.text
+
+
 def test_same_content_under_a_new_commit_is_not_fetched_again(hub):
     first = local_path(WEIGHTS)
     hub.commits["main"] = "b" * 40

@@ -19,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pockettts_np import download, transport
+from pockettts_np import hub as hub_module
 from pockettts_np.hub import CorruptError, HubError, NetworkError, StorageError, cached_path, local_path
 
 CONTENT = bytes(range(7, 107))  # 100 bytes
@@ -185,17 +186,15 @@ def test_server_that_answers_a_range_wrongly(hub, root, kind, order):
     recovers(hub, root, kind)
 
 
-@pytest.mark.parametrize("keeps_if_range", [True, False])
-def test_web_file_that_changes_in_between_is_not_mixed(hub, root, keeps_if_range):
+@pytest.mark.parametrize("ignore_if_range", [True, False])
+def test_web_file_that_changes_in_between_is_not_mixed(hub, root, ignore_if_range):
     new = File(bytes(reversed(CONTENT)))
 
     def change(done, total, name):
         if done == 40:
             hub.files["web"] = new
-            if not keeps_if_range:  # a part of the new file, as if nothing had been asked about the old
-                hub.faults = [Fault(headers={"Content-Range": "bytes 40-99/100"}, body=new.content)]
 
-    hub.faults = [Fault(cut_after=40)]
+    hub.faults = [Fault(cut_after=40), Fault(ignore_if_range=ignore_if_range)]
     assert local_path(uri_of(hub, WEB), change).read_bytes() == new.content
 
 
@@ -204,6 +203,13 @@ def test_web_file_without_a_strong_etag_starts_anew(hub, root, etag):
     hub.faults = [Fault(cut_after=40, headers={"ETag": etag})]
     assert local_path(uri_of(hub, WEB)).read_bytes() == CONTENT
     assert not any("Range" in request.headers for request in hub.requests)
+
+
+def test_part_that_nobody_asked_for_is_not_taken(hub, root):
+    rest = Fault(content_status=206, headers={"Content-Range": "bytes 40-99/100"}, body=b"#" * 60)
+    hub.faults = [Fault(cut_after=40, headers={"ETag": None}), rest]
+    assert local_path(uri_of(hub, WEB)).read_bytes() == CONTENT
+    recovers(hub, root, WEB)
 
 
 @pytest.mark.parametrize(
@@ -422,6 +428,25 @@ def test_no_room_is_said_before_a_byte_is_written(hub, root, monkeypatch, kind):
     recovers(hub, root, kind)
 
 
+def test_what_has_come_needs_no_room_again(hub, root, monkeypatch):
+    usage = shutil.disk_usage(root)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage._replace(free=40))
+    leave_behind(hub, root, LARGE, CONTENT[:60])
+    assert local_path(uri_of(hub, LARGE)).read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_content_is_on_the_disk_before_it_has_its_name(hub, root, monkeypatch, kind):
+    synced = {}
+
+    def note(descriptor):
+        finals = [path for path in root.rglob("*") if path.suffix in ("", ".web") and path.is_file()]
+        synced.setdefault(os.fstat(descriptor).st_ino, any(path.read_bytes() == CONTENT for path in finals))
+
+    monkeypatch.setattr(os, "fsync", note)
+    assert synced[local_path(uri_of(hub, kind)).stat().st_ino] is False
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_disk_that_fills_up_keeps_the_part_that_a_hash_will_prove(hub, root, monkeypatch, kind):
     hub.faults = [Fault(CONTENT_AT[kind], cut_after=30)]
@@ -497,16 +522,28 @@ PARTS = {
 }
 
 
+def leave_behind(hub, root, kind, part):
+    """As huggingface_hub has named the files of interrupted downloads, once and now."""
+    if kind == WEB:
+        blob = hub_module._place(hub.web("web"))._final()
+    else:
+        blob = root / "hf" / "hub" / "models--owner--repo" / "blobs" / hub.files[f"owner/repo/{kind}"].etag
+    blob.parent.mkdir(parents=True)
+    for name in ("incomplete", "0a1b2c3d.incomplete"):
+        blob.with_name(f"{blob.name}.{name}").write_bytes(part)
+
+
 @pytest.mark.parametrize("part", PARTS.values(), ids=PARTS)
 @pytest.mark.parametrize("kind", KINDS)
 def test_whatever_an_earlier_run_left_the_file_is_right(hub, root, kind, part):
-    final = local_path(uri_of(hub, kind)).resolve()
-    shutil.rmtree(root / "hf", ignore_errors=True)
-    shutil.rmtree(root / "xdg", ignore_errors=True)
-    final.parent.mkdir(parents=True)
-    for name in ("incomplete", "0a1b2c3d.incomplete"):  # as huggingface_hub named them before and since 1.0
-        final.with_name(f"{final.name}.{name}").write_bytes(part)
+    leave_behind(hub, root, kind, part)
     recovers(hub, root, kind)
+
+
+def test_whole_file_that_an_earlier_run_left_is_not_fetched_again(hub, root):
+    leave_behind(hub, root, LARGE, CONTENT)
+    recovers(hub, root, LARGE)
+    assert hub.count("content") == 0
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -627,6 +664,26 @@ def test_two_at_once_where_locks_do_nothing(hub, root, monkeypatch, kind, number
         shutil.rmtree(root / "hf", ignore_errors=True)
         shutil.rmtree(root / "xdg", ignore_errors=True)
     assert results == [True] * 8
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_without_locks_one_that_fails_does_no_harm_to_the_other(hub, root, monkeypatch, kind):
+    def no_locks(descriptor):
+        raise OSError(errno.ENOLCK, "no locks")
+
+    monkeypatch.setattr(download, "_try_lock", no_locks)
+    hub.faults = [Fault(CONTENT_AT[kind], hold_after=50), Fault(CONTENT_AT[kind], times=99, cut_after=40)]
+    hub.faults[1].ignore_range = True
+    contents = []
+    first = threading.Thread(target=lambda: contents.append(local_path(uri_of(hub, kind)).read_bytes()))
+    first.start()
+    assert hub.held.wait(10)
+    with pytest.raises(NetworkError):
+        local_path(uri_of(hub, kind))
+    hub.gate.set()
+    first.join(10)
+    assert contents == [CONTENT]
+    recovers(hub, root, kind)
 
 
 def test_lock_is_the_one_that_huggingface_hub_takes(tmp_path):
