@@ -67,11 +67,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 def generate(args: argparse.Namespace) -> None:
     """Speak a text into a WAV file or to standard output."""
     text = _text_to_speak(args)
-    voice = args.voice or default_voice(args.language, custom=args.config is not None)
-    _require_voice(voice)
+    if args.voice is not None:
+        _require_voice(args.voice)
     with _output(args.output_path) as file:
         model = load_tts_model(args)
-        state = model.get_state_for_audio_prompt(voice)
+        state = _voice(model, args)
         chunks = model.generate_audio_stream(
             state, text, max_tokens=args.max_tokens, frames_after_eos=args.frames_after_eos, noise=args.seed
         )
@@ -80,6 +80,14 @@ def generate(args: argparse.Namespace) -> None:
             _write_speech(file, progress.watch(chunks), model.sample_rate)
     where = "standard output" if args.output_path == "-" else args.output_path
     logger.info("%s written: %s", where, progress)
+
+
+def _voice(model: "TTSModel", args: argparse.Namespace) -> Any:
+    """The voice asked for; else that of the language, or the model's own where it can take no other."""
+    custom = args.config is not None
+    if args.voice is None and custom and not model.has_voice_cloning:
+        return model.get_initial_state()
+    return model.get_state_for_audio_prompt(args.voice or default_voice(args.language, custom=custom))
 
 
 def export_voice(args: argparse.Namespace) -> None:

@@ -146,6 +146,13 @@ class TTSModel:
         )
         return self._clone(resample(samples, rate_hz, self.sample_rate))
 
+    def get_initial_state(self) -> VoiceState:
+        """The voice of a model that has only one of its own: the learnt beginning of a voice, and nothing after it."""
+        state = self.flow_lm.init_state()
+        rows = self.flow_lm.before_voice(np.zeros((0, len(self.flow_lm.input_linear.bias)), np.float32))
+        self.flow_lm.prompt(rows, state)
+        return state
+
     def _catalogue_voice(self, name: str) -> VoiceState:
         if not self.config.released:
             raise ValueError(

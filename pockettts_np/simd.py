@@ -76,7 +76,7 @@ def as_float32(panels: np.ndarray) -> np.ndarray:
 def make_tile(n_rows: int, n_panels: int) -> Callable[..., None]:
     """A compiled `tile(x, row, w, panel, stride, first, column, sums)`.
 
-    It fills sums [n_rows · n_panels, COLUMNS] with the products of rows `row`.. of x [T, n_in] and of COLUMNS columns
+    It fills the first n_rows · n_panels rows of sums [n, COLUMNS] with the products of rows `row`.. of x [T, n_in] and of COLUMNS columns
     from `column` on, inputs `first` to `first` + n_in − 1, of the panels `panel`, `panel + stride`, … of w [P, N, 32],
     of any kind. All arrays are contiguous. Without the compiler (NUMBA_DISABLE_JIT) it is a NumPy product.
     """
@@ -85,7 +85,8 @@ def make_tile(n_rows: int, n_panels: int) -> Callable[..., None]:
         x: np.ndarray, row: int, w: np.ndarray, panel: int, stride: int, first: int, column: int, sums: np.ndarray
     ) -> None:
         panels = w[panel : panel + stride * n_panels : stride, first : first + x.shape[1], column : column + COLUMNS]
-        sums[:] = (x[row : row + n_rows] @ as_float32(panels)).swapaxes(0, 1).reshape(sums.shape)
+        products = (x[row : row + n_rows] @ as_float32(panels)).swapaxes(0, 1)
+        sums[: n_rows * n_panels] = products.reshape(-1, COLUMNS)
 
     def tile(typing: Any, x: Any, row: Any, w: Any, panel: Any, stride: Any, first: Any, column: Any, sums: Any) -> Any:
         index = types.intp

@@ -34,6 +34,7 @@ class FakeModel:
 
     def __init__(self, error=None):
         self.sample_rate = 24_000
+        self.has_voice_cloning = True
         self.config = SimpleNamespace(mimi=SimpleNamespace(frame_samples=1920))
         self.error = error
         self.asked = []
