@@ -232,8 +232,8 @@ def _copy(
 
 def _cut(shown: str, done: int, total: int | None) -> PassingError:
     return PassingError(
-        f"The connection was cut after {done} of {total or 'an unknown number of'} bytes of {shown}. Try "
-        "again: what came is kept and continued where the server allows."
+        f"The connection was cut after {done} of {total or 'an unknown number of'} bytes of {shown}. Check the network "
+        "and try again."
     )
 
 

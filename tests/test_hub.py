@@ -280,7 +280,7 @@ def test_token_comes_from_the_file_that_the_login_writes(hub, root, monkeypatch)
 
 def test_redirect_on_the_hub_keeps_the_token_and_one_that_leaves_loses_it(hub, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", TOKEN)
-    moved = {"Location": "/kyutai/voices/resolve/main/tokenizer.json"}
+    moved = {"Location": "/kyutai/voices/resolve/main/tokenizer.json", "X-Repo-Commit": COMMIT}
     hub.files["kyutai/old/x"] = File(b"")
     hub.faults = [Fault("hub-head", status=307, headers=moved), Fault("hub-get", status=307, headers=moved)]
     assert local_path("hf://kyutai/old/tokenizer.json").read_bytes() == SMALL
