@@ -276,8 +276,8 @@ def storage_errors(folder: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in _NO_SPACE:
             raise StorageError(
-                f"The disk of {folder} is full ({error.strerror}). Make room and try again, what came is "
-                "kept; or set HF_HOME (for https addresses XDG_CACHE_HOME) to a folder on another disk."
+                f"The disk of {folder} is full ({error.strerror}). Make room and try again, or set HF_HOME (for https "
+                "addresses XDG_CACHE_HOME) to a folder on another disk."
             ) from error
         if error.errno in _NO_ACCESS:
             raise StorageError(
