@@ -501,6 +501,24 @@ def test_catalogue_voices_are_the_model_s_own_files(voice, tmp_path, monkeypatch
     assert "/alba.safetensors" in uri
 
 
+@pytest.mark.parametrize("name", ["lsd", "grouped"])
+def test_a_quantised_model_is_smaller_and_speaks_nearly_alike(golden_model, name):
+    """int8 has 127 steps to the largest weight of a row: some per cent of error in a network is what that makes."""
+    exact, rounded = golden_model(name), TTSModel.load_model(config=GOLDEN / f"{name}.toml", quantize=True)
+    assert rounded.flow_lm.transformer.weights.linear1.dtype == np.int8
+    assert rounded.decoder.transformer.transformer.weights.linear1.itemsize == 2
+    state, other = (model.flow_lm.init_state() for model in (exact, rounded))
+    for model, to in ((exact, state), (rounded, other)):
+        model.flow_lm.prompt(np.ones((3, model.config.flow_lm.transformer.d_model), np.float32), to)
+    assert other.keys.nbytes == state.keys.nbytes / 2
+    want, got = (dataclasses.replace(m, decoder=PlainDecoder()).generate_audio(v, SENTENCE, frames_after_eos=0, noise=1)
+        for m, v in ((exact, state), (rounded, other)))  # fmt: skip
+    assert 0 < np.sqrt(np.mean((got - want) ** 2) / np.mean(want**2)) < 0.1
+    latents = np.random.default_rng(0).standard_normal((1, 8)).astype(np.float32)
+    sound, other_sound = (model.decoder(latents, model.decoder.init_state()) for model in (exact, rounded))
+    assert_close(other_sound, sound, 0.01)  # float16 has eleven bits
+
+
 def test_a_released_model_is_loaded_by_its_name(monkeypatch):
     """Every address is one of the configuration; here the golden model answers for it."""
     asked = []
