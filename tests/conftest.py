@@ -5,9 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from helpers import GOLDEN
 from hypothesis import HealthCheck, settings
 
+from helpers import GOLDEN
 from pockettts_np import TTSModel
 
 # The first example of a test may compile a kernel, which takes seconds: time says nothing about the example.

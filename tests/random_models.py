@@ -5,8 +5,8 @@ import functools
 from dataclasses import dataclass, field
 
 import numpy as np
-from helpers import GOLDEN
 
+from helpers import GOLDEN
 from pockettts_np import TTSModel
 from pockettts_np.config import Config, load_config
 from pockettts_np.generation import Sampling

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 import scipy.signal
 import soundfile
-from helpers import assert_close
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from helpers import assert_close
 from pockettts_np import audio
 from pockettts_np.audio import (
     WavStream,

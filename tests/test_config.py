@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from helpers import GOLDEN
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from helpers import GOLDEN
 from pockettts_np import catalogue
 from pockettts_np.config import Config, FlowConfig, load_config, released_models
 

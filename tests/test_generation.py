@@ -6,8 +6,8 @@ import threading
 
 import numpy as np
 import pytest
-from helpers import assert_close
 
+from helpers import assert_close
 from pockettts_np import generation
 from pockettts_np.generation import MIN_FRAMES_BEFORE_EOS, Sampling
 from pockettts_np.noise import draws as rows_of

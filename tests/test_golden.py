@@ -4,12 +4,12 @@ import dataclasses
 import functools
 import re
 
-import naive
 import numpy as np
 import pytest
-from helpers import GOLDEN, NETWORK, assert_close, golden, thinned
 from safetensors.numpy import load_file, save_file
 
+import naive
+from helpers import GOLDEN, NETWORK, assert_close, golden, thinned
 from pockettts_np import TTSModel, export_model_state
 from pockettts_np.audio import end_on_pause
 from pockettts_np.flow_lm import FlowLM

@@ -8,12 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import hub_server
 import pytest
-from hub_server import COMMIT, Fault, File, Hub
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+import hub_server
+from hub_server import COMMIT, Fault, File, Hub
 from pockettts_np import hub as hub_module
 from pockettts_np import transport
 from pockettts_np.hub import (

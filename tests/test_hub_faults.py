@@ -14,10 +14,10 @@ from pathlib import Path
 
 import filelock
 import pytest
-from hub_server import Fault, File, Hub, Worker, wrong_files
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hub_server import Fault, File, Hub, Worker, wrong_files
 from pockettts_np import download, transport
 from pockettts_np import hub as hub_module
 from pockettts_np.hub import CorruptError, HubError, NetworkError, StorageError, cached_path, local_path

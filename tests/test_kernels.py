@@ -2,17 +2,17 @@
 
 import dataclasses
 
-import naive
 import numba
 import numpy as np
 import pytest
-from helpers import NETWORK, assert_close
-from random_models import RandomWeights
 
+import naive
+from helpers import NETWORK, assert_close
 from pockettts_np import kernels, simd
 from pockettts_np.config import FlowConfig, FlowLMTransformerConfig
 from pockettts_np.flow_net import FlowNet
 from pockettts_np.transformer import UNLIMITED, KVCache, Transformer
+from random_models import RandomWeights
 
 EPS = 2.0**-24  # largest relative rounding error of float32
 

@@ -11,14 +11,14 @@ from concurrent.futures import ThreadPoolExecutor
 import numba
 import numpy as np
 import pytest
-from helpers import GOLDEN, NETWORK, assert_close
-from random_models import RandomWeights, small_model
 from safetensors.numpy import load_file, save_file
 
+from helpers import GOLDEN, NETWORK, assert_close
 from pockettts_np import TTSModel, export_model_state, hub
 from pockettts_np import model as model_module
 from pockettts_np.mimi import MimiEncoder
 from pockettts_np.text import prepare_text_prompt, split_into_chunks
+from random_models import RandomWeights, small_model
 
 FRAME_SAMPLES = 1920
 FIRST_EOS_FRAME = 6  # where small_model ends

@@ -4,11 +4,11 @@ import itertools
 
 import numpy as np
 import pytest
-from helpers import assert_close
 from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy.special import ndtr
 
+from helpers import assert_close
 from pockettts_np.noise import draws, scale
 
 

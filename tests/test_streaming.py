@@ -6,19 +6,19 @@ import dataclasses
 import functools
 import itertools
 
-import naive
 import numpy as np
 import pytest
-from helpers import NETWORK, OPERATION, assert_close
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from random_models import RandomWeights, small_config, small_model
 
+import naive
+from helpers import NETWORK, OPERATION, assert_close
 from pockettts_np.config import FlowLMTransformerConfig
 from pockettts_np.conv import Conv1d, ConvTranspose1d, DepthwiseConvTranspose1d
 from pockettts_np.seanet import ResidualBlock, SEANet
 from pockettts_np.simd import PANEL
 from pockettts_np.transformer import BLOCK_ROWS, KVCache, Transformer
+from random_models import RandomWeights, small_config, small_model
 
 SEEDS = st.integers(0, 2**32 - 1)
 

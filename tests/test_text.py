@@ -8,11 +8,11 @@ import re
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from test_tokenizer import ANY_TEXT, CASES, LIKELY_TEXT, get
 
 from pockettts_np import text as rules
 from pockettts_np.config import load_config
 from pockettts_np.text import prepare_text_prompt, split_into_chunks
+from test_tokenizer import ANY_TEXT, CASES, LIKELY_TEXT, get
 
 __all__ = ["get"]  # the fixture
 ENGLISH = load_config("english")

@@ -12,10 +12,10 @@ import json
 import logging
 
 import pytest
-from helpers import GOLDEN
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from helpers import GOLDEN
 from pockettts_np.charsmap import CharsMap, clusters
 from pockettts_np.tokenizer import load_tokenizer
 from pockettts_np.tokenizer_json import JsonTokenizer, _parse_score

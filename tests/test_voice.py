@@ -5,14 +5,14 @@ import dataclasses
 import numpy as np
 import pytest
 import soundfile
-from helpers import GOLDEN, assert_close
-from random_models import small_model
 from safetensors.numpy import load_file, save_file
 
+from helpers import GOLDEN, assert_close
 from pockettts_np import export_model_state
 from pockettts_np.audio import end_on_pause, resample
 from pockettts_np.transformer import KVCache
 from pockettts_np.voice import load_voice
+from random_models import small_model
 
 REF_WAV = GOLDEN.parent.parent / "ref.wav"
 RATE_HZ = 24_000

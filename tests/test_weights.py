@@ -6,11 +6,11 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from helpers import GOLDEN, assert_close
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
+from helpers import GOLDEN, assert_close
 from pockettts_np import simd
 from pockettts_np.weights import (
     SafetensorsFile,

@@ -18,7 +18,6 @@ sys.path.insert(0, str(Path(__file__).parent.parent))  # the checkout this file 
 
 import bench_numpy
 from bench_worker import median, relative_error, seconds
-
 from pockettts_np import kernels, ops
 from pockettts_np.config import Config, load_config
 from pockettts_np.conv import Conv1d, ConvTranspose1d

@@ -12,11 +12,29 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent.parent))  # the checkout this file stands in, not an installed package
 
 from bench_worker import MAX_TOKENS, NEVER, TEXT, Job, relative_error
-
 from pockettts_np import TTSModel, __version__, export_model_state, generation
 from pockettts_np.mimi import DecoderState
+from pockettts_np.model import quantize_model
 from pockettts_np.text import prepare_text_prompt
 from pockettts_np.voice import VoiceState
+
+
+def _source(job: Job) -> dict[str, str]:
+    """Where the model is: int8 weights in the file that `pockettts-np quantize` makes."""
+    if job.quantize:
+        return {"config": f"{job.folder}/int8.safetensors"}
+    return {"config" if Path(job.model).suffix in (".yaml", ".yml", ".toml") else "language": job.model}
+
+
+def prepare(job: Job) -> None:
+    """Make the file with int8 weights, once."""
+    path = Path(job.folder) / "int8.safetensors"
+    if job.quantize and not path.exists():
+        quantize_model(path, **_source(job._replace(quantize=False)))
+
+
+def model_options(job: Job) -> list[str]:
+    return [f"--{name}={value}" for name, value in _source(job).items()]
 
 
 def run_command(arguments: list[str], frames: int) -> None:
@@ -45,13 +63,8 @@ class Engine:
             def longest_frames(self, n_tokens: int) -> int:
                 return job.frames
 
-        is_file = Path(job.model).suffix in (".yaml", ".yml", ".toml")
-        model = FixedLength.load_model(
-            language=None if is_file else job.model,
-            config=job.model if is_file else None,
-            eos_threshold=NEVER,
-            quantize=job.quantize,
-        )
+        source = _source(job)
+        model = FixedLength.load_model(source.get("language"), source.get("config"), eos_threshold=NEVER)
         self.model = dataclasses.replace(model, threads=job.cores)
         mimi = model.config.mimi
         self.sample_rate_hz, self.frame_samples = model.sample_rate, mimi.frame_samples

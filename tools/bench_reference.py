@@ -15,11 +15,12 @@ from unittest import mock
 
 import numpy as np
 import torch
-from bench_worker import MAX_TOKENS, NEVER, TEXT, Job
 from pocket_tts import TTSModel
 from pocket_tts.models import flow_lm as samplers
 from pocket_tts.models.model_state import export_model_state
 from pocket_tts.modules.stateful_module import increment_steps, init_states
+
+from bench_worker import MAX_TOKENS, NEVER, TEXT, Job
 
 State = dict[str, dict[str, torch.Tensor]]
 SAMPLERS = {
@@ -28,6 +29,19 @@ SAMPLERS = {
     "drifting": samplers.drifting_decode,
     "pointwise": samplers.pointwise_decode,
 }
+
+
+def prepare(job: Job) -> None:
+    """Nothing: the reference makes its int8 weights while loading."""
+
+
+def _source(job: Job) -> dict[str, str]:
+    return {"config" if Path(job.model).suffix in (".yaml", ".yml") else "language": job.model}
+
+
+def model_options(job: Job) -> list[str]:
+    named = [f"--{name}={value}" for name, value in _source(job).items()]
+    return named + (["--quantize"] if job.quantize else [])
 
 
 def run_command(arguments: list[str], frames: int) -> None:
@@ -53,8 +67,7 @@ class Engine:
     def __init__(self, job: Job) -> None:
         torch.set_num_threads(job.reference_threads)
         torch.set_grad_enabled(False)
-        source = "config" if Path(job.model).suffix in (".yaml", ".yml") else "language"
-        self.model = TTSModel.load_model(**{source: job.model}, eos_threshold=NEVER, quantize=job.quantize)
+        self.model = TTSModel.load_model(**_source(job), eos_threshold=NEVER, quantize=job.quantize)
         self.model._estimate_max_gen_len = lambda tokens: job.frames
         mimi, flow_lm = self.model.mimi, self.model.flow_lm
         self.sample_rate_hz, self.frame_samples = self.model.sample_rate, mimi.frame_size

@@ -143,6 +143,11 @@ def _machine_lines(results: dict[str, Any]) -> str:
     if "cases" in results:
         s = results["settings"]
         lines += ["", f"Medians of {s['reps']} processes ({s['calls']} calls each), smallest and largest in brackets."]
+        if any(case["quantize"] for case in results["cases"]):
+            lines.append(
+                f"{PACKAGE} reads int8 weights from a file of `pockettts-np quantize`; "
+                f"{REFERENCE} makes them each time."
+            )
     return "\n".join(lines)
 
 

@@ -208,6 +208,7 @@ def check(job: Job) -> dict[str, Any]:
     """
     import numpy as np
 
+    importlib.import_module(f"bench_{job.engine}").prepare(job)
     engine, _ = load(job._replace(frames=min(job.frames, CHECKED_FRAMES)))
     path = f"{job.folder}/voice.safetensors"
     is_first = not os.path.exists(path)  # noqa: PTH110
@@ -241,10 +242,9 @@ def result_path(job: Job) -> str:
 def generate(job: Job) -> dict[str, Any]:
     """The engine's own `generate` command with a saved voice, and the most memory this process then held."""
     module = importlib.import_module(f"bench_{job.engine}")
-    options = ["--config" if job.model.endswith((".yaml", ".yml", ".toml")) else "--language", job.model]
-    options += ["--voice", f"{job.folder}/voice.safetensors", "--text", TEXT, "--eos-threshold", str(NEVER)]
-    options += ["--max-tokens", str(MAX_TOKENS), "--output-path", f"{job.folder}/{job.engine}.wav", "--quiet"]
-    module.run_command(["generate", *options, *(["--quantize"] if job.quantize else [])], job.frames)
+    options = ["--voice", f"{job.folder}/voice.safetensors", "--text", TEXT, "--eos-threshold", str(NEVER), "--quiet"]
+    options += ["--max-tokens", str(MAX_TOKENS), "--output-path", f"{job.folder}/{job.engine}.wav"]
+    module.run_command(["generate", *module.model_options(job), *options], job.frames)
     return {"figures": {"peak_mb": peak_bytes() / 1e6}}
 
 

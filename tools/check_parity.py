@@ -31,10 +31,10 @@ import torch
 from pocket_tts import TTSModel as Reference
 from pocket_tts.models.model_state import export_model_state as save_reference
 from pocket_tts.modules.stateful_module import increment_steps, init_states
-from reference_probe import recorded_noise, rows, stacked_cache, tapped
 from safetensors.numpy import load_file
 
 from pockettts_np import TTSModel, export_model_state
+from reference_probe import recorded_noise, rows, stacked_cache, tapped
 
 TEXT = "This program will read the file and write the result to the standard output."
 LARGEST_ERROR = 1e-4

@@ -29,12 +29,12 @@ from pocket_tts.models import text_chunking as reference_text
 from pocket_tts.modules.text_conditioner import build_tokenizer
 from pocket_tts.utils import config as reference_config
 from pocket_tts.utils import utils as reference_voices
-from text_cases import PROMPTS, PROSE, TEXTS, random_prose, random_string, tiny_tokenizers
 
 from pockettts_np import catalogue
 from pockettts_np.config import Config, load_config, released_models
 from pockettts_np.text import prepare_text_prompt, split_into_chunks
 from pockettts_np.tokenizer import load_tokenizer
+from text_cases import PROMPTS, PROSE, TEXTS, random_prose, random_string, tiny_tokenizers
 
 ROOT = Path(__file__).resolve().parent.parent
 GOLDEN, README = ROOT / "tests" / "golden" / "text.json", ROOT / "README.md"

@@ -23,6 +23,13 @@ from pathlib import Path
 import numpy as np
 import safetensors.torch
 import torch
+from pocket_tts.data.audio_utils import end_on_pause
+from pocket_tts.models import flow_lm as samplers
+from pocket_tts.models.model_state import _import_model_state, export_model_state
+from pocket_tts.models.text_chunking import split_into_best_sentences
+from pocket_tts.models.tts_model import TTSModel
+from pocket_tts.modules.stateful_module import increment_steps, init_states
+
 from golden_models import (
     BASE,
     VARIANTS,
@@ -33,12 +40,6 @@ from golden_models import (
     to_toml,
     with_folder,
 )
-from pocket_tts.data.audio_utils import end_on_pause
-from pocket_tts.models import flow_lm as samplers
-from pocket_tts.models.model_state import _import_model_state, export_model_state
-from pocket_tts.models.text_chunking import split_into_best_sentences
-from pocket_tts.models.tts_model import TTSModel
-from pocket_tts.modules.stateful_module import increment_steps, init_states
 from reference_probe import recorded_noise, rows, stacked_cache, tapped
 
 SEED = 20261

@@ -84,7 +84,7 @@ def frame_phonemes(phonemes: list[int], durations: list[float], n_frames: int) -
 
 
 class Sentences:
-    """All sentences of a folder of latents; `refresh` adds shards that arrived since."""
+    """All sentences of a folder of latents, or of one file; `refresh` adds shards that arrived since."""
 
     def __init__(self, latents: Path, tokenizer_path: Path, n_held_out: int = 60) -> None:
         self.folder, self.known, self.n_left_out = latents, set(), 0
@@ -95,7 +95,7 @@ class Sentences:
         self.held_out, self.items = self.items[:n_held_out], self.items[n_held_out:]
 
     def refresh(self) -> None:
-        for path in sorted(self.folder.glob("*.npz")):
+        for path in [self.folder] if self.folder.is_file() else sorted(self.folder.glob("*.npz")):
             if path not in self.known:
                 self.known.add(path)
                 self._add(path)
@@ -103,7 +103,7 @@ class Sentences:
     def _add(self, path: Path) -> None:
         latents, meta = load_npz(path, "latents")
         first = 0
-        for sentence in meta:
+        for index, sentence in enumerate(meta):
             n_frames = frames_of(sentence["n_samples"])
             z, first = latents[first : first + n_frames], first + n_frames
             text = normalise(sentence["text"])
@@ -113,7 +113,8 @@ class Sentences:
                 continue
             phonemes = frame_phonemes(sentence["phonemes"], sentence["durations"], n_frames)
             tokens = self.tokenizer.encode(text)
-            self.items.append({"text": text, "times": times, "latents": z, "phonemes": phonemes, "tokens": tokens})
+            item = {"index": index, "text": text, "times": times, "latents": z, "phonemes": phonemes, "tokens": tokens}
+            self.items.append(item)
 
     def batches(self, positions_per_batch: int, rng: np.random.Generator) -> Iterator[list[dict]]:
         """One pass in batches of about equal length and total size."""

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from common import FRAME_SAMPLES, load_checkpoint, load_npz, mel_filters, pad_to_frames, save_checkpoint
+from common import FRAME_SAMPLES, SAMPLE_RATE_HZ, load_checkpoint, load_npz, mel_filters, pad_to_frames, save_checkpoint
 from networks import Decoder
 
 CROP_FRAMES, SKIP_FRAMES = 16, 2  # the first frames lack their left context: no loss there
@@ -86,27 +86,29 @@ class Judges(nn.ModuleList):
 
 
 class Crops:
-    """Random crops of the speech of some shards with their latents."""
+    """Random crops of the speech of some shards with the latents of one of the folders."""
 
-    def __init__(self, shards: Path, latents: Path, n_shards: int, noise: torch.Tensor) -> None:
-        paths = [path for path in sorted(shards.glob("*.npz")) if (latents / path.name).exists()][-n_shards:]
+    def __init__(self, shards: Path, folders: list[Path], n_shards: int, noise: torch.Tensor) -> None:
+        known = [path for path in sorted(shards.glob("*.npz")) if all((f / path.name).exists() for f in folders)]
+        paths = known[-n_shards:]
         self.speech, self.latents = [], []
         for path in paths:
             samples, meta = load_npz(path, "samples")
             ends = np.cumsum([item["n_samples"] for item in meta])
             parts = [samples[end - item["n_samples"] : end] for end, item in zip(ends, meta, strict=True)]
             self.speech.append(torch.from_numpy(np.concatenate([pad_to_frames(part) for part in parts])))
-            self.latents.append(torch.from_numpy(load_npz(latents / path.name, "latents")[0]))
+            self.latents.append([torch.from_numpy(load_npz(f / path.name, "latents")[0]) for f in folders])
         self.noise = torch.where(noise < 1, noise, torch.tensor(0.0))[:, None]
-        self.hours = sum(map(len, self.latents)) * 0.08 / 3600
+        self.hours = sum(map(len, self.speech)) / SAMPLE_RATE_HZ / 3600
 
     def batch(self, n: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Latents [n, 32, 16], disturbed by the encoder's own noise, and speech [n, 16 · 1920]."""
         z, x = [], []
         for _ in range(n):
             shard = int(torch.randint(len(self.latents), ()))
-            first = int(torch.randint(len(self.latents[shard]) - CROP_FRAMES, ()))
-            z.append(self.latents[shard][first : first + CROP_FRAMES].T.float())
+            latents = self.latents[shard][int(torch.randint(len(self.latents[shard]), ()))]
+            first = int(torch.randint(len(latents) - CROP_FRAMES, ()))
+            z.append(latents[first : first + CROP_FRAMES].T.float())
             x.append(self.speech[shard][first * FRAME_SAMPLES : (first + CROP_FRAMES) * FRAME_SAMPLES].float() / 32767)
         latents = torch.stack(z)
         return latents + torch.randn_like(latents) * self.noise * torch.rand(n, 1, 1) * 1.5, torch.stack(x)
@@ -115,14 +117,13 @@ class Crops:
 class Trainer:
     def __init__(self, args: argparse.Namespace) -> None:
         self.args, self.path = args, args.folder / args.name
-        self.crops = Crops(
-            args.shards, args.latents, args.shard_count, load_checkpoint(args.folder / "statistics.pt")["noise"]
-        )
+        noise = load_checkpoint(args.folder / "statistics.pt")["noise"]
+        self.crops = Crops(args.shards, [args.latents, *args.also], args.shard_count, noise)
         sizes = {"n_filters": args.filters, "n_layers": args.layers}
         self.model, self.average, self.judges = Decoder(**sizes), Decoder(**sizes), Judges()
         self.optimiser = torch.optim.AdamW(self.model.parameters(), args.rate, betas=(0.8, 0.95), weight_decay=0.01)
         self.judges_optimiser = torch.optim.AdamW(self.judges.parameters(), 3e-4, betas=(0.5, 0.9))
-        self.step, self.spent_s, self.since_start = 0, 0.0, 0
+        self.step, self.spent_s, self.since_start, self.warm_up_steps = 0, 0.0, 0, 200
         self._load()
         self.body = torch.compile(self._body) if args.compile else self._body
 
@@ -143,6 +144,7 @@ class Trainer:
         self.step = checkpoint["step"]
         if "optimiser" in checkpoint:
             self.optimiser.load_state_dict(checkpoint["optimiser"])
+            self.warm_up_steps = 1
         if "judges" in checkpoint:
             self.judges.load_state_dict(checkpoint["judges"])
             self.judges_optimiser.load_state_dict(checkpoint["judges_optimiser"])
@@ -166,7 +168,7 @@ class Trainer:
 
     def update(self, progress: float) -> dict:
         falling = max(0.0, (progress - 1 + self.args.fall) / self.args.fall)
-        rate = self.args.rate * min(1, (self.since_start + 1) / 200) * max(0.02, 1 - falling)
+        rate = self.args.rate * min(1, (self.since_start + 1) / self.warm_up_steps) * max(0.02, 1 - falling)
         self.optimiser.param_groups[0]["lr"] = rate
         latents, wanted = self.crops.batch(self.args.batch)
         with torch.autocast("cpu", torch.bfloat16):
@@ -231,6 +233,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="holds statistics.pt; checkpoints go here")
     parser.add_argument("--name", default="decoder.pt")
     parser.add_argument("--start", type=Path, help="checkpoint to begin with when there is none of that name yet")
+    parser.add_argument("--also", type=Path, nargs="*", default=[], help="more folders of latents (predict_latents.py)")
     parser.add_argument("--shard-count", type=int, default=60, help="the newest so many shards (20 MB of memory each)")
     parser.add_argument("--hours", type=float, default=2.0, help="training time in all, of one core")
     parser.add_argument("--fall", type=float, default=0.4, help="last share of the time, in which the rate falls")

@@ -106,7 +106,7 @@ class Trainer:
         others = [p for p in self.model.parameters() if p.dim() < 2]
         groups = [{"params": matrices, "weight_decay": 0.02}, {"params": others, "weight_decay": 0.0}]
         self.optimiser = torch.optim.AdamW(groups, args.rate, betas=(0.9, 0.97))
-        self.step, self.spent_s, self.since_start = 0, 0.0, 0
+        self.step, self.spent_s, self.since_start, self.warm_up_steps = 0, 0.0, 0, 150
         self._load()
         self.model.dropout.p = args.dropout
 
@@ -120,6 +120,7 @@ class Trainer:
         self.step = checkpoint["step"]
         if "optimiser" in checkpoint:
             self.optimiser.load_state_dict(checkpoint["optimiser"])
+            self.warm_up_steps = 1
         if source == self.path:
             self.spent_s, self.since_start = checkpoint["spent_s"], checkpoint["since_start"]
 
@@ -140,7 +141,7 @@ class Trainer:
     def update(self, batch: dict, progress: float) -> dict:
         falling = max(0.0, (progress - 1 + self.args.fall) / self.args.fall)
         for group in self.optimiser.param_groups:
-            group["lr"] = self.args.rate * min(1, (self.since_start + 1) / 150) * max(0.01, 1 - falling)
+            group["lr"] = self.args.rate * min(1, (self.since_start + 1) / self.warm_up_steps) * max(0.01, 1 - falling)
         own = self.args.own if falling > 0 else 0.0
         with torch.autocast("cpu", torch.bfloat16):
             parts = losses(self.model, batch, self.weights, noise=self.args.noise, own=own)
