@@ -77,7 +77,7 @@ def make_tile(n_rows: int, n_panels: int) -> Callable[..., None]:
     """A compiled `tile(x, row, w, panel, stride, first, column, sums)`.
 
     It fills the first n_rows · n_panels rows of sums [n, COLUMNS] with the products of rows `row`.. of x [T, n_in] and
-    of COLUMNS columns from `column` on, inputs `first` to `first` + n_in − 1, of the panels `panel`, `panel + stride`, …
+    of COLUMNS columns from `column` on, inputs `first` to `first` + n_in − 1, of panels `panel`, `panel + stride`, …
     of w [P, N, 32], of any kind. All arrays are contiguous. Without the compiler (NUMBA_DISABLE_JIT) it is a NumPy
     product.
     """
