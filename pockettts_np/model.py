@@ -80,9 +80,7 @@ class TTSModel:
             ValueError: a damaged file, or one that belongs to another configuration.
             OSError: the weights cannot be fetched; the message says what to do.
         """
-        if language is not None and config is not None:
-            raise ValueError("Both language and config were given; choose one of them.")
-        settings, weights, tokenizer = _open(config, language or catalogue.DEFAULT_LANGUAGE, quantize)
+        settings, weights, tokenizer = _open(language, config, quantize)
         sampling = Sampling(
             settings.default_temperature if temp is None else temp,
             sampler_decode_steps,
@@ -321,14 +319,16 @@ def quantize_model(path: str | Path, language: str | None = None, config: str | 
 
     Errors as `load_model`, and OSError where the file cannot be written.
     """
-    settings, weights, tokenizer = _open(config, language or catalogue.DEFAULT_LANGUAGE, quantize=True)
+    settings, weights, tokenizer = _open(language, config, quantize=True)
     sampling = Sampling(settings.default_temperature, 1, None, settings.default_eos_threshold)
     TTSModel._build(settings, weights, tokenizer, sampling)  # checks every tensor and tells which are matrices
     write_model(path, weights, settings)
 
 
-def _open(config: str | Path | None, language: str, quantize: bool) -> tuple[Config, Weights, Tokenizer]:
-    source = language if config is None else hub.local_path(config)
+def _open(language: str | None, config: str | Path | None, quantize: bool) -> tuple[Config, Weights, Tokenizer]:
+    if language is not None and config is not None:
+        raise ValueError("Both language and config were given; choose one of them.")
+    source = (language or catalogue.DEFAULT_LANGUAGE) if config is None else hub.local_path(config)
     if isinstance(source, Path) and source.suffix == ".safetensors":
         return open_model(source)
     settings = load_config(source)

@@ -42,7 +42,9 @@ def quantized_tensors(weights: Weights) -> dict[str, np.ndarray]:
 
 
 def write_model(path: str | os.PathLike[str], weights: Weights, config: Config) -> None:
-    """Write a quantised model; the file appears only once complete."""
+    """Write a quantised model; the file appears only once complete. ValueError: the weights are quantised already."""
+    if not any(name.startswith("flow_lm.") for name in weights.matrix_names):
+        raise ValueError(f"{weights.label} is quantised already; copy the file.")
     tokenizer = hub.local_path(config.flow_lm.lookup_table.tokenizer_path).read_bytes()
     described = dataclasses.asdict(config) | {"replace_characters": dict(config.replace_characters)}
     metadata = {
@@ -84,7 +86,9 @@ def open_model(path: Path) -> tuple[Config, Weights, Tokenizer]:
     try:
         table = json.loads(file.metadata[CONFIG_KEY])
         tokenizer_bytes = base64.b64decode(file.metadata[TOKENIZER_KEY], validate=True)
-    except ValueError:
+        if not isinstance(table, dict):
+            raise ValueError
+    except (ValueError, RecursionError):
         raise ValueError(f"{path} is damaged: its configuration or its tokenizer cannot be read.") from None
     name, released = str(table.pop("name", "")), bool(table.pop("released", False))
     config = build(Config, table, f"{path}: ", name=name, released=released)

@@ -56,7 +56,8 @@ class SafetensorsFile:
                 raise ValueError(f"{path} is not a safetensors file, or it was cut short ({size} bytes).")
             try:
                 header = json.loads(file.read(header_bytes))
-                self.metadata: dict[str, str] = header.pop("__metadata__", {})
+                metadata = header.pop("__metadata__", {}).items()
+                self.metadata = {key: value for key, value in metadata if isinstance(value, str)}
                 self._entries = {
                     name: self._entry(name, entry, size - 8 - header_bytes) for name, entry in header.items()
                 }
