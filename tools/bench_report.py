@@ -304,5 +304,5 @@ def chart(results: dict[str, Any], before: dict[str, Any] | None, path: Path) ->
         left = [a + b for a, b in zip(left, widths, strict=True)]
     axes.invert_yaxis()
     axes.set_xlabel(f"ms a frame, one thread; {REAL_TIME_MS} ms are real time")
-    axes.legend(loc="lower right")
+    canvas.legend(loc="outside upper center", ncols=len(PARTS))
     canvas.savefig(path, dpi=120)
