@@ -546,6 +546,28 @@ def test_whole_file_that_an_earlier_run_left_is_not_fetched_again(hub, root):
     assert hub.count("content") == 0
 
 
+def test_longest_leftover_is_continued(hub, root):
+    leave_behind(hub, root, LARGE, CONTENT[:60])
+    (longest, _) = root.rglob("*.incomplete")
+    longest.write_bytes(CONTENT[:70])
+    recovers(hub, root, LARGE)
+    assert hub.requests[-2].headers["Range"] == "bytes=70-"
+
+
+def test_damaged_blob_is_not_taken_for_one_that_another_process_has_made(hub, root):
+    leave_behind(hub, root, LARGE, b"")
+    blob = next(root.rglob("*.incomplete")).with_name(hub.files["owner/repo/large"].etag)
+    blob.write_bytes(CONTENT[:60])
+
+    def clear(done, total, name):
+        for part in root.rglob("*.incomplete"):
+            part.unlink()
+
+    with pytest.raises(StorageError):
+        local_path(uri_of(hub, LARGE), clear)
+    recovers(hub, root, LARGE)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_cache_that_is_deleted_under_way_is_an_error(hub, root, kind):
     def delete(done, total, name):
