@@ -69,6 +69,7 @@ CONVS = [
     Geometry(kernel=5, stride=3, dilation=2),
     Geometry(kernel=32, stride=16, replicate=True, bias=False),
     Geometry(kernel=3, n_out=1),
+    Geometry(kernel=3, dilation=2, n_out=1),
     Geometry(kernel=4, stride=2, n_out=1, replicate=True, bias=False),
     Geometry(kernel=3, dilation=2, n_out=40),
 ]
@@ -327,18 +328,18 @@ def test_copied_states_go_their_own_ways(name):
 
 
 def test_a_copied_cache_is_independent_and_has_room():
-    layer, x = TRANSFORMERS[None], normal(0, 9, 6)
+    layer, x = TRANSFORMERS[None], normal(0, 4 + PANEL, 6)
     state = layer.init_state()
     layer(x[:4], state)
     held = state.rows()
-    forks = [state.copy(spare_rows=5) for _ in range(2)]
+    forks = [state.copy(spare_rows=PANEL) for _ in range(2)]
     panels = [fork.keys for fork in forks]
-    layer(normal(1, 5, 6), forks[0])
+    layer(normal(1, PANEL, 6), forks[0])
     want = whole(layer, x)[4:]
-    for branch in (forks[1], state):  # what the other fork heard, these did not
-        assert_close(layer(x[4:], branch), want)
+    assert_close(layer(x[4:], forks[1]), want)  # what the other fork heard, it did not
     assert np.array_equal(forks[0].rows()[:, :, :4], held)
     assert all(fork.keys is first for fork, first in zip(forks, panels, strict=True))  # nothing had to grow
+    assert_close(layer(x[4:], state), want)
 
 
 def test_rows_of_a_cache_are_those_it_was_made_of():
