@@ -49,13 +49,12 @@ def decode(decoder: Decoder, latents: np.ndarray) -> np.ndarray:
 
 
 def speak_all(model: LanguageModel, decoder: Decoder, tokenizer, texts: list[str]) -> tuple[list[np.ndarray], dict]:
-    speech, ended, start = [], 0, time.perf_counter()
+    speech, ended = [], 0
     for text in texts:
         latents, by_itself = model.generate(tokenizer.encode(normalise(text)))
         ended += by_itself
         speech.append(decode(decoder, latents.numpy()))
-    spent = time.perf_counter() - start
-    return speech, {"ended": ended, "rtf": round(spent * SAMPLE_RATE_HZ / sum(map(len, speech)), 3)}
+    return speech, {"ended": ended}
 
 
 def main() -> None:

@@ -1,4 +1,7 @@
-"""Write the trained voice as a Pocket TTS model: float16 weights, configuration, tokenizer, figures."""
+"""Write the trained voice as a Pocket TTS model: float16 weights, configuration, tokenizer, figures.
+
+With --checkpoints, also write small starting points for another training: averaged weights in float16, no optimiser.
+"""
 
 import argparse
 import json
@@ -8,7 +11,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from common import LATENT_DIM, load_checkpoint, write_whole
+from common import LATENT_DIM, load_checkpoint, save_checkpoint, write_whole
 
 CONFIG = """# Text must be lower case: letters a to z and ' , . ? ! only.
 flow_lm:
@@ -40,24 +43,37 @@ def weights_of(lm: dict, decoder: dict) -> dict[str, torch.Tensor]:
     return {name: value.half().contiguous() for name, value in weights.items()}
 
 
+def keep_checkpoints(source: Path, target: Path, states: dict[str, dict]) -> None:
+    target.mkdir(parents=True, exist_ok=True)
+    for name, state in states.items():
+        weights = {key: value.half() for key, value in state["average"].items()}
+        save_checkpoint(target / name, model=weights, average=weights, step=state["step"], sizes=state["sizes"])
+    for name in ("encoder.pt", "statistics.pt", "tok.model"):
+        write_whole(target / name, lambda part, name=name: shutil.copyfile(source / name, part))
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path, help="holds lm.pt, decoder.pt, tok.model, results.jsonl")
     parser.add_argument("target", type=Path, help="folder to write")
     parser.add_argument("--decoder", type=Path, help="default: FOLDER/decoder.pt")
     parser.add_argument("--lm", type=Path, help="default: FOLDER/lm.pt")
+    parser.add_argument("--checkpoints", type=Path, help="folder for small training checkpoints")
     args = parser.parse_args()
     lm = load_checkpoint(args.lm or args.folder / "lm.pt")
     decoder = load_checkpoint(args.decoder or args.folder / "decoder.pt")
     args.target.mkdir(parents=True, exist_ok=True)
     weights = weights_of(lm, decoder)
     write_whole(args.target / "builtin.safetensors", lambda part: save_file(weights, part))
+    (args.target / "builtin.safetensors").chmod(0o644)  # save_file leaves it readable to its owner alone
+    if args.checkpoints:
+        keep_checkpoints(args.folder, args.checkpoints, {"lm.pt": lm, "decoder.pt": decoder})
     hidden_scale = lm["sizes"]["hidden"] // lm["sizes"]["width"]
     config = CONFIG.format(lm=lm["sizes"], decoder=decoder["sizes"], hidden_scale=hidden_scale)
     write_whole(args.target / "builtin.yaml", lambda part: part.write_text(config))
     write_whole(args.target / "tok.model", lambda part: shutil.copyfile(args.folder / "tok.model", part))
     results = [json.loads(line) for line in (args.folder / "results.jsonl").read_text().splitlines()]
-    latest = {line["what"]: line for line in results}
+    latest = {line.pop("what"): line for line in results}
     figures = {"error_rates": latest, "lm_steps": lm["step"], "decoder_steps": decoder["step"]}
     figures["parameters"] = sum(value.numel() for value in weights.values())
     write_whole(args.target / "figures.json", lambda part: part.write_text(json.dumps(figures, indent=1) + "\n"))
