@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from common import LATENT_DIM, load_checkpoint, save_checkpoint, write_whole
 
 CONFIG = """# Text must be lower case: letters a to z and ' , . ? ! only.
+weights_path: builtin.safetensors
 flow_lm:
   insert_bos_before_voice: true
   dtype: float32
