@@ -17,11 +17,13 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import soundfile
 from safetensors.numpy import load_file
 
 import pockettts_np
 from pockettts_np import catalogue, cli, terminal
 from pockettts_np.audio import read_audio, to_int16, write_wav
+from pockettts_np.model import TTSModel
 
 TESTS = Path(__file__).parent
 REF_WAV = TESTS.parent / "ref.wav"
@@ -587,3 +589,38 @@ def test_the_module_is_the_command(monkeypatch, capsys):
         runpy.run_module("pockettts_np", run_name="__main__")
     assert caught.value.code == 0
     assert capsys.readouterr().out.startswith("pockettts-np ")
+
+
+def test_a_quantised_file_is_a_whole_model(run, golden, tmp_path):
+    """One file speaks as --quantize does with the checkpoint, up to the chaos of a random model fed its own rounding."""
+    config, voice = ["--config", golden / "lsd.toml"], ["--voice", golden / "voice_saved.safetensors"]
+    speech = ["generate", "--text", "Hi.", "--temperature", "0", *voice]
+    assert run("quantize", *config, tmp_path / "q.safetensors")[0] == 0
+    assert run(*speech, *config, "--quantize", "--output-path", tmp_path / "a.wav")[0] == 0
+    assert run(*speech, "--config", tmp_path / "q.safetensors", "--output-path", tmp_path / "b.wav")[0] == 0
+    want, got = (soundfile.read(tmp_path / name)[0] for name in ("a.wav", "b.wav"))
+    assert np.abs(got - want).max() < 0.01 * np.abs(want).max()
+
+
+def test_a_quantised_file_is_known_by_its_ending(run, golden, tmp_path):
+    status, _, err = run("quantize", "--config", golden / "lsd.toml", tmp_path / "q.bin")
+    assert (status, list(tmp_path.iterdir())) == (1, [])
+    assert "must end in .safetensors" in err
+
+
+def test_warmup_writes_nothing(run, golden, tmp_path):
+    assert run("warmup", "--config", golden / "lsd.toml")[0] == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_without_encoder_speaks_with_its_own_voice(run, golden, tmp_path, monkeypatch):
+    """Where no voice is named and none can be cloned, the learnt beginning of a voice is the voice."""
+    monkeypatch.setattr(TTSModel, "has_voice_cloning", False)
+    config = ["--config", golden / "lsd.toml"]
+    assert run("generate", "--text", "Hi.", "--seed", "1", *config, "--output-path", tmp_path / "a.wav")[0] == 0
+    model = TTSModel.load_model(config=golden / "lsd.toml")
+    state = model.get_initial_state()
+    assert (state.n_rows, state.position) == (1, 1)
+    want = model.generate_audio(state, "Hi.", noise=1)
+    got = soundfile.read(tmp_path / "a.wav")[0][: len(want)]
+    assert np.abs(got - np.clip(want, -1, 1)).max() < 2 / 32767

@@ -387,3 +387,20 @@ def test_the_flow_net_s_norms_have_an_eps_of_1e_6():
     net = dataclasses.replace(net, weights=net.weights._replace(in_bias=tensors["input_proj.bias"]))
     z, noise = normal(8), 1e-3 * normal(4)
     assert_close(net.sample(z, noise, net.time_table(1)), naive.flow_net(z, [], noise, tensors), NETWORK)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.int8, np.int16, np.uint16])
+def test_a_tile_compiles_afresh(dtype):
+    """The generated instructions, not those in the cache: three rows and two panels of every kind of weight."""
+    tile = simd.make_tile(3, 2)
+
+    @numba.njit
+    def call(x, w, sums):
+        tile(x, 1, w, 0, 2, 4, 0, sums)
+
+    w = simd.pack(normal(96, 9))
+    w = {np.float32: w, np.int8: (10 * w).astype(np.int8), np.int16: simd.half(w)}.get(dtype, simd.upper_half(w))
+    x, sums = normal(5, 5), np.full((6, simd.COLUMNS), np.nan, np.float32)
+    call(x, w, sums)
+    numbers = simd.as_float32(w)[[0, 2], 4:, : simd.COLUMNS].astype(np.float64)
+    assert_close(sums, np.einsum("tk,pkc->tpc", x[1:4].astype(np.float64), numbers).reshape(6, -1))
