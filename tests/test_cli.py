@@ -592,7 +592,7 @@ def test_the_module_is_the_command(monkeypatch, capsys):
 
 
 def test_a_quantised_file_is_a_whole_model(run, golden, tmp_path):
-    """One file speaks as --quantize does with the checkpoint, up to the chaos of a random model fed its own rounding."""
+    """One file speaks as --quantize does with the checkpoint, but for the chaos of a random model fed its rounding."""
     config, voice = ["--config", golden / "lsd.toml"], ["--voice", golden / "voice_saved.safetensors"]
     speech = ["generate", "--text", "Hi.", "--temperature", "0", *voice]
     assert run("quantize", *config, tmp_path / "q.safetensors")[0] == 0
