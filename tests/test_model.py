@@ -237,7 +237,9 @@ def test_threads_may_share_a_model_and_a_voice(voice):
 def test_stop_before_the_start_is_silence(voice, threads):
     stop = threading.Event()
     stop.set()
-    assert list(quick(threads).generate_audio_stream(voice, SENTENCE, stop=stop)) == []
+    state = voice.copy()
+    assert list(quick(threads).generate_audio_stream(state, SENTENCE, copy_state=False, stop=stop)) == []
+    assert state.position == voice.position
 
 
 @pytest.mark.parametrize("threads", [1, 2])

@@ -14,10 +14,14 @@ from pockettts_np.pipeline import ahead, wavefront
 LIMIT = 8
 
 
+def own_threads() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("pockettts-")]
+
+
 @pytest.fixture(autouse=True)
 def no_thread_is_left():
     yield
-    assert [thread for thread in threading.enumerate() if thread.name.startswith("pockettts-")] == []
+    assert own_threads() == []
 
 
 # ---------------------------------------------------------------- ahead
@@ -60,7 +64,7 @@ def test_items_that_are_ready_come_as_one_batch():
 
 def test_the_thread_waits_for_a_slow_listener():
     made, taken = [], 0
-    with closing(ahead((made.append(i) or i for i in itertools.count()), LIMIT)) as batches:
+    with closing(ahead((made.append(i) or i for i in range(10_000)), LIMIT)) as batches:
         for _ in range(3):
             taken += len(next(batches))
             time.sleep(0.02)
@@ -79,13 +83,15 @@ def test_an_error_in_the_thread_reaches_the_caller_after_what_was_made(error):
     assert made == [0, 1]
 
 
-@pytest.mark.parametrize("wait_s", [0, 0.02])  # after which the thread is as far ahead as it may be
-def test_closing_early_ends_the_thread(wait_s):
-    batches = ahead(itertools.count(), LIMIT)
+@pytest.mark.parametrize("item_s", [0, 0.02])
+@pytest.mark.parametrize("wait_s", [0, 0.02])  # after which a quick thread is as far ahead as it may be
+def test_closing_early_ends_the_thread_at_once(item_s, wait_s):
+    batches = ahead((time.sleep(item_s) or i for i in range(10_000)), LIMIT)
     next(batches)
     time.sleep(wait_s)
-    assert threading.active_count() > 1
+    assert own_threads() == ["pockettts-ahead"]
     batches.close()
+    assert own_threads() == []
 
 
 # ---------------------------------------------------------------- wavefront
