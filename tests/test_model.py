@@ -118,6 +118,15 @@ def test_every_architecture_speaks(name):
     assert audio.std() > 0
 
 
+@pytest.mark.parametrize(("name", "n_rows"), [("lsd", 1), ("wide", 0)])
+def test_a_model_speaks_without_any_recording(name, n_rows):
+    """From the learnt beginning of a voice, where it has one, or from nothing at all."""
+    model = dataclasses.replace(small_model(name), decoder=PlainDecoder())
+    state = model.get_initial_state()
+    assert (state.n_rows, state.position) == (n_rows, n_rows)
+    assert n_frames(model.generate_audio(state, SENTENCE, frames_after_eos=1, noise=0)) == FIRST_EOS_FRAME + 1
+
+
 # ---------------------------------------------------------------- randomness
 
 
