@@ -6,6 +6,8 @@ when loaded, not at every call. The types are LLVM's own, not one processor's: i
 instructions, and only the shape of the tile depends on the number and the width of the registers.
 
 A matrix [n_out, n_in] is stored as panels [ceil(n_out / 32), n_in, 32]: the 32 weights of one input lie side by side.
+
+Numba's cache does not notice an edit of this file: touch `kernels.py` too.
 """
 
 from collections.abc import Callable
