@@ -36,8 +36,9 @@ def quantized_tensors(weights: Weights) -> dict[str, np.ndarray]:
         tensors[name + "_scale"] = np.stack([scales for _, scales in quantized])
     for name, source in weights.sources.items():
         if name not in inside:
-            is_codec_matrix = name.startswith("mimi.") and source.read().ndim > 1
-            tensors[name] = source.read().astype(np.float16) if is_codec_matrix else source.read()
+            tensor = source.read()
+            is_codec_matrix = name.startswith("mimi.") and tensor.ndim > 1
+            tensors[name] = tensor.astype(np.float16) if is_codec_matrix else tensor
     return tensors
 
 

@@ -68,10 +68,15 @@ def upper_half(panels: np.ndarray) -> np.ndarray:
     return (panels.view(np.uint32) >> 16).astype(np.uint16)
 
 
+def bfloat16_to_float32(bits: np.ndarray) -> np.ndarray:
+    """bfloat16 is the upper half of a float32: uint16 [...] -> float32 [...]."""
+    return (bits.astype(np.uint32) << 16).view(np.float32)
+
+
 def as_float32(panels: np.ndarray) -> np.ndarray:
     """The numbers of panels of any kind."""
     if panels.dtype == np.uint16:
-        return (panels.astype(np.uint32) << 16).view(np.float32)
+        return bfloat16_to_float32(panels)
     return (panels.view(np.float16) if panels.dtype == np.int16 else panels).astype(np.float32)
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from . import simd
+from .simd import bfloat16_to_float32
 
 DTYPES = {
     "F32": np.float32,
@@ -26,11 +27,6 @@ DTYPES = {
     "I8": np.int8,
 }
 MAX_HEADER_BYTES = 100_000_000  # the format's own limit
-
-
-def bfloat16_to_float32(bits: np.ndarray) -> np.ndarray:
-    """bfloat16 is the upper half of a float32: uint16 [...] -> float32 [...]."""
-    return (bits.astype(np.uint32) << 16).view(np.float32)
 
 
 def quantize_rows(w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
