@@ -43,7 +43,7 @@ class Conv1d:
         bias: bool = True,
         replicate: bool = False,
     ) -> "Conv1d":
-        weight = w.take("weight", (n_out, n_in, kernel_size)).transpose(0, 2, 1).reshape(n_out, -1)
+        weight = w.take_matrix("weight", (n_out, n_in, kernel_size), (0, 2, 1), kernel_size * n_in)
         product = Linear.of(w, weight, w.take("bias", (n_out,)) if bias else None)
         return cls(product, n_in, kernel_size, stride, dilation, replicate)
 
@@ -91,7 +91,7 @@ class ConvTranspose1d:
 
     @classmethod
     def load(cls, w: Weights, n_in: int, n_out: int, kernel_size: int, stride: int) -> "ConvTranspose1d":
-        weight = w.take("weight", (n_in, n_out, kernel_size)).transpose(2, 1, 0).reshape(-1, n_in)
+        weight = w.take_matrix("weight", (n_in, n_out, kernel_size), (2, 1, 0), n_in)
         return cls(Linear.of(w, weight), w.take("bias", (n_out,)), kernel_size, stride)
 
     def init_state(self) -> ConvTransposeState:

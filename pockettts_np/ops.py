@@ -21,7 +21,7 @@ class Linear:
         """From a matrix [n_out, n_in], stored as `w` says."""
         n_out = len(weight)
         return cls(
-            np.ascontiguousarray(weight) if n_out == 1 else w.panels(weight),
+            np.ascontiguousarray(weight, np.float32) if n_out == 1 else w.panels(weight),
             np.ones(n_out, np.float32),
             np.zeros(n_out, np.float32) if bias is None else bias,
         )

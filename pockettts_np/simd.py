@@ -6,8 +6,6 @@ when loaded, not at every call. The types are LLVM's own, not one processor's: i
 instructions, and only the shape of the tile depends on the number and the width of the registers.
 
 A matrix [n_out, n_in] is stored as panels [ceil(n_out / 32), n_in, 32]: the 32 weights of one input lie side by side.
-
-Numba's cache does not notice an edit of this file: touch `kernels.py` too.
 """
 
 from collections.abc import Callable
@@ -19,6 +17,7 @@ from llvmlite import ir
 from numba import types
 from numba.core import cgutils, config
 from numba.extending import intrinsic
+from numpy.typing import DTypeLike
 
 PANEL = 32  # outputs a panel
 
@@ -39,33 +38,32 @@ _INT32S = ir.VectorType(ir.IntType(32), LANES)
 _HALVES = ir.VectorType(ir.HalfType(), LANES)
 
 
-def pack(w: np.ndarray) -> np.ndarray:
-    """Panels of matrices: [..., n_out, n_in] -> [..., ceil(n_out / 32), n_in, 32], filled up with zeros."""
-    *stack, n_out, n_in = w.shape
-    panels = np.zeros((*stack, -(-n_out // PANEL), n_in, PANEL), w.dtype)
-    for panel in range(panels.shape[-3]):
-        rows = w[..., panel * PANEL : (panel + 1) * PANEL, :]
-        panels[..., panel, :, : rows.shape[-2]] = rows.swapaxes(-1, -2)
-    return panels
-
-
 # Numba has neither 16-bit float: panels of them hold the bits, float16 as int16 and bfloat16 as uint16.
 
 
-def half(panels: np.ndarray) -> np.ndarray:
-    """Float32 panels rounded to float16."""
-    return panels.astype(np.float16).view(np.int16)
+def pack(w: np.ndarray, dtype: DTypeLike | None = None) -> np.ndarray:
+    """Panels of matrices: [..., n_out, n_in] -> [..., ceil(n_out / 32), n_in, 32], filled up with zeros."""
+    *stack, n_out, n_in = w.shape
+    panels = np.zeros((*stack, -(-n_out // PANEL), n_in, PANEL), w.dtype if dtype is None else dtype)
+    pack_into(panels, w)
+    return panels
+
+
+def pack_into(panels: np.ndarray, w: np.ndarray) -> None:
+    """Fill panels of zeros with matrices, rounded to what the panels hold."""
+    for panel in range(panels.shape[-3]):
+        rows = w[..., panel * PANEL : (panel + 1) * PANEL, :]
+        if panels.dtype == np.int16:
+            rows = rows.astype(np.float16, copy=False).view(np.int16)
+        elif panels.dtype == np.uint16:
+            rows = (np.ascontiguousarray(rows).view(np.uint32) >> 16).astype(np.uint16)
+        panels[..., panel, :, : rows.shape[-2]] = rows.swapaxes(-1, -2)
 
 
 def is_bfloat16(numbers: np.ndarray) -> bool:
     """Whether float32 numbers are all bfloat16 too, as those of a checkpoint often are."""
     bits = np.ascontiguousarray(numbers).view(np.uint32).reshape(-1)
     return not (bits[:1024] & 0xFFFF).any() and not (bits & 0xFFFF).any()
-
-
-def upper_half(panels: np.ndarray) -> np.ndarray:
-    """Float32 panels that are bfloat16, without their lower sixteen bits."""
-    return (panels.view(np.uint32) >> 16).astype(np.uint16)
 
 
 def bfloat16_to_float32(bits: np.ndarray) -> np.ndarray:

@@ -66,6 +66,11 @@ class KVCache:
         rows = np.stack([keys, values], axis=1)[:, :, :, : self.n_rows].swapaxes(2, 3)
         return rows.view(np.float16).astype(np.float32) if rows.dtype == np.int16 else rows
 
+    def key_rows(self, layer: int, head: int) -> np.ndarray:
+        """Keys that one key-value head holds: [n_rows, head_dim]."""
+        keys = self.keys[layer, head].swapaxes(1, 2).reshape(-1, self.sizes[2])[: self.n_rows]
+        return keys.view(np.float16).astype(np.float32) if keys.dtype == np.int16 else keys
+
     @property
     def sizes(self) -> tuple[int, int, int]:
         """Layers, key-value heads, width of a head."""

@@ -138,10 +138,10 @@ class RandomWeights(Weights):
     def has(self, name: str) -> bool:
         return False
 
-    def take(self, name: str, shape: tuple[int, ...]) -> Array:
+    def _claim(self, name: str, shape: tuple[int, ...]) -> Source:
         array = normal(*shape) / np.float32(np.sqrt(shape[-1])) if len(shape) > 1 else 1 + normal(*shape) / 10
-        self.sources[self.prefix + name] = Source(lambda: array, lambda: array, lambda: None)
-        return array
+        self.sources[self.prefix + name] = Source(lambda: array.shape, lambda: array, lambda: array, lambda: None)
+        return self.sources[self.prefix + name]
 
     def tensor(self, name: str) -> Array:
         return self.sources[name].read()
