@@ -1,8 +1,10 @@
 """From a prompted state to sound: the only generation loop, and the decoder's."""
 
 import logging
+import math
 import threading
 from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +27,16 @@ class Sampling:
     n_steps: int  # steps of the sampler
     noise_clamp: float | None  # largest magnitude of the noise
     eos_threshold: float  # speech ends once the EOS logit exceeds it
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.temperature) and self.temperature >= 0):
+            raise ValueError(f"The temperature is {self.temperature}; wanted a number from 0 up.")
+        if self.n_steps < 1:
+            raise ValueError(f"sampler_decode_steps is {self.n_steps}; wanted at least 1.")
+        if self.noise_clamp is not None and not self.noise_clamp > 0:
+            raise ValueError(f"noise_clamp is {self.noise_clamp}; wanted a positive number, or none.")
+        if math.isnan(self.eos_threshold):
+            raise ValueError("eos_threshold is NaN; wanted a number.")
 
 
 def generate_latents(
@@ -76,3 +88,24 @@ def one_by_one(latents: Iterator[np.ndarray]) -> Generator[list[np.ndarray]]:
     """Each latent is a batch: language model and decoder take turns in one thread."""
     for latent in latents:
         yield [latent]
+
+
+def fade_out(pieces: Generator[np.ndarray], n_samples: int) -> Generator[np.ndarray]:
+    """The same samples, each handed on once `n_samples` more are there, so that the last of them fade out."""
+    held = np.zeros(0, np.float32)
+    with closing(pieces):
+        for piece in pieces:
+            held = np.concatenate([held, piece])
+            if len(held) > n_samples:
+                yield held[:-n_samples]
+                held = held[-n_samples:]
+    if len(held):
+        yield held * np.linspace(1, 0, len(held), dtype=np.float32)
+
+
+def silence(n_samples: int, frame_samples: int, stop: threading.Event) -> Iterator[np.ndarray]:
+    """Zeros, a frame at a time and the rest, until `stop` is set."""
+    for start in range(0, n_samples, frame_samples):
+        if stop.is_set():
+            return
+        yield np.zeros(min(frame_samples, n_samples - start), np.float32)

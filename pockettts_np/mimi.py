@@ -1,12 +1,14 @@
 """Mimi, the codec: latents to samples, and samples to what the voice is made of (Défossez et al. 2024, section 3)."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 
-from .config import MimiConfig
+from .config import MimiConfig, MimiTransformerConfig, SEANetConfig
 from .conv import Conv1d, ConvTransposeState, DepthwiseConvTranspose1d
 from .ops import Linear
 from .pipeline import ahead
@@ -14,8 +16,10 @@ from .seanet import LayerState, SEANet
 from .transformer import KVCache, ProjectedTransformer
 from .weights import Weights
 
-BLOCK_FRAMES = 6  # frames encoded at once: bounds the memory, changes nothing else
+BLOCK_FRAMES = 2  # frames encoded or decoded at once: bounds the memory, changes nothing else
 MAX_BLOCKS_AHEAD = 8
+
+Part = TypeVar("Part")
 
 
 @dataclass
@@ -56,44 +60,69 @@ class MimiDecoder:
         return DecoderState(self.upsample.init_state(), self.transformer.init_state(), self.seanet.init_state())
 
     def __call__(self, latents: np.ndarray, state: DecoderState) -> np.ndarray:
+        blocks = range(0, max(1, len(latents)), BLOCK_FRAMES)
+        return np.concatenate([self._decode(latents[i : i + BLOCK_FRAMES], state) for i in blocks])
+
+    def _decode(self, latents: np.ndarray, state: DecoderState) -> np.ndarray:
         x = self.upsample(self.projection(latents), state.upsample)
         return self.seanet(self.transformer(x, state.transformer), state.seanet)[:, 0]
 
 
 @dataclass(frozen=True)
 class MimiEncoder:
-    """Samples to one row of `encoder_dim` numbers a frame."""
+    """Samples to one row of `encoder_dim` numbers a frame.
 
-    seanet: SEANet
-    transformer: ProjectedTransformer
-    downsample: Conv1d
-    frame_samples: int
+    The weights are read when they are first used: who speaks with a saved voice never needs them.
+    """
+
+    weights: Weights
+    config: MimiConfig
+    seanet_config: SEANetConfig
+    transformer_config: MimiTransformerConfig
 
     @classmethod
     def load(cls, w: Weights, config: MimiConfig) -> "MimiEncoder":
-        seanet, transformer = config.seanet, config.transformer
-        if seanet is None or transformer is None:
+        """ValueError: a tensor is missing or has another shape. NaN and infinity are found when they are read."""
+        if config.seanet is None or config.transformer is None:
             raise ValueError("This configuration has no encoder (mimi.seanet and mimi.transformer).")
-        width, stride = seanet.dimension, config.frame_stride
-        return cls(
-            SEANet.load_encoder(w.scope("encoder"), seanet),
-            ProjectedTransformer.load(
-                w.scope("encoder_transformer"),
-                transformer,
-                width,
-                transformer.max_period,
-                transformer.context,
-            ),
-            Conv1d.load(
-                w.scope("downsample.conv.conv"),
-                width,
-                config.encoder_dim,
-                2 * stride,
-                stride=stride,
-                bias=False,
-                replicate=True,
-            ),
-            config.frame_samples,
+        encoder = cls(w, config, config.seanet, config.transformer)
+        for load in (encoder._load_seanet, encoder._load_transformer, encoder._load_downsample):
+            load(w.unread())
+        return encoder
+
+    @cached_property
+    def seanet(self) -> SEANet:
+        return self._read(self._load_seanet)
+
+    @cached_property
+    def transformer(self) -> ProjectedTransformer:
+        return self._read(self._load_transformer)
+
+    @cached_property
+    def downsample(self) -> Conv1d:
+        return self._read(self._load_downsample)
+
+    def _read(self, load: Callable[[Weights], Part]) -> Part:
+        part = load(self.weights.again())
+        self.weights.release()
+        return part
+
+    def _load_seanet(self, w: Weights) -> SEANet:
+        return SEANet.load_encoder(w.scope("encoder"), self.seanet_config)
+
+    def _load_transformer(self, w: Weights) -> ProjectedTransformer:
+        sizes, width = self.transformer_config, self.seanet_config.dimension
+        return ProjectedTransformer.load(w.scope("encoder_transformer"), sizes, width, sizes.max_period, sizes.context)
+
+    def _load_downsample(self, w: Weights) -> Conv1d:
+        return Conv1d.load(
+            w.scope("downsample.conv.conv"),
+            self.seanet_config.dimension,
+            self.config.encoder_dim,
+            2 * self.config.frame_stride,
+            stride=self.config.frame_stride,
+            bias=False,
+            replicate=True,
         )
 
     def __call__(self, samples: np.ndarray, threads: int = 1) -> np.ndarray:
@@ -112,8 +141,8 @@ class MimiEncoder:
     def _convolve(self, samples: np.ndarray) -> Generator[np.ndarray]:
         """The SEANet's output for blocks of whole frames, the last filled up with zeros."""
         state = self.seanet.init_state()
-        size = BLOCK_FRAMES * self.frame_samples
+        size = BLOCK_FRAMES * self.config.frame_samples
         for start in range(0, len(samples), size):
             block = samples[start : start + size]
-            missing = -len(block) % self.frame_samples
+            missing = -len(block) % self.config.frame_samples
             yield self.seanet(np.pad(block, (0, missing)).astype(np.float32)[:, None], state)

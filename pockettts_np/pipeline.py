@@ -1,11 +1,19 @@
 """Work for two threads. Kernels release the GIL, so both run at once; nobody waits busily."""
 
+import os
 import queue
 import threading
 from collections.abc import Callable, Generator, Iterator
 from typing import TypeVar
 
 T = TypeVar("T")
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 class _End:
