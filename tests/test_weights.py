@@ -12,15 +12,10 @@ from safetensors.numpy import load_file, save_file
 
 from helpers import GOLDEN, assert_close
 from pockettts_np import simd
-from pockettts_np.weights import (
-    SafetensorsFile,
-    Weights,
-    bfloat16_to_float32,
-    open_checkpoint,
-    open_flow_lm,
-    open_mimi,
-    quantize_rows,
-)
+from pockettts_np.safetensors_file import SafetensorsFile
+from pockettts_np.simd import bfloat16_to_float32
+from pockettts_np.training_names import open_flow_lm, open_mimi
+from pockettts_np.weights import Weights, open_checkpoint, quantize_rows
 
 
 def file_bytes(header: object, data: bytes = b"", pad: int = 0) -> bytes:
@@ -386,6 +381,51 @@ def test_matrices_of_bfloat16_stay_so(write, three_matrices):
     assert lone.itemsize == 2
     assert np.array_equal(simd.as_float32(lone), simd.pack(numbers[0]))
     assert w.panels(three_matrices[1][0]).itemsize == 4
+
+
+def test_matrices_of_float16_stay_so(write, three_matrices):
+    halves = {name: array.astype(np.float16) for name, array in three_matrices[0].items()}
+    w = Weights("m", open_checkpoint(write(halves)))
+    panels, scales = w.matrices("layers.{}.w", 3, (40, 5))
+    want = three_matrices[1].astype(np.float16)
+    assert panels.dtype == np.int16
+    assert np.array_equal(simd.as_float32(panels), simd.pack(want.astype(np.float32)))
+    assert np.array_equal(scales, np.ones((3, 40)))
+    lone = w.panels(want[0])
+    assert lone.dtype == np.int16
+    assert np.array_equal(simd.as_float32(lone), simd.pack(want[0].astype(np.float32)))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+def test_a_tensor_is_taken_as_a_matrix(write, dtype):
+    stored = np.random.default_rng(0).standard_normal((3, 4, 5)).astype(dtype)
+    w = weights(write, {"a": stored, "b": stored * np.array(np.inf, dtype)})
+    got = w.take_matrix("a", (3, 4, 5), (2, 0, 1), 4)
+    assert got.dtype == dtype
+    assert np.array_equal(got, [[stored[o, i, k] for i in range(4)] for k in range(5) for o in range(3)])
+    with pytest.raises(ValueError, match="'b' holds NaN or infinity"):
+        w.take_matrix("b", (3, 4, 5), (0, 1, 2), 5)
+    with pytest.raises(ValueError, match="'a' was taken twice"):
+        w.take_matrix("a", (3, 4, 5), (0, 1, 2), 5)
+
+
+def test_unread_tensors_are_checked_and_counted_but_come_as_zeros(write, three_matrices):
+    tensors, _ = three_matrices
+    w = weights(write, tensors | {"a": np.full((2, 3), np.nan, np.float32), "b": np.ones(2, np.float32)})
+    unread = w.unread()
+    assert np.array_equal(unread.take("a", (2, 3)), np.zeros((2, 3)))
+    assert np.array_equal(unread.take_matrix("b", (2,), (0,), 1), np.zeros((2, 1)))
+    panels, scales = unread.matrices("layers.{}.w", 3, (40, 5))
+    assert not panels.any()
+    assert panels.shape == (3, 2, 5, 32)
+    assert scales.shape == (3, 40)
+    w.finish()
+    with pytest.raises(ValueError, match="was taken twice"):
+        unread.take("b", (2,))
+    again = w.again()
+    assert np.array_equal(again.take("b", (2,)), [1, 1])
+    with pytest.raises(ValueError, match=r"'layers\.0\.w' has shape \[40, 5\]"):
+        again.unread().matrices("layers.{}.w", 3, (40, 6))
 
 
 @pytest.mark.parametrize("is_bfloat16", [False, True])
