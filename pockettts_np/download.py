@@ -16,22 +16,22 @@ import shutil
 import sys
 import uuid
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from .transport import CorruptError, HubError, PassingError, Patience, Remote, StorageError, open_url, pause
+from .transport import CorruptError, PassingError, Patience, Remote, StorageError, open_url, pause
 
 logger = logging.getLogger(__name__)
 
 Progress = Callable[[int, int | None, str], object]  # (done_bytes, total_bytes or None, file name)
+_progress: ContextVar[Progress | None] = ContextVar("progress", default=None)
 
 _LOCK_POLL_S = 0.1
 _BLOCK_BYTES = 1 << 20
 _STRONG_ETAG = re.compile(r'"[!#-~]{1,1000}"')
 _LOCK_IS_HELD = {errno.EAGAIN, errno.EACCES, errno.EDEADLK}
-_NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_NO_ACCESS = {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.ENOENT, errno.EEXIST, errno.ELOOP}
 
 if sys.platform == "win32":  # pragma: no cover
     import msvcrt
@@ -44,6 +44,21 @@ else:
 
     def _try_lock(descriptor: int) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+@contextlib.contextmanager
+def reporting(progress: Progress) -> Iterator[None]:
+    """While the block runs, `progress` hears of every byte that this thread fetches."""
+    token = _progress.set(progress)
+    try:
+        yield
+    finally:
+        _progress.reset(token)
+
+
+def megabytes(n_bytes: int) -> str:
+    """A size for people: 235.9 MB, 1.2 kB."""
+    return f"{n_bytes / 1e6:.1f} MB" if n_bytes >= 100_000 else f"{n_bytes / 1e3:.1f} kB"
 
 
 @contextlib.contextmanager
@@ -90,13 +105,20 @@ class _Part:
             return 0
 
 
-def download(remote: Remote, final: Path, is_locked: bool, progress: Progress | None = None, name: str = "") -> None:
+def download(remote: Remote, final: Path, is_locked: bool, name: str) -> None:
     """Fetches `remote` to `final`. With the lock on it held, and a hash known, goes on where an earlier run ended.
 
     Raises a HubError; OSErrors of the disk come out as they are, for `storage_errors` to explain.
     """
+    progress, is_announced = _progress.get(), False
 
     def report(done_bytes: int, total_bytes: int | None) -> None:
+        nonlocal is_announced
+        if not is_announced:
+            size = "of unknown size" if total_bytes is None else megabytes(total_bytes)
+            here = f", {megabytes(done_bytes)} of it here already" if done_bytes else ""
+            logger.info("Fetching %s: %s%s.", remote.shown, size, here)
+            is_announced = True
         if progress is not None:
             progress(done_bytes, total_bytes, name)
 
@@ -198,8 +220,8 @@ def _check_space(folder: Path, total: int | None, start: int, shown: str) -> Non
     free = shutil.disk_usage(folder).free
     if total is not None and free < total - start:
         raise StorageError(
-            f"{shown} needs {(total - start) / 1e6:.1f} MB more, and the disk of {folder} has "
-            f"{free / 1e6:.1f} MB free. Make room, or set HF_HOME (for https addresses XDG_CACHE_HOME) to a "
+            f"{shown} needs {megabytes(total - start)} more, and the disk of {folder} has "
+            f"{megabytes(free)} free. Make room, or set HF_HOME (for https addresses XDG_CACHE_HOME) to a "
             "folder on a larger disk."
         )
 
@@ -264,24 +286,3 @@ def sync_folder(folder: Path) -> None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-
-
-@contextlib.contextmanager
-def storage_errors(folder: Path) -> Iterator[None]:
-    """Turns what the disk refuses into sentences; other errors pass."""
-    try:
-        yield
-    except HubError:
-        raise
-    except OSError as error:
-        if error.errno in _NO_SPACE:
-            raise StorageError(
-                f"The disk of {folder} is full ({error.strerror}). Make room and try again, or set HF_HOME (for https "
-                "addresses XDG_CACHE_HOME) to a folder on another disk."
-            ) from error
-        if error.errno in _NO_ACCESS:
-            raise StorageError(
-                f"The cache {folder} cannot be used ({error.strerror}). Give yourself the right to write "
-                "there, or set HF_HOME (for https addresses XDG_CACHE_HOME) to a folder of your own."
-            ) from error
-        raise

@@ -9,13 +9,13 @@ import hashlib
 import logging
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from email.message import Message
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
-from .download import Progress, download, locked, storage_errors
+from .download import download, locked, megabytes, reporting
 from .hub_file import FORMS, HubFile, is_on, setting, token
 from .transport import (
     AccessError,
@@ -28,6 +28,7 @@ from .transport import (
     StorageError,
     check_address,
     shown_address,
+    storage_errors,
 )
 
 __all__ = [
@@ -42,6 +43,9 @@ __all__ = [
     "cached_path",
     "fetch_first",
     "local_path",
+    "megabytes",
+    "missing_bytes",
+    "reporting",
 ]
 
 logger = logging.getLogger(__name__)
@@ -49,16 +53,16 @@ logger = logging.getLogger(__name__)
 _SUFFIX = re.compile(r"\.[A-Za-z0-9_-]{1,16}")
 
 
-def local_path(uri: str | Path, progress: Progress | None = None) -> Path:
+def local_path(uri: str | Path) -> Path:
     """The absolute path of the file that `uri` names, fetched first where the cache lacks it.
 
-    `progress(done_bytes, total_bytes or None, name)` is called while bytes arrive. A revision that is a full
-    commit hash is fetched once and never asked for again; a branch is asked for each time, and the cached
-    file serves where the hub cannot be reached.
+    The log says what is fetched and its size; inside `reporting(progress)`, `progress(done_bytes, total_bytes or
+    None, name)` is called while bytes arrive. A revision that is a full commit hash is fetched once and never asked
+    for again; a branch is asked for each time, and the cached file serves where the hub cannot be reached.
     Errors: ValueError for a form that is not known; HubError, an OSError, where fetching fails.
     """
     place = _place(uri)
-    return place if isinstance(place, Path) else _fetch(place, progress)
+    return place if isinstance(place, Path) else _fetch(place)
 
 
 def cached_path(uri: str | Path) -> Path | None:
@@ -69,24 +73,20 @@ def cached_path(uri: str | Path) -> Path | None:
     return place.cached()
 
 
-def fetch_first(uris: Sequence[str | Path], progress: Progress | None = None) -> tuple[Path, int]:
+def fetch_first(uris: Sequence[str | Path]) -> tuple[Path, int]:
     """The first of `uris` that this user may have, and its index. Name a gated repository before an open one.
 
     Without a token, an hf:// file before the last comes from the cache or not at all. 401, 403 and 404 pass
     on to the next; where the network fails, only a cached file will do. The error is that of the last tried.
     """
-    for index, uri in enumerate(uris):
-        place = _place(uri)
+    for index, place in _candidates(uris):
         if isinstance(place, Path):
             return place, index
-        is_last = index == len(uris) - 1
-        if isinstance(place, HubFile) and not is_last and token() is None and place.cached() is None:
-            continue
         spare = next(((p, i) for i, u in enumerate(uris) if i > index and (p := cached_path(u))), None)
         try:
-            return _fetch(place, progress, 1 if spare else None), index
+            return _fetch(place, 1 if spare else None), index
         except (AccessError, NotFoundError) as error:
-            if is_last:
+            if index == len(uris) - 1:
                 raise
             logger.info("%s", error)
         except (NetworkError, OfflineError) as error:
@@ -95,6 +95,40 @@ def fetch_first(uris: Sequence[str | Path], progress: Progress | None = None) ->
             logger.info("%s The file in the cache is used instead: %s", error, uris[spare[1]])
             return spare
     raise ValueError("fetch_first got no URI; give it one or more.")
+
+
+def missing_bytes(uris: Sequence[str | Path]) -> int | None:
+    """What `fetch_first(uris)` would fetch now: 0 where the file is here, None where the server tells no size.
+
+    Errors as `fetch_first`.
+    """
+    refusal = None
+    for index, place in _candidates(uris):
+        if isinstance(place, Path) or place.cached():
+            if refusal:  # else whoever fetches the rest hears of it then
+                logger.info("%s", refusal)
+            return 0
+        try:
+            _refuse_offline(place)
+            return place.size_bytes()
+        except (AccessError, NotFoundError) as error:
+            if index == len(uris) - 1:
+                raise
+            refusal = error
+        except (NetworkError, OfflineError):
+            if not any(map(cached_path, uris)):
+                raise
+            return 0
+    raise ValueError("missing_bytes got no URI; give it one or more.")
+
+
+def _candidates(uris: Sequence[str | Path]) -> "Iterator[tuple[int, Path | HubFile | _WebFile]]":
+    """The places to try, and their indices: without a token none of the hub that is not cached, but the last."""
+    for index, uri in enumerate(uris):
+        place = _place(uri)
+        is_last = index == len(uris) - 1
+        if is_last or not isinstance(place, HubFile) or token() is not None or place.cached() is not None:
+            yield index, place
 
 
 def cache_dir() -> Path:
@@ -123,17 +157,25 @@ def _place(uri: str | Path) -> "Path | HubFile | _WebFile":
     raise ValueError(f"The scheme {scheme[:40]!r} is not known. Expected {FORMS}.")
 
 
-def _fetch(place: "HubFile | _WebFile", progress: Progress | None, n_tries: int | None = None) -> Path:
-    is_offline = is_on("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
-    if (found := place.cached()) and (place.is_fixed or is_offline):
+def _fetch(place: "HubFile | _WebFile", n_tries: int | None = None) -> Path:
+    found = place.cached()
+    if found and (place.is_fixed or _is_offline()):
         return found
-    if is_offline:
+    _refuse_offline(place)
+    with storage_errors(place.root()):
+        return place.fetch(1 if found else n_tries)
+
+
+def _is_offline() -> bool:
+    return is_on("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
+
+
+def _refuse_offline(place: "HubFile | _WebFile") -> None:
+    if _is_offline():
         raise OfflineError(
             f"{place.shown} is not in the cache, and HF_HUB_OFFLINE switches the network off. Fetch it once "
             "with HF_HUB_OFFLINE unset, or copy the cache from a machine that has it."
         )
-    with storage_errors(place.root()):
-        return place.fetch(progress, 1 if found else n_tries)
 
 
 @dataclass(frozen=True)
@@ -159,12 +201,16 @@ class _WebFile:
     def cached(self) -> Path | None:
         return self._final() if self._final().is_file() else None
 
-    def fetch(self, progress: Progress | None, n_tries: int | None) -> Path:
+    @staticmethod
+    def size_bytes() -> int | None:
+        return None  # told with the content only
+
+    def fetch(self, n_tries: int | None) -> Path:
         final = self._final()
         with locked(final.with_name(f"{final.name}.lock")) as is_locked:
             if not final.is_file():
                 remote = Remote(self.url, self.shown, self._refusal)
-                download(remote, final, is_locked, progress, PurePosixPath(self.shown).name)
+                download(remote, final, is_locked, PurePosixPath(self.shown).name)
         return final
 
     def _refusal(self, status: int, headers: Message) -> HubError:

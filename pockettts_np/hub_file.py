@@ -16,7 +16,7 @@ from email.message import Message
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote
 
-from .download import Progress, download, locked, sync_folder
+from .download import download, locked, sync_folder
 from .transport import (
     AccessError,
     CorruptError,
@@ -123,7 +123,11 @@ class HubFile:
 
     @property
     def shown(self) -> str:
-        return f"{self.path} of {self.owner}/{self.repo} at {self.revision}"
+        return f"{self.path} of {self.owner}/{self.repo} at {self._shown_revision}"
+
+    @property
+    def _shown_revision(self) -> str:
+        return self.revision[:10] if self.is_fixed else self.revision
 
     @staticmethod
     def root() -> Path:
@@ -143,7 +147,11 @@ class HubFile:
         commit = self.revision if self.is_fixed else _read_ref(self._ref())
         return self._pointer(commit) if commit and self._pointer(commit).is_file() else None
 
-    def fetch(self, progress: Progress | None, n_tries: int | None) -> Path:
+    def size_bytes(self) -> int | None:
+        """What the hub says; None where it does not."""
+        return self._resolve(None)[1].size_bytes
+
+    def fetch(self, n_tries: int | None) -> Path:
         try:
             commit, remote = self._resolve(n_tries)
         except (NetworkError, AccessError) as error:
@@ -153,19 +161,19 @@ class HubFile:
             raise
         pointer = self._pointer(commit)
         if not _is_whole(pointer, remote):
-            self._store(remote, pointer, progress)
+            self._store(remote, pointer)
         if commit != self.revision:
             with contextlib.suppress(OSError):  # a cache that may only be read still serves
                 _write_ref(self._ref(), commit)
         return pointer
 
-    def _store(self, remote: Remote, pointer: Path, progress: Progress | None) -> None:
+    def _store(self, remote: Remote, pointer: Path) -> None:
         blob = hub_cache() / self._folder_name / "blobs" / str(remote.digest)
         with locked(hub_cache() / ".locks" / self._folder_name / f"{remote.digest}.lock") as is_locked:
             if not _is_whole(blob, remote):
                 blob.parent.mkdir(parents=True, exist_ok=True)
                 blob.unlink(missing_ok=True)
-                download(remote, blob, is_locked, progress, PurePosixPath(self.path).name)
+                download(remote, blob, is_locked, PurePosixPath(self.path).name)
             if not _is_whole(pointer, remote):
                 pointer.parent.mkdir(parents=True, exist_ok=True)
                 _link(blob, pointer)
@@ -218,7 +226,7 @@ class HubFile:
             )
         if status == 404:
             missing = {
-                "EntryNotFound": f"{self.owner}/{self.repo} has no file {self.path} at {self.revision}",
+                "EntryNotFound": f"{self.owner}/{self.repo} has no file {self.path} at {self._shown_revision}",
                 "RevisionNotFound": f"{self.owner}/{self.repo} has no revision {self.revision}",
             }.get(code, f"There is no {self.shown}")
             return NotFoundError(f"{missing} (HTTP 404). Compare with the files listed at {page}/tree/main.")

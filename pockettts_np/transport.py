@@ -1,6 +1,8 @@
-"""One HTTP request: redirects, where the token may go, which failures pass, and the errors as sentences."""
+"""One HTTP request: redirects, where the token may go, which failures pass; and the errors as sentences."""
 
+import contextlib
 import email.utils
+import errno
 import http.client
 import logging
 import re
@@ -8,9 +10,10 @@ import ssl
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from email.message import Message
+from pathlib import Path
 from urllib.parse import quote, urljoin, urlsplit
 
 logger = logging.getLogger(__name__)
@@ -23,6 +26,8 @@ _MAX_REDIRECTS = 10
 _REDIRECTS = {301, 302, 303, 307, 308}
 _ADDRESS = re.compile(r"[!#-;=?-\[\]_a-z~]{1,2000}")
 _PASSING_STATUSES = {408, 429, 500, 502, 503, 504}
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_NO_ACCESS = {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.ENOENT, errno.EEXIST, errno.ELOOP}
 
 
 class HubError(OSError):
@@ -51,6 +56,27 @@ class StorageError(HubError):
 
 class CorruptError(HubError):
     """What arrived is not what the server announced."""
+
+
+@contextlib.contextmanager
+def storage_errors(folder: Path) -> Iterator[None]:
+    """Turns what the disk refuses into sentences; other errors pass."""
+    try:
+        yield
+    except HubError:
+        raise
+    except OSError as error:
+        if error.errno in _NO_SPACE:
+            raise StorageError(
+                f"The disk of {folder} is full ({error.strerror}). Make room and try again, or set HF_HOME (for https "
+                "addresses XDG_CACHE_HOME) to a folder on another disk."
+            ) from error
+        if error.errno in _NO_ACCESS:
+            raise StorageError(
+                f"The cache {folder} cannot be used ({error.strerror}). Give yourself the right to write "
+                "there, or set HF_HOME (for https addresses XDG_CACHE_HOME) to a folder of your own."
+            ) from error
+        raise
 
 
 class PassingError(Exception):

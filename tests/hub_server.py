@@ -94,10 +94,19 @@ class Hub:
         return {
             "HF_ENDPOINT": self.endpoint,
             "HF_HOME": str(root / "hf"),
+            "HF_HUB_OFFLINE": "",
             "XDG_CACHE_HOME": str(root / "xdg"),
             "NO_PROXY": "*",
             "no_proxy": "*",
         }
+
+    def serve(self, uri: str, content: bytes, **options) -> File:
+        """Offers `content` under an hf:// address, whose revision becomes a commit of the hub."""
+        name, _, revision = uri.removeprefix("hf://").partition("@")
+        if revision:
+            self.commits[revision] = revision
+        self.files[name] = File(content, **options)
+        return self.files[name]
 
     def take_fault(self, at):
         with self.lock:

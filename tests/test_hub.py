@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,8 @@ from pockettts_np.hub import (
     cached_path,
     fetch_first,
     local_path,
+    missing_bytes,
+    reporting,
 )
 
 WEIGHTS = "hf://kyutai/voices/languages/en/model.safetensors"
@@ -194,13 +197,49 @@ def test_web_suffix_is_kept_only_where_any_system_can_store_it():
 def test_progress_ends_at_the_whole_length(hub):
     calls = []
     hub.faults = [Fault(cut_after=1000)]
-    local_path(WEIGHTS, lambda *call: calls.append(call))
+    with reporting(lambda *call: calls.append(call)):
+        local_path(WEIGHTS)
     done = [call[0] for call in calls]
     assert done == sorted(done)
     assert (done[0], calls[-1]) == (0, (len(LARGE), len(LARGE), "model.safetensors"))
     calls.clear()
-    local_path(WEIGHTS, lambda *call: calls.append(call))
+    with reporting(lambda *call: calls.append(call)):
+        local_path(WEIGHTS)
     assert calls == []
+
+
+def test_size_is_told_before_the_bytes_come(hub, caplog):
+    caplog.set_level("INFO", logger="pockettts_np")
+    calls = []
+    with reporting(lambda *call: calls.append(list(caplog.messages))):
+        local_path(WEIGHTS)
+    announced = "Fetching languages/en/model.safetensors of kyutai/voices at main: 10.2 kB."
+    assert calls[0] == [announced]
+    assert caplog.messages == [announced]
+    caplog.clear()
+    local_path(hub.web("voice.wav"))
+    assert caplog.messages == [f"Fetching {hub.web('voice.wav')}: 10.2 kB."]
+
+
+def test_what_is_here_already_is_told(hub, root, caplog):
+    caplog.set_level("INFO", logger="pockettts_np")
+    hub.faults = [Fault(cut_after=4000), Fault(status=503, times=4)]
+    with pytest.raises(NetworkError):
+        local_path(WEIGHTS)
+    caplog.clear()
+    local_path(WEIGHTS)
+    assert caplog.messages[0].endswith(": 10.2 kB, 4.0 kB of it here already.")
+
+
+def test_progress_reaches_the_thread_that_asked_and_ends_with_its_block(hub):
+    calls = []
+    with reporting(lambda *call: calls.append(call)):
+        thread = threading.Thread(target=local_path, args=(TOKENIZER,))
+        thread.start()
+        thread.join()
+    local_path(WEIGHTS)
+    assert calls == []
+    assert (cached_path(TOKENIZER), cached_path(WEIGHTS)) != (None, None)
 
 
 # ---- environment
@@ -468,6 +507,32 @@ def test_without_a_network_the_cached_file_serves_at_once(both, monkeypatch):
         fetch_first([GATED, TOKENIZER])
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     assert fetch_first([GATED, OPEN])[1] == 1
+
+
+def test_missing_bytes_are_those_that_fetch_first_fetches(both, monkeypatch, tmp_path):
+    assert missing_bytes([GATED, OPEN]) == len(b"without cloning")
+    fetch_first([GATED, OPEN])
+    assert missing_bytes([GATED, OPEN]) == 0
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    assert missing_bytes([GATED, OPEN]) == len(b"with cloning")
+    both.faults = [Fault("hub-head", status=403)]
+    assert missing_bytes([GATED, OPEN]) == 0
+    assert missing_bytes([tmp_path]) == 0
+    assert missing_bytes([both.web("x")]) is None
+    with pytest.raises(ValueError, match="no URI"):
+        missing_bytes([])
+    monkeypatch.setenv("HF_TOKEN", "hf_wrong")
+    with pytest.raises(AccessError, match="does not accept your token"):
+        missing_bytes([GATED])
+
+
+def test_missing_bytes_without_a_network(both, monkeypatch):
+    fetch_first([GATED, OPEN])
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    assert missing_bytes([GATED, OPEN]) == 0
+    with pytest.raises(OfflineError):
+        missing_bytes([GATED])
 
 
 def test_path_or_web_file_in_first_place_is_taken(both, tmp_path):

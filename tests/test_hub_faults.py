@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from hub_server import Fault, File, Hub, Worker, wrong_files
 from pockettts_np import download, transport
 from pockettts_np import hub as hub_module
-from pockettts_np.hub import CorruptError, HubError, NetworkError, StorageError, cached_path, local_path
+from pockettts_np.hub import CorruptError, HubError, NetworkError, StorageError, cached_path, local_path, reporting
 
 CONTENT = bytes(range(7, 107))  # 100 bytes
 LARGE, SMALL, WEB = "large", "small", "web"
@@ -195,7 +195,8 @@ def test_web_file_that_changes_in_between_is_not_mixed(hub, root, ignore_if_rang
             hub.files["web"] = new
 
     hub.faults = [Fault(cut_after=40), Fault(ignore_if_range=ignore_if_range)]
-    assert local_path(uri_of(hub, WEB), change).read_bytes() == new.content
+    with reporting(change):
+        assert local_path(uri_of(hub, WEB)).read_bytes() == new.content
 
 
 @pytest.mark.parametrize("etag", ['W/"weak"', None, "bare", '"a"\t'])
@@ -506,8 +507,8 @@ def test_other_errors_of_the_disk_come_out_as_they_are(hub, root):
     def fail(done, total, name):
         raise OSError(errno.EIO, "Input/output error")
 
-    with pytest.raises(OSError, match="Input/output error") as caught:
-        local_path(uri_of(hub, LARGE), fail)
+    with pytest.raises(OSError, match="Input/output error") as caught, reporting(fail):
+        local_path(uri_of(hub, LARGE))
     assert not isinstance(caught.value, HubError)
     recovers(hub, root, LARGE)
 
@@ -563,8 +564,8 @@ def test_damaged_blob_is_not_taken_for_one_that_another_process_has_made(hub, ro
         for part in root.rglob("*.incomplete"):
             part.unlink()
 
-    with pytest.raises(StorageError):
-        local_path(uri_of(hub, LARGE), clear)
+    with pytest.raises(StorageError), reporting(clear):
+        local_path(uri_of(hub, LARGE))
     recovers(hub, root, LARGE)
 
 
@@ -573,8 +574,8 @@ def test_cache_that_is_deleted_under_way_is_an_error(hub, root, kind):
     def delete(done, total, name):
         shutil.rmtree(root / ("xdg" if kind == WEB else "hf"), ignore_errors=True)
 
-    with pytest.raises(StorageError, match="cannot be used"):
-        local_path(uri_of(hub, kind), delete)
+    with pytest.raises(StorageError, match="cannot be used"), reporting(delete):
+        local_path(uri_of(hub, kind))
     recovers(hub, root, kind)
 
 
