@@ -1,10 +1,17 @@
-"""The catalogue: predefined voices, and the voice and the text that each language starts with.
+"""The catalogue: released models and their files, predefined voices, and what each language starts with.
 
 A predefined voice is a saved state of one released model, so each model has its own file for the same name.
 The recording behind a voice can be cloned by any model that has an encoder.
 """
 
+import logging
+from pathlib import Path
 from types import MappingProxyType
+
+from . import hub
+from .config import Config, load_config
+
+logger = logging.getLogger(__name__)
 
 _STATES = "hf://kyutai/pocket-tts-without-voice-cloning/languages/{model}/embeddings/{voice}.safetensors@{revision}"
 _STATES_REVISION = "a7056f505a4a8ca72d8b5fb1440071d6f1a35739"
@@ -42,7 +49,23 @@ VOICES = MappingProxyType(
     }
 )
 
+BUILTIN_LICENCE = "CC0 1.0"
+MODEL_LICENCE = "CC BY 4.0"  # of all that Kyutai has released of Pocket TTS
+UNSTATED = "unstated"
+# Licences of recordings, by folder, as the page of kyutai/tts-voices states them; kyutai/pocket-tts states none.
+_RECORDING_LICENCES = {
+    "hf://kyutai/tts-voices/alba-mackenna/": "CC BY 4.0",
+    "hf://kyutai/tts-voices/ears/": "CC BY-NC 4.0",
+    "hf://kyutai/tts-voices/expresso/": "CC BY-NC 4.0",
+    "hf://kyutai/tts-voices/unmute-prod-website/": "CC0",
+    "hf://kyutai/tts-voices/vctk/": "CC BY 4.0",
+    "hf://kyutai/tts-voices/voice-donations/": "CC0",
+    "hf://kyutai/tts-voices/voice-zero/": "CC0",
+}
+
 DEFAULT_LANGUAGE = "english"
+BUILTIN = "builtin"  # the small English model that comes with the package
+BUILTIN_PATH = Path(__file__).parent / "data" / "builtin.safetensors"
 DEFAULT_VOICE = "alba"
 _DEFAULT_VOICES = {
     "italian": "giovanni",
@@ -53,6 +76,7 @@ _DEFAULT_VOICES = {
     "dutch": "daan",
 }
 _DEFAULT_TEXTS = {
+    BUILTIN: "Hello world. I am the small voice that comes with this package. I need no network and no download.",
     "english": ("Hello world. I am Kyutai's Pocket TTS. I'm fast enough to run on small CPUs. I hope you'll like me."),
     "french": (
         "Bonjour le monde. Je suis le TTS de poche de Kyutai. "
@@ -87,6 +111,59 @@ _DEFAULT_TEXTS = {
 }
 
 
+def default_language() -> str:
+    """The large English model where its files are in the local cache, else the built-in one. No network is used."""
+    if is_cached(load_config(DEFAULT_LANGUAGE)):
+        return DEFAULT_LANGUAGE
+    logger.warning(
+        "The small built-in voice speaks. For the large model, which sounds far better and has many voices, "
+        "ask for it by name: language %s (some 200 MB, fetched once).",
+        DEFAULT_LANGUAGE,
+    )
+    return BUILTIN
+
+
+def released_config(model: str) -> Config:
+    """The configuration of a released model, by its name alone. FileNotFoundError, ValueError: there is none."""
+    config = load_config(model)
+    if not config.released:
+        raise ValueError(f"{model} is a file; give the name of a model, as `pockettts-np models` lists them.")
+    return config
+
+
+def model_files(config: Config) -> list[list[str]]:
+    """The files of a model; each as the addresses to try, the one with cloning first."""
+    parts = (config.flow_lm.weights_path, config.mimi.weights_path, config.flow_lm.lookup_table.tokenizer_path)
+    files = [weights_addresses(config), *([part] for part in parts if part)]
+    return [addresses for addresses in files if addresses]
+
+
+def weights_addresses(config: Config) -> list[str]:
+    """Where the weights of a whole model are: gated with cloning, then open without it."""
+    return [path for path in (config.weights_path, config.weights_path_without_voice_cloning) if path]
+
+
+def is_cached(config: Config) -> bool:
+    """Whether a model's files are all here. No network is used."""
+    return all(any(map(hub.cached_path, addresses)) for addresses in model_files(config))
+
+
+def voice_licence(voice: str) -> str:
+    """The licence of the recording behind a predefined voice."""
+    address = VOICES[voice]
+    return next((text for folder, text in _RECORDING_LICENCES.items() if address.startswith(folder)), UNSTATED)
+
+
+def voice_language(voice: str) -> str:
+    """What the voice speaks in its recording; any model can use it, with an accent."""
+    return next((language for language, own in _DEFAULT_VOICES.items() if own == voice), DEFAULT_LANGUAGE)
+
+
+def model_language(model: str) -> str:
+    """The language that a released model speaks, by its name."""
+    return next((language for language in _DEFAULT_VOICES if model.startswith(language)), DEFAULT_LANGUAGE)
+
+
 def voice_state_address(model: str, voice: str) -> str:
     """The hf:// address of a predefined voice's state for a released model. ValueError: unknown voice."""
     if voice not in VOICES:
@@ -94,10 +171,8 @@ def voice_state_address(model: str, voice: str) -> str:
     return _STATES.format(model=model, voice=voice, revision=_STATES_REVISION)
 
 
-def default_voice(model: str | None, custom: bool = False) -> str:
-    """The voice for a released model, by the language in its name; for custom weights, a recording."""
-    if custom:
-        return VOICES[DEFAULT_VOICE]
+def default_voice(model: str) -> str:
+    """The catalogue voice that a released model starts with, by the language in its name."""
     return _of_language(_DEFAULT_VOICES, model, DEFAULT_VOICE)
 
 

@@ -17,6 +17,7 @@ from .schema import build, read_with_bases
 RELEASED_FOLDER = Path(__file__).parent / "configs"
 SAMPLERS = ("lsd", "flow_matching", "drifting", "pointwise")
 DTYPES = ("float32", "float16", "bfloat16")
+TEXT_FRONT_ENDS = ("english",)
 
 
 def _require(condition: bool, sentence: str) -> None:
@@ -317,6 +318,14 @@ class MimiConfig:
 
 
 @dataclass(frozen=True)
+class TimestampHead:
+    """An attention head of the language model that follows the text; both numbers count from 0."""
+
+    layer: int
+    head: int
+
+
+@dataclass(frozen=True)
 class Config:
     """A whole model. `name` is the released name or the file's stem; `released` tells which of the two."""
 
@@ -329,18 +338,30 @@ class Config:
     append_terminal_punctuation: bool = True
     capitalize_first_letter: bool = True
     replace_characters: tuple[tuple[str, str], ...] = ()
+    text_front_end: str | None = None  # "english": numbers and abbreviations are spelled out, in plain small letters
     model_recommended_frames_after_eos: int | None = None
     default_temperature: float = 0.3
     default_eos_threshold: float = -4.0
+    timestamp_heads: tuple[TimestampHead, ...] = ()  # without any, words have no times
     name: str = field(default="", metadata={"in_file": False})
     released: bool = field(default=False, metadata={"in_file": False})
 
     def __post_init__(self) -> None:
         for old, _ in self.replace_characters:
             _require(len(old) == 1, f"replace_characters has the key {old!r}; wanted a single character")
+        if self.text_front_end is not None:
+            _require_one_of("text_front_end", self.text_front_end, TEXT_FRONT_ENDS)
         temperature, frames = self.default_temperature, self.model_recommended_frames_after_eos
         _require(temperature >= 0, f"default_temperature is {temperature}; it must not be negative")
         _require((frames or 0) >= 0, f"model_recommended_frames_after_eos is {frames}; it must not be negative")
+        sizes = self.flow_lm.transformer
+        for chosen in self.timestamp_heads:
+            exists = 0 <= chosen.layer < sizes.num_layers and 0 <= chosen.head < sizes.num_heads
+            _require(
+                exists,
+                f"timestamp_heads has layer {chosen.layer}, head {chosen.head}; counted from 0, the last are layer "
+                f"{sizes.num_layers - 1} and head {sizes.num_heads - 1}",
+            )
 
 
 def released_models() -> list[str]:

@@ -133,12 +133,14 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
         return int(value)
     if hint == tuple[int, ...] and isinstance(value, list):
         return tuple(_convert(int, item, f"{where}[{i}]") for i, item in enumerate(value))
+    if typing.get_origin(hint) is tuple and is_dataclass(hint.__args__[0]) and isinstance(value, list):
+        return tuple(_convert(hint.__args__[0], item, f"{where}[{i}]") for i, item in enumerate(value))
     if hint == tuple[tuple[str, str], ...] and isinstance(value, dict):  # sorted: their order means nothing
         pairs = [(_convert(str, key, where), _convert(str, text, f"{where}[{key!r}]")) for key, text in value.items()]
         return tuple(sorted(pairs))
     if type(value) is hint and not (hint is float and not math.isfinite(value)):
         return value
-    raise ValueError(f"{where} is {_show(value)}; wanted {_WANTED[hint]}.")
+    raise ValueError(f"{where} is {_show(value)}; wanted {_WANTED.get(hint, 'a list of sections')}.")
 
 
 def _show(value: Any) -> str:
