@@ -1,0 +1,82 @@
+"""English text in the few characters that the built-in voice learned: a to z, space, and ' , . ? !"""
+
+import re
+import unicodedata
+
+_FOLDED = {
+    "Æ": "Ae", "æ": "ae", "Œ": "Oe", "œ": "oe", "Ø": "O", "ø": "o", "Đ": "D", "đ": "d", "Ð": "D", "ð": "d", "Þ": "Th",
+    "þ": "th", "Ł": "L", "ł": "l", "ß": "ss", "ẞ": "SS", "ı": "i", "Ħ": "H", "ħ": "h", "Ŋ": "Ng", "ŋ": "ng",
+    "‘": "'", "’": "'", "ʼ": "'", "`": "'", "´": "'", "′": "'", "…": ".", "™": "", "℠": "",
+    "。": ".", "、": ",", "，": ",", "！": "!", "？": "?",
+}  # fmt: skip
+_FOLD = str.maketrans(_FOLDED)
+
+# Acronyms are said letter by letter where no English word could be spelled so, and these, which look like words.
+_LETTER_BY_LETTER = frozenset(
+    {
+        "ABC", "AC", "ACLU", "AI", "AIM", "AOL", "API", "CEO", "CFO", "CIA", "CIO", "COO", "CTO", "DIY", "DVD", "EPA",
+        "ETA", "EU", "EV", "FYI", "GPU", "HIV", "ICU", "ID", "IDE", "IO", "IP", "IPO", "IQ", "IRS", "ISO", "ISP", "IV",
+        "LA", "MIT", "OCR", "OS", "PIN", "POV", "SUV", "UAE", "UFO", "UI", "UK", "UN", "UPS", "URL", "US", "USA",
+        "USB", "UV", "UX", "VIP", "XML",
+    }
+)  # fmt: skip
+_ALSO_WORDS = frozenset({"AIM", "LA", "PIN", "UPS", "US"})  # in text that is all capitals
+_WORD_START = (
+    "(?:[b-df-hj-np-tv-z]|[bcfgp][lr]|[dt][rw]|[cgpstw]h|[gkp]n|ps|qu|rh|s[cklmnpqtw]|wr|"
+    "sch|scr|shr|sph|spl|spr|squ|str|thr)?[aeiouy]"
+)
+_WORD_END = (
+    "[aeiouy](?:[b-df-hk-np-tv-xz]|ch|ck|ct|dd|ff|ft|gg|gh|l[bcdfklmpt]|m[bp]|n[cdgkt]|pt|r[bcdfgklmnpt]|s[hkmpst]|"
+    "t[ht]|w[lkn]|xt|zz|rth|nth|tch|rch|[bdgklmnprtw]s)?e?"
+)
+_POSSIBLE_WORD = re.compile(rf"(?=.*{_WORD_END}\Z){_WORD_START}.*", re.IGNORECASE)
+_ACRONYM = re.compile(r"(?<![A-Za-z'])([A-Z]{2,5})('?s)?(?![A-Za-z])")
+# U S A; one letter, but not the words "a" and "I"; grade A.
+_LETTERS = re.compile(r"(?<![A-Za-z'])(?:[A-Z](?: [A-Z])+|[B-HJ-Zb-hj-z]|(?<=[a-z] )A(?! ?[A-Za-z]))(?![A-Za-z'])")
+_LETTER_NAMES = {
+    "a": "eh", "b": "bee", "c": "see", "d": "dee", "e": "ee", "f": "ef", "g": "gee", "h": "aitch", "i": "eye",
+    "j": "jay", "k": "kay", "l": "el", "m": "em", "n": "en", "o": "oh", "p": "pee", "q": "cue", "r": "are", "s": "ess",
+    "t": "tee", "u": "you", "v": "vee", "w": "double you", "x": "ex", "y": "why", "z": "zee",
+}  # fmt: skip
+
+_PARAGRAPH_END = re.compile(r"(?<![\s.,?!])[\"')\]]?\s*\n[^\S\n]*\n\s*")
+_HYPHEN = re.compile(r"(?<=[A-Za-z])[-\u2010\u2011](?=[A-Za-z])")
+_BREAK = re.compile(r"[-\u2010-\u2015;:()\[\]{}<>|•·]+")
+_OTHER = re.compile(r"[^a-z',.?!]+")
+_LOOSE_APOSTROPHE = re.compile(r"(?<![A-Za-z])'|'(?![A-Za-z])")
+_MARKS = re.compile(r" ?([,.?!](?:[ ,.?!]*[,.?!])?) ?")
+
+
+def plain_letters(text: str) -> str:
+    """`text` in lower case with a to z, single spaces and ' , . ? ! only; empty where it has no Latin letter.
+
+    Accents go; brackets, dashes, colons and semicolons become commas, an empty line the end of a sentence. Single
+    letters and acronyms that nobody could pronounce are named ("bee bee see"). Digits and other scripts are left out.
+    """
+    text = unicodedata.normalize("NFKD", text.translate(_FOLD))
+    text = "".join(c for c in text if c.isascii() or unicodedata.category(c) not in ("Mn", "Cf")).translate(_FOLD)
+    text = _PARAGRAPH_END.sub(". ", _LOOSE_APOSTROPHE.sub("", text))
+    text = _BREAK.sub(",", _HYPHEN.sub(" ", text))
+    text = _LETTERS.sub(lambda letters: _named(letters[0]), _ACRONYM.sub(_acronym, text))
+    text = _LOOSE_APOSTROPHE.sub("", _OTHER.sub(" ", text.lower()))
+    return _MARKS.sub(_one_mark, _OTHER.sub(" ", text)).lstrip(" ,.?!").rstrip()
+
+
+def _acronym(match: re.Match[str]) -> str:
+    letters, ending = match[1], match[2] or ""
+    if letters == "OK":
+        return "okay" + ending
+    is_word = _POSSIBLE_WORD.fullmatch(letters) and letters not in _LETTER_BY_LETTER
+    if is_word or (letters in _ALSO_WORDS and match.string.isupper()):
+        return match[0]
+    names = _named(letters)
+    return names + ("es" if ending == "s" and names.endswith(("s", "x", "ch")) else ending)
+
+
+def _named(letters: str) -> str:
+    return " ".join(_LETTER_NAMES[letter] for letter in letters.replace(" ", "").lower())
+
+
+def _one_mark(match: re.Match[str]) -> str:
+    """Of several marks the strongest."""
+    return next(mark for mark in "?!.," if mark in match[1]) + " "
