@@ -25,10 +25,17 @@ _FEW_WORDS = 4  # up to so many words, the end of speech is spoken out for longe
 _PADDING = " " * 8
 
 
+class NothingToSpeakError(ValueError):
+    """What is raised for a text that has nothing to speak, so that a caller who has more of it can go on."""
+
+    def __init__(self) -> None:
+        super().__init__("There is nothing to speak: the text has no character that this model can read.")
+
+
 def prepare_text_prompt(text: str, switches: Config) -> tuple[str, int]:
     """The text as the model was taught to read it, and how many frames to go on after the end of speech.
 
-    `switches` are the text switches of the model's configuration. ValueError when nothing is left to speak.
+    `switches` are the text switches of the model's configuration. NothingToSpeakError when nothing is left.
     """
     text = text.strip()
     if switches.replace_characters:
@@ -37,7 +44,7 @@ def prepare_text_prompt(text: str, switches: Config) -> tuple[str, int]:
         # A deleted quote leaves 'Hi?", she said' as 'Hi?, she said': a sentence end and a stray comma.
         text = _STRAY_AFTER_SENTENCE.sub(r"\1", text)
     if not text:
-        raise ValueError("There is nothing to speak: the text has no character that this model can read.")
+        raise NothingToSpeakError
     text = text.replace("\n", " ").replace("\r", " ").replace("  ", " ")
     if switches.remove_semicolons:
         text = text.replace(";", ",")
@@ -64,15 +71,15 @@ def _with_sentence_end(text: str) -> str:
 def split_into_chunks(tokenizer: Tokenizer, text: str, max_tokens: int, switches: Config) -> list[str]:
     """The chunks of `text`, each of at most `max_tokens` tokens where punctuation lets it be cut so short.
 
-    A longer one is kept whole, with a warning. ValueError when there is nothing to speak, or `max_tokens` < 1.
+    A longer one is kept whole, with a warning. NothingToSpeakError, or ValueError for `max_tokens` < 1.
     """
     if max_tokens < 1:
         raise ValueError(f"max_tokens is {max_tokens}; a chunk needs at least one token.")
-    text = prepare_text_prompt(text, switches)[0].strip()
+    text = _whole_prompt(text, switches)
     segments = _segments_within(tokenizer, tokenizer.encode(text), max_tokens)
     chunks = [chunk for chunk in _packed(segments, max_tokens) if chunk]
     if not chunks:
-        raise ValueError("There is nothing to speak: the text has no character that this model can read.")
+        raise NothingToSpeakError
     for chunk in chunks:
         n_tokens = len(tokenizer.encode(chunk))
         if n_tokens > max_tokens:
@@ -83,6 +90,24 @@ def split_into_chunks(tokenizer: Tokenizer, text: str, max_tokens: int, switches
                 chunk,
             )
     return chunks
+
+
+def count_tokens(tokenizer: Tokenizer, text: str, switches: Config) -> int:
+    """The length of `text` as one chunk; 0 where there is nothing to speak."""
+    try:
+        return len(tokenizer.encode(_whole_prompt(text, switches)))
+    except NothingToSpeakError:
+        return 0
+
+
+def _whole_prompt(text: str, switches: Config) -> str:
+    """A text of any length as the model's own front end, if it has one, and then the prompt write it."""
+    if switches.text_front_end == "english":
+        from .english import normalize_english
+        from .plain_letters import plain_letters
+
+        text = plain_letters(normalize_english(text))
+    return prepare_text_prompt(text, switches)[0].strip()
 
 
 Segment = tuple[int, str]  # number of tokens, and their text

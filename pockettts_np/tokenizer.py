@@ -33,6 +33,8 @@ def load_tokenizer(path: str | Path, n_bins: int, kind: str = "sentencepiece") -
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"{path}: no such tokenizer file.")
+    if path.stat().st_size == 0:  # sentencepiece would take it, and write to standard error
+        raise ValueError(f"{path}: the tokenizer file is empty. Fetch it again.")
     tokenizer: Tokenizer
     if kind in ("tokenizers", "json") or path.suffix == ".json":
         from .tokenizer_json import JsonTokenizer

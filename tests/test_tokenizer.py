@@ -264,6 +264,14 @@ def test_not_a_tokenizer(kind, contents, tmp_path):
     assert str(caught.value).endswith(".")
 
 
+@pytest.mark.parametrize("kind", ["sentencepiece", "tokenizers"])
+def test_empty_file_is_refused_quietly(kind, tmp_path, capfd):
+    (tmp_path / "t.model").touch()
+    with pytest.raises(ValueError, match=r"t\.model: the tokenizer file is empty"):
+        load_tokenizer(tmp_path / "t.model", 10, kind)
+    assert capfd.readouterr() == ("", "")
+
+
 @pytest.mark.parametrize("n_kept", [1, 10, 1000])
 def test_model_cut_short(n_kept, tmp_path):
     (tmp_path / "t.model").write_bytes(base64.b64decode(CASES["models"]["bytes"]["model"])[:-n_kept])

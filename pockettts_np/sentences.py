@@ -1,0 +1,109 @@
+"""Text that is still being written, sentence by sentence.
+
+A sentence is complete at the white space after its end, at once: there is no waiting for the next word. So `.` ends
+none after an abbreviation, a single letter (`e.g.`, `J.`) or a small number (`2.`, of a list), and `…` never does: to
+speak two sentences together is better than half of one. An empty line ends a sentence in any case.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+
+from .pauses import Markup, Pause, beside_pause
+
+_ABBREVIATION = re.compile(  # in the languages of the models
+    "mr|mrs|ms|dr|prof|rev|hon|gen|col|maj|capt|lt|sgt|gov|sen|rep|st|sr|jr|messrs|mme|mlle|hr|fr|dhr|mevr|sig|dott|"
+    "sra|dra|vs|etc|approx|dept|est|figs?|vols?|ch|sec|eq|eds?|pp|cf|viz|al|inc|ltd|co|corp|bros|ave|blvd|mt|"
+    "ca|bzw|usw|evtl|ggf|inkl|exkl|tel|str|nr|abs|bijv|enz|env|uds?|ecc|pag|"
+    "jan|feb|mar|apr|jun|jul|aug|sept|oct|nov|dec|mon|tue|wed|thu|fri",
+    re.IGNORECASE,
+)
+_RUN_CHARS = 200  # in a word without end
+_MAX_TOKEN_CHARS = 16  # of a sentence; it bounds what has no tokens at all
+_CLOSING = "\"'”’)\\]»"
+_GAP = re.compile(  # white space, the seam in `one.Two`, or the middle of a word without end
+    rf"\s+|(?<=[a-zß-ÿ]{{2}}[.!?])(?=[A-ZÀ-Þ][a-zß-ÿ])|(?P<run>(?<=\S{{{_RUN_CHARS}}}))"
+)
+_END = re.compile(rf"([\w'’]*)([.!?…]+)[{_CLOSING}]*\Z")
+_CLAUSE_END = re.compile(rf"[,;:]+[{_CLOSING}]*(?=\s|\Z)")
+_WHITE_SPACE = re.compile(r"\s+")
+_EMPTY_LINE = "\n\n"
+
+
+class Sentences:
+    """Splits a text that comes in pieces into sentences and pauses; the cutting into pieces does not matter.
+
+    A sentence of more than `max_tokens` is cut after its last clause that is complete; without any, it is cut between
+    words at twice the length. White space between words becomes one space or line end.
+    """
+
+    def __init__(self, count_tokens: Callable[[str], int], max_tokens: int) -> None:
+        self._count_tokens = count_tokens
+        self._max_tokens = max_tokens
+        self._markup = Markup()
+        self._text = ""  # not complete; begins with no white space
+        self._checked = 0  # where the last gap was that ended nothing; its white space may grow
+
+    def feed(self, piece: str, complete: bool = False) -> Iterator[str | Pause]:
+        """The sentences that end in this piece; all of it where it is `complete`. ValueError for a malformed pause."""
+        if not isinstance(piece, str):
+            raise TypeError(f"A piece of the text is a {type(piece).__name__}; wanted a str.")
+        for part in self._markup.feed(piece, complete):
+            yield from self._add(_EMPTY_LINE if isinstance(part, Pause) else part)
+            if isinstance(part, Pause):
+                yield part
+        if complete:
+            yield from self._add(_EMPTY_LINE)
+
+    def _add(self, text: str) -> Iterator[str]:
+        self._text = _WHITE_SPACE.sub(_one_space, self._text + text).lstrip()
+        while cut := self._cut():
+            sentence = beside_pause(self._text[:cut])
+            self._text, self._checked = self._text[cut:].lstrip(), 0
+            if sentence:
+                yield sentence
+
+    def _cut(self) -> int:
+        """Where the first sentence ends, or 0."""
+        for gap in _GAP.finditer(self._text, self._checked):
+            before = self._text[: gap.start()]
+            if gap["run"] is not None and (len(before) - _last_space(before) - 1) % _RUN_CHARS:
+                continue
+            is_new, self._checked = gap.start() > self._checked, gap.start()
+            if is_new and (end := self._end_of_long(before)):
+                return end
+            if gap["run"] is None and (gap.group() == _EMPTY_LINE or _is_sentence(before)):
+                return gap.start()
+        return 0
+
+    def _end_of_long(self, text: str) -> int:
+        """Where to cut what is too long already, or 0."""
+        n_tokens = max(self._count_tokens(text), len(text) // _MAX_TOKEN_CHARS)
+        if n_tokens <= self._max_tokens:
+            return 0
+        clauses = [clause.end() for clause in _CLAUSE_END.finditer(text)]
+        shorter = [end for end in clauses if end < len(text)]
+        if shorter:
+            return shorter[-1]
+        if n_tokens <= 2 * self._max_tokens:
+            return len(text) if clauses else 0
+        return max(_last_space(text), 0) or len(text)
+
+
+def _last_space(text: str) -> int:
+    return max(text.rfind(" "), text.rfind("\n"))
+
+
+def _one_space(white_space: re.Match[str]) -> str:
+    n_lines = white_space.group().count("\n")
+    return _EMPTY_LINE if n_lines > 1 else "\n" if n_lines else " "
+
+
+def _is_sentence(text: str) -> bool:
+    end = _END.search(text)
+    if end is None:
+        return False
+    word, marks = end.groups()
+    if "!" in marks or "?" in marks:
+        return True
+    is_label = (word.isalpha() and len(word) == 1) or (word.isdigit() and len(word) <= 2)
+    return marks == "." and not is_label and not _ABBREVIATION.fullmatch(word)
