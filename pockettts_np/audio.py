@@ -19,9 +19,11 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from .container import GROWING_WAV_BYTES, is_cut_short
+
 Samples = NDArray[np.float32]
 
-RECORDING_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg")
+RECORDING_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus")
 LONGEST_SECONDS = 300
 _RATES_HZ = range(1_000, 384_001)
 _BLOCK_FRAMES = 1 << 16
@@ -33,8 +35,6 @@ _LOUDEST = 100.0
 # What only writing raises, and without a file name.
 WRITE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 _WAV_HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
-# A WAV header written before the length is known announces this many bytes, as the reference's does.
-_GROWING_WAV_BYTES = 2_000_000_000
 
 
 def read_audio(path: str | os.PathLike[str], max_seconds: float | None = None) -> tuple[Samples, int]:
@@ -48,7 +48,7 @@ def read_audio(path: str | os.PathLike[str], max_seconds: float | None = None) -
     path = Path(path)
     _require_file(path)
     with path.open("rb") as file:
-        if _is_cut_short(file, path.stat().st_size):
+        if is_cut_short(file, path.stat().st_size):
             raise ValueError(f"{path} is cut short: it announces more sound than it holds; save it again.")
         file.seek(0)
         samples, rate_hz = _decode(path, file, max_seconds)
@@ -91,9 +91,14 @@ def end_on_pause(samples: Samples, rate_hz: int) -> Samples:
 def to_int16(samples: NDArray[Any]) -> NDArray[np.int16]:
     """Float samples to 16-bit: clamped to ±1, times 32767, cut toward zero. ValueError: NaN."""
     samples = np.asarray(samples, dtype=np.float32)
+    require_numbers(samples)
+    return (np.clip(samples, -1, 1) * np.float32(32767)).astype(np.int16)
+
+
+def require_numbers(samples: NDArray[Any]) -> None:
+    """Raise ValueError when there is a NaN among the samples."""
     if np.isnan(samples).any():
         raise ValueError("The sound holds NaN instead of samples; the model's weights may be damaged.")
-    return (np.clip(samples, -1, 1) * np.float32(32767)).astype(np.int16)
 
 
 class WavStream:
@@ -108,7 +113,7 @@ class WavStream:
         self._rate_hz = rate_hz
         self._n_bytes = 0
         self._start = binary_file.tell() if binary_file.seekable() else None
-        self._file.write(_wav_header(rate_hz, _GROWING_WAV_BYTES))
+        self._file.write(_wav_header(rate_hz, GROWING_WAV_BYTES))
 
     def write(self, samples: NDArray[Any]) -> None:
         """Append float samples [n] in ±1 and hand them on at once."""
@@ -254,56 +259,3 @@ def _require_sound(path: Path, samples: Samples) -> None:
         raise ValueError(f"{path} is silent; wanted a recording of someone speaking.")
     if max(-low, high) > _LOUDEST:
         raise ValueError(f"{path} has samples up to {max(-low, high):g}, but full scale is 1; scale them into ±1.")
-
-
-def _is_cut_short(file: BinaryIO, n_bytes: int) -> bool:
-    """Whether the container announces more bytes than the file has, which the decoder would not tell."""
-    magic = file.read(4)
-    if magic == b"RIFF":
-        return _wav_is_cut_short(file, n_bytes)
-    if magic == b"OggS":
-        return _ogg_is_cut_short(file, n_bytes)
-    return _mp3_is_cut_short(file, n_bytes)
-
-
-def _wav_is_cut_short(file: BinaryIO, n_bytes: int) -> bool:
-    position = 12
-    for _ in range(1000):
-        file.seek(position)
-        chunk = file.read(8)
-        if len(chunk) < 8:
-            break
-        name, length = struct.unpack("<4sI", chunk)
-        position += 8 + length + length % 2
-        if name == b"data":
-            return length < _GROWING_WAV_BYTES and position - length % 2 > n_bytes
-    return False
-
-
-def _ogg_is_cut_short(file: BinaryIO, n_bytes: int) -> bool:
-    """The last page (65307 bytes at most) says that it is the last, and is whole. RFC 3533, section 6."""
-    file.seek(max(0, n_bytes - 65307))
-    tail = file.read(65307)
-    page = tail[tail.rfind(b"OggS") :]
-    if len(page) < 27:
-        return True
-    n_segments = page[26]
-    body_bytes = sum(page[27 : 27 + n_segments])
-    return not page[5] & 4 or 27 + n_segments + body_bytes > len(page)
-
-
-def _mp3_is_cut_short(file: BinaryIO, n_bytes: int) -> bool:
-    """A Xing or Info header in the first frame, behind any ID3 tag, tells the length of the stream."""
-    file.seek(0)
-    tag = file.read(10)
-    start = 0
-    if tag[:3] == b"ID3" and len(tag) == 10:
-        start = 10 + sum((byte & 127) << shift for byte, shift in zip(tag[6:], (21, 14, 7, 0), strict=True))
-    file.seek(start)
-    frame = file.read(64)
-    at = max(frame.find(b"Xing"), frame.find(b"Info"))
-    if frame[:1] != b"\xff" or at < 0 or at + 16 > len(frame):
-        return False
-    has_frames, has_bytes = frame[at + 7] & 1, frame[at + 7] & 2
-    (stream_bytes,) = struct.unpack_from(">I", frame, at + 8 + 4 * has_frames)
-    return bool(has_bytes) and start + 0.99 * stream_bytes > n_bytes
