@@ -1,0 +1,1 @@
+"""Speech for other programs: one loaded model behind HTTP (`app`, `run`) or Home Assistant's protocol (`wyoming`)."""

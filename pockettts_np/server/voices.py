@@ -1,0 +1,142 @@
+"""The voices that callers can ask for: by name, by upload and, where that is allowed, by address.
+
+A name is looked up, never opened: no request can reach a file that the server's owner has not put there.
+"""
+
+import hashlib
+import re
+import tempfile
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..audio import RECORDING_SUFFIXES
+from ..catalogue import VOICES
+from ..model import TTSModel
+from ..voice import VoiceState
+from .fetch import fetch
+from .limits import Limits, Refusal
+
+DEFAULT = "default"
+# Programs written for OpenAI's service name one of its voices when nobody chooses: here they get the default.
+OPENAI_VOICES = (
+    *("alloy", "ash", "ballad", "cedar", "coral", "echo", "fable", "marin", "nova", "onyx", "sage", "shimmer", "verse"),
+)
+_SAVED = ".safetensors"
+_ADDRESS = re.compile(r"(https?|hf)://", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class VoiceSource:
+    """A voice that was asked for and may be had; `load` makes it, in a worker's thread."""
+
+    key: str  # names the content
+    load: Callable[[threading.Event], VoiceState]
+
+
+class Voices:
+    """Finds voices, and keeps those last used in memory."""
+
+    def __init__(
+        self, model: TTSModel, default: VoiceState, limits: Limits, folder: Path | None = None, allow_urls: bool = False
+    ) -> None:
+        self._model = model
+        self._limits = limits
+        self._folder = folder
+        self._allow_urls = allow_urls
+        self._cache = _Cache(limits.cached_voice_bytes)
+        self.default = VoiceSource(DEFAULT, lambda stop: default)
+
+    def names(self) -> list[str]:
+        """What `named` knows, the default first, without OpenAI's names."""
+        catalogue = VOICES if self._model.config.released else ()
+        return list(dict.fromkeys([DEFAULT, *self._files(), *catalogue]))
+
+    def named(self, name: str, param: str = "voice") -> VoiceSource:
+        """A voice by its name. Refusal 400: there is none of that name."""
+        if name == DEFAULT:
+            return self.default
+        if path := self._files().get(name):
+            key = f"{path} {path.stat().st_mtime_ns}"
+            return VoiceSource(key, lambda stop: self._model.get_state_for_audio_prompt(path, truncate=True))
+        if name in VOICES and self._model.config.released:
+            return VoiceSource(f"catalogue {name}", lambda stop: self._model.get_state_for_audio_prompt(name))
+        if name in OPENAI_VOICES:
+            return self.default
+        sentence = f"There is no voice {name[:100]!r}. Wanted one of: {', '.join(self.names())}."
+        raise Refusal(400, sentence, "voice_not_found", param)
+
+    def uploaded(self, content: bytes, file_name: str, param: str = "voice_wav") -> VoiceSource:
+        """The voice in a recording (its first 30 seconds), or a saved voice. Refusal 400: an empty file."""
+        if not content:
+            raise Refusal(400, "The uploaded voice is empty: 0 bytes.", "invalid_voice", param)
+        suffix = _SAVED if file_name.endswith(_SAVED) else ""
+        key = f"{hashlib.sha256(content).hexdigest()} {suffix}"
+        return VoiceSource(key, lambda stop: self._made(content, suffix, "The uploaded voice", param))
+
+    def linked(self, address: str, param: str = "voice_url") -> VoiceSource:
+        """The voice behind a http, https or hf address. Refusal 403: this server does not follow addresses."""
+        if not _ADDRESS.match(address):
+            raise Refusal(400, "The address of a voice must start with http://, https:// or hf://.", "bad_url", param)
+        if not self._allow_urls:
+            sentence = "This server takes no addresses of voices; upload the file, or start it with --allow-voice-urls."
+            raise Refusal(403, sentence, "voice_urls_off", param)
+
+        def load(stop: threading.Event) -> VoiceState:
+            content = fetch(address, self._limits.upload_bytes, self._limits.fetch_seconds, stop)
+            suffix = _SAVED if address.partition("?")[0].partition("@")[0].endswith(_SAVED) else ""
+            return self._made(content, suffix, "The voice at that address", param)
+
+        return VoiceSource(address, load)
+
+    def state(self, source: VoiceSource, stop: threading.Event) -> VoiceState:
+        """The voice itself, from memory where it is there. Any thread; errors as the model's, or Refusal."""
+        found = self._cache.get(source.key)
+        if found is None:
+            found = source.load(stop)
+            self._cache.put(source.key, found)
+        return found
+
+    def _files(self) -> dict[str, Path]:
+        """The voices in the folder, as it is now, by name; a saved voice before a recording."""
+        if self._folder is None:
+            return {}
+        suffixes = (*(RECORDING_SUFFIXES if self._model.has_voice_cloning else ()), _SAVED)
+        paths = [path for path in self._folder.iterdir() if path.suffix in suffixes and path.is_file()]
+        return {path.stem: path for path in sorted(paths, key=lambda path: (path.suffix == _SAVED, path.name))}
+
+    def _made(self, content: bytes, suffix: str, shown: str, param: str) -> VoiceState:
+        with tempfile.TemporaryDirectory(prefix="pockettts-") as folder:
+            path = Path(folder) / f"voice{suffix}"
+            path.write_bytes(content)
+            try:
+                return self._model.get_state_for_audio_prompt(path, truncate=True)
+            except ValueError as error:
+                raise Refusal(400, str(error).replace(str(path), shown), "invalid_voice", param) from error
+
+
+class _Cache:
+    """The voices last used, up to so many bytes. Any thread."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._voices: OrderedDict[str, VoiceState] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, key: str) -> VoiceState | None:
+        with self._lock:
+            if key in self._voices:
+                self._voices.move_to_end(key)
+            return self._voices.get(key)
+
+    def put(self, key: str, voice: VoiceState) -> None:
+        with self._lock:
+            self._voices[key] = voice
+            while len(self._voices) > 1 and sum(map(_n_bytes, self._voices.values())) > self._max_bytes:
+                self._voices.popitem(last=False)
+
+
+def _n_bytes(voice: VoiceState) -> int:
+    return voice.keys.nbytes + voice.values.nbytes
