@@ -1,0 +1,66 @@
+"""The built-in voice says what it is given: a dozen sentences against recorded spectra of the teacher it learned from.
+
+No recogniser is needed: of the teacher's twelve sentences, the one that sounds most like the speech must be the one
+that was asked for. `tools/check_speech.py` measures word error rates; `tools/make_speech_golden.py` made the fixture.
+"""
+
+import numba
+import numpy as np
+import pytest
+
+from helpers import golden
+from pockettts_np import TTSModel
+from pockettts_np.text import prepare_text_prompt
+from speech_distance import HOP_SAMPLES, distance_db, log_mel
+
+# The voice with a word error rate of 11 % is at 1.9 to 2.8 dB (mean 2.3), one with 23 % at 2.1 to 3.9 (mean 2.7); other
+# sentences are at 4.4 and more, 6 in the mean.
+FARTHEST_DB, FARTHEST_MEAN_DB = 4.4, 3.3
+ARRAYS, META = golden("builtin_speech")
+TEXTS = META["texts"]
+TEACHER = [ARRAYS[str(i)] / META["steps_per_db"] + META["floor_db"] for i in range(len(TEXTS))]  # [spectra, bands] each
+# Without the compiler a second of speech takes six: then one sentence, the shortest, stands for all.
+SPOKEN = [0] if numba.config.DISABLE_JIT else range(len(TEXTS))
+
+
+@pytest.fixture(scope="module")
+def model():
+    return TTSModel.load_model("builtin")
+
+
+@pytest.fixture(scope="module")
+def speech(model):
+    """By sentence, float32 [n]."""
+    return {i: model.generate_audio(model.get_default_voice(), TEXTS[i]) for i in SPOKEN}
+
+
+@pytest.fixture(scope="module")
+def distances(speech):  # [sentences, teacher's sentences] in dB
+    return np.array([[distance_db(log_mel(samples), wanted) for wanted in TEACHER] for samples in speech.values()])
+
+
+def test_every_sentence_sounds_like_itself_and_like_no_other(distances):
+    assert distances.argmin(1).tolist() == list(SPOKEN)
+
+
+def test_every_sentence_is_near_the_teacher(distances):
+    own = distances[np.arange(len(distances)), SPOKEN]
+    assert own.max() < FARTHEST_DB
+    assert own.mean() < FARTHEST_MEAN_DB
+
+
+def test_speech_ends_by_itself(model, speech):
+    for i, samples in speech.items():
+        ids = model.tokenizer.encode(prepare_text_prompt(TEXTS[i], model.config)[0])
+        assert len(samples) < model.longest_frames(len(ids)) * model.config.mimi.frame_samples, TEXTS[i]
+
+
+def test_speech_is_as_long_as_the_teachers(speech):
+    for i, samples in speech.items():
+        assert 0.8 < len(samples) / (len(TEACHER[i]) * HOP_SAMPLES) < 1.25, TEXTS[i]
+
+
+def test_speech_is_loud_and_never_clips(speech):
+    for i, samples in speech.items():
+        assert 0.1 < np.abs(samples).max() < 1, TEXTS[i]
+        assert np.isfinite(samples).all()
