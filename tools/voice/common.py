@@ -8,6 +8,7 @@ frame.
 
 import json
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -52,6 +53,18 @@ def save_checkpoint(path: Path, **content: object) -> None:
 
 def load_checkpoint(path: Path) -> dict:
     return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def progress_of(spent_s: float, hours: float, end: str | None) -> float:
+    """Share of the training that is done: by processor time, or by the clock where the end (HH:MM) is given."""
+    if end is None:
+        return spent_s / (hours * 3600)
+    today = time.localtime()
+    clock = time.strptime(end, "%H:%M")
+    left_s = (clock.tm_hour - today.tm_hour) * 3600 + (clock.tm_min - today.tm_min) * 60 - today.tm_sec
+    if left_s < -43200:  # tomorrow
+        left_s += 86400
+    return max(0.0, 1 - left_s / (hours * 3600))
 
 
 def frames_of(n_samples: int) -> int:

@@ -11,7 +11,7 @@ import torch
 
 from common import FRAME_SAMPLES, SAMPLE_RATE_HZ, frames_of, load_checkpoint, load_npz, normalise
 from networks import Decoder, LanguageModel
-from recogniser import Recogniser
+from recogniser import Recogniser, error_rates
 
 
 def load_decoder(path: Path) -> Decoder:
@@ -89,7 +89,8 @@ def main() -> None:
             }
         if what != "teacher":
             facts["decoder_step"] = load_checkpoint(decoder_path)["step"]
-        wer, cer, heard = recogniser.error_rates(texts, speech)
+        heard = [recogniser.hear(samples) for samples in speech]
+        wer, cer = error_rates(texts, heard)
         clipped = sum(int((np.abs(a) >= 1).sum()) for a in speech)
         line = {
             "time": time.strftime("%F %H:%M"),

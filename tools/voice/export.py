@@ -13,8 +13,7 @@ from safetensors.torch import save_file
 
 from common import LATENT_DIM, load_checkpoint, save_checkpoint, write_whole
 
-CONFIG = """# Text must be lower case: letters a to z and ' , . ? ! only.
-weights_path: builtin.safetensors
+CONFIG = """weights_path: builtin.safetensors
 flow_lm:
   insert_bos_before_voice: true
   dtype: float32
@@ -31,10 +30,12 @@ mimi:
   quantizer: {{dimension: 32, output_dimension: {decoder[width]}}}
   decoder_seanet: {{dimension: {decoder[width]}, channels: 1, n_filters: {decoder[n_filters]}, n_residual_layers: 1, ratios: [6, 5, 4], kernel_size: 3, residual_kernel_size: 3, last_kernel_size: 3, dilation_base: 2, pad_mode: constant, compress: 2}}
   decoder_transformer: {{d_model: {decoder[width]}, num_heads: {decoder[n_heads]}, num_layers: {decoder[n_layers]}, layer_scale: 0.01, context: 50, dim_feedforward: {decoder[hidden]}, input_dimension: {decoder[width]}, output_dimensions: [{decoder[width]}]}}
+text_front_end: english
 capitalize_first_letter: false
 model_recommended_frames_after_eos: 1
 default_temperature: 0.0
 default_eos_threshold: 0.0
+timestamp_heads: [{{layer: 3, head: 0}}]
 """  # noqa: E501
 
 

@@ -32,13 +32,15 @@ def main() -> None:
     parser.add_argument("predicted", type=Path, help="folder to fill, one file for each of latents")
     parser.add_argument("folder", type=Path, help="holds tok.model and lm.pt")
     parser.add_argument("--lm", type=Path, help="default: FOLDER/lm.pt")
+    parser.add_argument("--shards", type=Path, help="leave out the latents that have no speech there")
     parser.add_argument("--noise", type=float, default=0.3)
     args = parser.parse_args()
     torch.set_num_threads(1)
     model = load_language_model(args.lm or args.folder / "lm.pt")
     args.predicted.mkdir(parents=True, exist_ok=True)
     for path in sorted(args.latents.glob("*.npz")):
-        if not (args.predicted / path.name).exists():
+        spoken = args.shards is None or (args.shards / path.name).exists()
+        if spoken and not (args.predicted / path.name).exists():
             predict_shard(model, path, args)
 
 

