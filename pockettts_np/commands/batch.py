@@ -1,0 +1,87 @@
+"""pockettts-np batch: a manifest of texts in, a folder of sound files out."""
+
+import argparse
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from .. import batch as library
+from ..encoder import FORMATS, require_format
+from ..pipeline import usable_cores
+from ..sound import require_processing
+from ..terminal import StatusLine, sentence
+from . import options
+from .options import add_model_command, number, whole
+
+logger = logging.getLogger(__name__)
+
+
+def add_parser(commands: Any) -> None:
+    """The command and its options."""
+    add = add_model_command(commands, "batch", batch).add_argument
+    add(
+        "manifest",
+        metavar="MANIFEST",
+        help='a JSON object a line: {"text": "Hello.", "voice": "alba", "file": "hello.wav", "seed": 1}; only the text '
+        "is required",
+    )
+    add("out", metavar="OUT", help="folder for the sound files and report.jsonl; what is finished there is kept")
+    add("--jobs", type=whole(1), help="texts at once; default: one a core")
+    add("--format", choices=FORMATS, default="wav", help="of files that the manifest does not name (%(default)s)")
+    add("--speed", type=number(0), default=1.0, help="0.5 to 2: slower or faster in the same pitch")
+    add("--rate", type=whole(1), help="samples a second; default: the model's 24000")
+    add("--quantize", action=argparse.BooleanOptionalAction, default=False, help="int8 weights: less memory")
+    add("--cluster", metavar="ADDRESS", help="run on the workers of a Dask cluster, such as tcp://host:8786")
+
+
+def batch(args: argparse.Namespace) -> None:
+    """Speak every text of a manifest, several at once; run it again to go on where it was cut off."""
+    require_processing(args.speed, args.rate)
+    require_format(args.format, args.rate or 24_000)
+    items = library.read_manifest(args.manifest, args.format)
+    options.choose_language(args, needs_voices=any(item.voice for item in items))
+    settings = library.Settings(tuple(options.load_arguments(args).items()), args.speed, args.rate)
+    folder = Path(args.out)
+    folder.mkdir(parents=True, exist_ok=True)
+    started, made, seconds, failed = time.perf_counter(), 0, 0.0, 0
+    with _workers(args) as (executor, n_workers, stop), StatusLine(shown=not args.quiet) as line:
+        for done, (item, result) in enumerate(library.run(items, folder, settings, executor, n_workers, stop), 1):
+            if isinstance(result, Exception):
+                failed += 1
+                logger.error("%s: %s", item.file, sentence(result))
+            elif result is not None:
+                made, seconds = made + 1, seconds + result
+            speed = seconds / (time.perf_counter() - started)
+            line.show(f"{done} of {len(items)} texts, {seconds:.1f} s of speech, {speed:.1f} × real time")
+    kept = len(items) - made - failed
+    logger.info("%d files written, %d kept, %d failed: %.1f s of speech in %s", made, kept, failed, seconds, folder)
+    if failed:
+        raise ValueError(f"{failed} of {len(items)} texts failed; {folder / library.REPORT_NAME} says why.")
+
+
+@contextmanager
+def _workers(args: argparse.Namespace) -> Iterator[tuple[Executor, int, threading.Event | None]]:
+    """Threads, which end within a frame when the command is interrupted, or a Dask cluster's workers."""
+    if args.cluster is None:
+        n_workers, stop = args.jobs or usable_cores(), threading.Event()
+        executor = ThreadPoolExecutor(n_workers, "pockettts-batch")
+        try:
+            yield executor, n_workers, stop
+        finally:
+            stop.set()
+            executor.shutdown(cancel_futures=True)
+        return
+    try:
+        from distributed import Client
+    except ImportError:
+        raise ImportError('--cluster needs Dask: pip install "pockettts-np[cluster]".') from None
+    with Client(args.cluster, timeout=10) as client:
+        threads = sum(client.nthreads().values())
+        if not threads:
+            raise OSError(f"The cluster at {args.cluster} has no workers; start some with dask worker {args.cluster}.")
+        yield client.get_executor(pure=False), args.jobs or threads, None

@@ -1,0 +1,50 @@
+"""pockettts-np download: models and voices, for later without a network."""
+
+import argparse
+import logging
+from typing import Any
+
+from .. import catalogue, hub
+from .options import add_command
+
+logger = logging.getLogger(__name__)
+
+
+def add_parser(commands: Any) -> None:
+    """The command and its options."""
+    add = add_command(commands, "download", download).add_argument
+    add("names", metavar="NAME", nargs="+", help="a model, as `pockettts-np models` lists them")
+    add(
+        "--voice",
+        action="append",
+        metavar="VOICE",
+        help="a catalogue voice, or all; may be repeated; default: the voice that the model starts with",
+    )
+
+
+def download(args: argparse.Namespace) -> None:
+    """Fetch models, their tokenizers and voices; what is here already is not fetched again."""
+    files = [addresses for name in args.names for addresses in _files(name, args.voice)]
+    sizes = {addresses: hub.missing_bytes(addresses) for addresses in dict.fromkeys(map(tuple, files))}
+    missing = [addresses for addresses, size in sizes.items() if size != 0]
+    names = ", ".join(args.names)
+    if not missing:
+        logger.info("%s: all is here already.", names)
+        return
+    total_bytes = sum(size or 0 for size in sizes.values())
+    logger.info("%s: %d of %d files to fetch, %s.", names, len(missing), len(sizes), hub.megabytes(total_bytes))
+    for addresses in missing:
+        hub.fetch_first(addresses)
+    logger.info("%s: ready to speak without a network.", names)
+
+
+def _files(name: str, voices: list[str] | None) -> list[list[str]]:
+    """What the model needs: a list a file, of the addresses to try."""
+    if name == catalogue.BUILTIN:
+        return []
+    config = catalogue.released_config(name)
+    chosen = voices or [catalogue.default_voice(config.name)]
+    if "all" in chosen:
+        chosen = list(catalogue.VOICES)
+    states = [[catalogue.voice_state_address(config.name, voice)] for voice in chosen]
+    return catalogue.model_files(config) + states

@@ -1,0 +1,155 @@
+"""pockettts-np generate: text and a voice in, speech out."""
+
+import argparse
+import logging
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from ..audio import Samples
+from ..catalogue import DEFAULT_LANGUAGE, default_text
+from ..spelling import Word
+from ..subtitles import require_format as require_subtitles
+from ..subtitles import write_subtitles
+from ..terminal import Progress
+from . import options, output, standard_input
+from .options import add_model_command, number, require_voice, require_writable, whole
+
+if TYPE_CHECKING:
+    from ..timestamps import TimedAudio
+
+_NOTHING_TO_SAY = "There is nothing to say: the text is empty or all white space."
+
+logger = logging.getLogger(__name__)
+
+
+def add_parser(commands: Any) -> None:
+    """The command and its options."""
+    add = add_model_command(commands, "generate", generate).add_argument
+    add(
+        "--text",
+        help="what to say, pauses such as [pause:500ms] included; - reads standard input (UTF-8); default: a greeting "
+        "in the language",
+    )
+    add("--follow", action="store_true", help="speak standard input while it is written, each sentence once complete")
+    add(
+        "--normalize",
+        nargs="?",
+        const="",
+        metavar="LANGUAGE",
+        help="spell out numbers, dates, money and abbreviations before speaking; default language: the model's, or "
+        "English with --config",
+    )
+    add(
+        "--voice",
+        help="whom to sound like: a name such as alba, a recording to clone, or what export-voice saved; "
+        "a path, https:// or hf:// address; default: a voice of the language",
+    )
+    output.add_options(add)
+    add("--subtitles", metavar="FILE", help="write when each word is spoken: .srt, .vtt, or .json for single words")
+    add("--seed", type=whole(0), help="the same seed gives the same speech; default: a new one each time")
+    add("--temperature", type=number(0), help="how varied the speech is; default: the model's own, often 0.3")
+    add("--sampler-decode-steps", type=whole(1), default=1, help="sampler steps a frame (%(default)s)")
+    add("--lsd-decode-steps", type=whole(1), help=argparse.SUPPRESS)
+    add("--noise-clamp", type=number(0), help="largest noise, in standard deviations; default: no limit")
+    add("--eos-threshold", type=number(), help="logit from which speech ends; default: the model's, often -4")
+    add("--frames-after-eos", type=whole(0), help="frames to go on after that; default: by text length")
+    add("--max-tokens", type=whole(1), default=50, help="longest piece of text at once (%(default)s)")
+    add("--quantize", action=argparse.BooleanOptionalAction, default=False, help="int8 weights: less memory")
+    add("--device", type=_cpu, default="cpu", help="cpu, the only one")
+    add("--checkpoint", type=_no_checkpoint, help=argparse.SUPPRESS)
+
+
+def generate(args: argparse.Namespace) -> None:
+    """Speak a text into a sound file, to standard output or to the loudspeaker."""
+    output.check(args)
+    _check_subtitles(args)
+    options.choose_language(args, needs_voices=args.voice is not None)
+    text = _text_to_speak(args)
+    if args.voice is not None:
+        require_voice(args.voice)
+    with output.opened(args.output_path) as file:
+        model = options.load_tts_model(args)
+        state = model.get_state_for_audio_prompt(args.voice) if args.voice else model.get_default_voice()
+        speak: Any = model.generate_audio_stream if isinstance(text, str) else model.generate_from
+        given = {"max_tokens": args.max_tokens, "frames_after_eos": args.frames_after_eos, "noise": args.seed}
+        words: list[Word] = []
+        if args.subtitles is None:
+            chunks = speak(state, text, **given)
+        else:
+            chunks = _without_words(speak(state, text, timestamps=True, **given), words)
+        progress = Progress(model.sample_rate, model.config.mimi.frame_samples, shown=not args.quiet)
+        with closing(progress), closing(cast("Generator[Samples]", chunks)):
+            output.write(args, file, progress.watch(chunks), model.sample_rate)
+    if args.subtitles is not None:
+        write_subtitles(args.subtitles, words, args.speed)
+    logger.info("%s: %s", output.done(args), progress)
+
+
+def _cpu(text: str) -> str:
+    if text != "cpu":
+        raise argparse.ArgumentTypeError(f"{text!r} cannot be used: this program runs on the CPU alone")
+    return text
+
+
+def _no_checkpoint(text: str) -> str:
+    raise argparse.ArgumentTypeError(
+        f"{text!r} cannot be read: training checkpoints (.pt) need torch; convert the weights to "
+        ".safetensors and name them in a --config file"
+    )
+
+
+def _text_to_speak(args: argparse.Namespace) -> str | Iterator[str]:
+    if args.lsd_decode_steps is not None:
+        logger.warning("--lsd-decode-steps is deprecated, use --sampler-decode-steps")
+        args.sampler_decode_steps = args.lsd_decode_steps
+    if args.follow:
+        if args.text not in (None, "-"):
+            raise ValueError("--follow reads standard input, so it takes no text but --text -; leave one of them out.")
+        pieces = _not_blank(standard_input.read_pieces())
+        return _normalized(pieces, args)
+    text = default_text(args.language) if args.text is None else args.text
+    if text == "-":
+        text = standard_input.read_text()
+    if not text.strip():
+        raise ValueError(_NOTHING_TO_SAY)
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError("The text holds bytes that are not UTF-8; convert it first.")
+    return _normalized(str(text), args)
+
+
+def _normalized(text: str | Iterator[str], args: argparse.Namespace) -> str | Iterator[str]:
+    """With numbers in words, if asked for."""
+    if args.normalize is None:
+        return text
+    from ..normalize import normalize, normalize_pieces
+
+    language = args.normalize or args.language or DEFAULT_LANGUAGE
+    return normalize(text, language) if isinstance(text, str) else normalize_pieces(text, language)
+
+
+def _check_subtitles(args: argparse.Namespace) -> None:
+    if args.subtitles is None:
+        return
+    if args.follow:
+        raise ValueError("--subtitles needs the whole text beforehand, --follow has it only in the end; leave one out.")
+    require_subtitles(args.subtitles)
+    require_writable(Path(args.subtitles))
+
+
+def _without_words(pieces: "Generator[TimedAudio]", words: list[Word]) -> Generator[Samples]:
+    """The samples alone; `words` gets the words."""
+    with closing(pieces):
+        for piece in pieces:
+            words += piece.words
+            yield piece.samples
+
+
+def _not_blank(pieces: Iterable[str]) -> Iterator[str]:
+    blank = True
+    for piece in pieces:
+        blank = blank and not piece.strip()
+        yield piece
+    if blank:
+        raise ValueError(_NOTHING_TO_SAY)

@@ -1,0 +1,35 @@
+"""pockettts-np quantize: a model in, the same with int8 weights as one file out."""
+
+import argparse
+import logging
+from pathlib import Path
+from typing import Any
+
+from ..catalogue import BUILTIN, default_voice
+from . import options
+from .options import add_model_command, require_voice, require_writable
+
+logger = logging.getLogger(__name__)
+
+
+def add_parser(commands: Any) -> None:
+    """The command and its options."""
+    add = add_model_command(commands, "quantize", quantize).add_argument
+    add("out", metavar="OUT", help=".safetensors to write")
+    add("--voice", help="the voice to put into the file, as for generate; default: of a released model, its own")
+
+
+def quantize(args: argparse.Namespace) -> None:
+    """Write a model with int8 weights, and a voice, as one file, which --model then takes."""
+    from ..model import quantize_model
+
+    if Path(args.out).suffix != ".safetensors":
+        raise ValueError(f"{args.out} must end in .safetensors, by which a model in one file is known.")
+    require_writable(Path(args.out))
+    options.choose_language(args, needs_voices=True)
+    if args.voice is not None:
+        require_voice(args.voice)
+    elif args.language not in (None, BUILTIN):
+        args.voice = default_voice(args.language)
+    quantize_model(args.out, args.language, args.config, args.voice)
+    logger.info("%s written", args.out)

@@ -1,0 +1,50 @@
+"""pockettts-np voices: the catalogue voices that a model can use."""
+
+import argparse
+import json
+from typing import Any
+
+from .. import catalogue, hub
+from ..terminal import table
+from .options import add_command
+
+
+def add_parser(commands: Any) -> None:
+    """The command and its options."""
+    add = add_command(commands, "voices", voices).add_argument
+    add("--language", metavar="NAME", default=catalogue.DEFAULT_LANGUAGE, help="the model (%(default)s)")
+    add("--json", action="store_true", help="for programs")
+
+
+def voices(args: argparse.Namespace) -> None:
+    """List the voices that a model can use, their licences, and which are on this disk; without the network."""
+    found = _voices(args.language)
+    if args.json:
+        print(json.dumps(found, indent=2), flush=True)
+        return
+    rows = [("NAME", "LANGUAGE", "LICENCE", "ON THIS DISK")]
+    for voice in found:
+        here = hub.megabytes(voice["cached_bytes"]) if voice["is_cached"] else "no"
+        here += ", the default" if voice["is_default"] else ""
+        rows.append((voice["name"], voice["language"].title(), voice["licence"], here))
+    print(table(rows), flush=True)
+
+
+def _voices(model: str) -> list[dict[str, Any]]:
+    if model == catalogue.BUILTIN:
+        raise ValueError("The built-in model has one voice of its own and can use no other.")
+    model = catalogue.released_config(model).name
+    found = []
+    for name in sorted(catalogue.VOICES):
+        path = hub.cached_path(catalogue.voice_state_address(model, name))
+        found.append(
+            {
+                "name": name,
+                "language": catalogue.voice_language(name),
+                "licence": catalogue.voice_licence(name),
+                "is_default": name == catalogue.default_voice(model),
+                "is_cached": path is not None,
+                "cached_bytes": path.stat().st_size if path else 0,
+            }
+        )
+    return found
