@@ -2,29 +2,33 @@
 
 import logging
 import math
-import os
 import threading
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import Literal, overload
 
 import numpy as np
 
-from . import catalogue, generation, hub
+from . import catalogue, generation, hub, loading, pauses
 from .audio import end_on_pause, read_audio, resample
-from .config import Config, load_config
+from .config import Config
 from .flow_lm import FlowLM
+from .follow import Speaker, SpeechStream, speak_pieces
 from .generation import Sampling
 from .mimi import MimiDecoder, MimiEncoder
+from .model_cache import load_kept
 from .noise import Noise, draws
-from .pipeline import ahead
-from .quantize import open_model, write_model
-from .text import prepare_text_prompt, split_into_chunks
-from .tokenizer import Tokenizer, load_tokenizer
-from .voice import VoiceState, load_voice
-from .weights import Source, Weights, open_checkpoint, open_flow_lm, open_mimi
+from .pauses import Pause
+from .pipeline import ahead, usable_cores
+from .quantize import open_model, stored_voice, write_model
+from .text import NothingToSpeakError, count_tokens, prepare_text_prompt, split_into_chunks
+from .timestamps import TimedAudio, WordClock
+from .tokenizer import Tokenizer
+from .voice import VoiceState, is_saved_voice, load_voice
+from .weights import Weights
 
 logger = logging.getLogger(__name__)
 
@@ -32,12 +36,17 @@ MAX_TOKENS_PER_CHUNK = 50
 TRUNCATE_SECONDS = 30
 TOKENS_PER_SECOND = 3.0  # slower than anybody speaks: bounds the length of speech that never ends
 SPARE_SECONDS = 2.0
-FADE_IN_HZ = 200  # 5 ms
-MAX_FRAMES_AHEAD = 64  # the language model waits when the decoder, or whoever takes the sound, falls so far behind
+FADE_HZ = 200  # 5 ms
+MAX_FRAMES_AHEAD = 16  # the language model waits when the decoder, or whoever takes the sound, falls so far behind
 
 NO_CLONING = (
     "This model cannot clone a voice: {why}. Use a catalogue voice ({voices}) or a saved .safetensors voice; "
-    "for cloning, accept the terms of the weights at https://huggingface.co/kyutai/pocket-tts and set HF_TOKEN."
+    "to clone, accept the terms at https://huggingface.co/kyutai/pocket-tts, make a token at "
+    "https://huggingface.co/settings/tokens and set HF_TOKEN to it: the weights with cloning are then fetched."
+)
+NO_TIMESTAMPS = (
+    "The times of words are not known for {name}: which of its attention heads follow the text has not been found out. "
+    "Name them as timestamp_heads in its configuration; tools/align_heads.py finds them."
 )
 
 
@@ -51,7 +60,8 @@ class TTSModel:
     encoder: MimiEncoder | None
     decoder: MimiDecoder
     sampling: Sampling
-    threads: int = field(default_factory=lambda: min(2, len(_usable_cores())))
+    own_voice: VoiceState | None = None  # of a model in one file, what it starts with
+    threads: int = field(default_factory=lambda: min(2, usable_cores()))
 
     @classmethod
     def load_model(
@@ -64,34 +74,44 @@ class TTSModel:
         eos_threshold: float | None = None,
         quantize: bool = False,
     ) -> "TTSModel":
-        """Load a released model by name (`language`, by default english) or one's own by its configuration file.
+        """Load a model by name (`language`) or one's own by its configuration file (`config`).
+
+        Without either, it is english where its files are in the local cache, else the small built-in English model.
 
         Args:
-            language: a released configuration, such as "english", "german_24l" or "english_2m_2026-10".
+            language: a released model, such as "english", "german_24l" or "english_2m_2026-10", fetched where the
+                cache lacks it; or "builtin".
             config: path or address of a .yaml or .toml file instead, or of a model that `quantize_model` wrote.
             temp: variance of the noise; by default the model's own.
             sampler_decode_steps: steps from noise to latent.
             noise_clamp: largest magnitude of the noise.
             eos_threshold: EOS logit that ends speech; by default the model's own.
             quantize: hold the language model's matrices as int8 and the codec's as float16: less memory, and faster.
+                Of a released model, that form is kept as one file in the user's cache (model_cache.py).
 
         Raises:
             FileNotFoundError: no such model, configuration or weights.
             ValueError: a damaged file, or one that belongs to another configuration.
             OSError: the weights cannot be fetched; the message says what to do.
         """
-        settings, weights, tokenizer = _open(language, config, quantize)
+        source = loading.find(language, config)
+        model = _load_kept(source) if quantize and isinstance(source, str) else None
+        model = model or cls._build(*loading.open_source(source, quantize))
+        if isinstance(source, Path) and source.suffix == ".safetensors":
+            model = replace(model, own_voice=stored_voice(source, model.flow_lm))
+        defaults = model.sampling
         sampling = Sampling(
-            settings.default_temperature if temp is None else temp,
+            defaults.temperature if temp is None else temp,
             sampler_decode_steps,
             noise_clamp,
-            settings.default_eos_threshold if eos_threshold is None else eos_threshold,
+            defaults.eos_threshold if eos_threshold is None else eos_threshold,
         )
-        _require_sampling(sampling)
-        return cls._build(settings, weights, tokenizer, sampling)
+        return replace(model, sampling=sampling)
 
     @classmethod
-    def _build(cls, config: Config, weights: Weights, tokenizer: Tokenizer, sampling: Sampling) -> "TTSModel":
+    def _build(
+        cls, config: Config, weights: Weights, tokenizer: Tokenizer, sampling: Sampling | None = None
+    ) -> "TTSModel":
         mimi = weights.scope("mimi")
         if weights.matrix_dtype is np.int8:
             mimi = replace(mimi, matrix_dtype=np.float16)  # int8 in the codec is audible
@@ -102,7 +122,7 @@ class TTSModel:
             FlowLM.load(weights.scope("flow_lm"), config),
             MimiEncoder.load(mimi, config.mimi) if has_encoder else None,
             MimiDecoder.load(mimi, config.mimi),
-            sampling,
+            sampling or Sampling(config.default_temperature, 1, None, config.default_eos_threshold),
         )
         weights.finish()
         return model
@@ -136,13 +156,27 @@ class TTSModel:
         name = str(audio_conditioning)
         if isinstance(audio_conditioning, str) and name in catalogue.VOICES:
             return self._catalogue_voice(name)
-        if _is_saved_voice(name):
+        if is_saved_voice(name):
             return load_voice(hub.local_path(audio_conditioning), self.flow_lm)
         self._require_cloning()
         samples, rate_hz = read_audio(
             hub.local_path(audio_conditioning), max_seconds=TRUNCATE_SECONDS if truncate else None
         )
         return self._clone(resample(samples, rate_hz, self.sample_rate))
+
+    def get_default_voice(self) -> VoiceState:
+        """The voice to start with: the one in a model's own file; else a released model's catalogue voice, by language;
+        for one's own weights the recording behind the voice alba, or where they cannot clone, `get_initial_state`.
+
+        Raises: as `get_state_for_audio_prompt`.
+        """
+        if self.own_voice is not None:
+            return self.own_voice.copy()
+        if self.config.released:
+            return self._catalogue_voice(catalogue.default_voice(self.config.name))
+        if self.has_voice_cloning:
+            return self.get_state_for_audio_prompt(catalogue.VOICES[catalogue.DEFAULT_VOICE])
+        return self.get_initial_state()
 
     def get_initial_state(self) -> VoiceState:
         """The voice of a model that has only one of its own: the learnt beginning of a voice, and nothing after it."""
@@ -152,6 +186,11 @@ class TTSModel:
         return state
 
     def _catalogue_voice(self, name: str) -> VoiceState:
+        if self.config.name == catalogue.BUILTIN:
+            raise ValueError(
+                f"The built-in model has one voice of its own; {name} speaks with a released model: "
+                "load the language english, or another."
+            )
         if not self.config.released:
             raise ValueError(
                 f"The catalogue voice {name!r} was made with the weights of a released model; a model of one's own "
@@ -189,6 +228,34 @@ class TTSModel:
         )
         return np.concatenate([np.zeros(0, np.float32), *stream])
 
+    @overload
+    def generate_audio_stream(
+        self,
+        model_state: VoiceState,
+        text_to_generate: str,
+        max_tokens: int = ...,
+        frames_after_eos: int | None = ...,
+        copy_state: bool = ...,
+        stop: threading.Event | None = ...,
+        noise: Noise = ...,
+        *,
+        timestamps: Literal[False] = ...,
+    ) -> Generator[np.ndarray]: ...
+
+    @overload
+    def generate_audio_stream(
+        self,
+        model_state: VoiceState,
+        text_to_generate: str,
+        max_tokens: int = ...,
+        frames_after_eos: int | None = ...,
+        copy_state: bool = ...,
+        stop: threading.Event | None = ...,
+        noise: Noise = ...,
+        *,
+        timestamps: Literal[True],
+    ) -> Generator[TimedAudio]: ...
+
     def generate_audio_stream(
         self,
         model_state: VoiceState,
@@ -198,57 +265,155 @@ class TTSModel:
         copy_state: bool = True,
         stop: threading.Event | None = None,
         noise: Noise = None,
-    ) -> Generator[np.ndarray]:
-        """Speech while it is made: float32 samples [n], n a multiple of a frame (80 ms).
+        *,
+        timestamps: bool = False,
+    ) -> Generator[np.ndarray] | Generator[TimedAudio]:
+        """Speech while it is made: float32 samples [n], n a multiple of a frame (80 ms) but beside pauses.
 
         Args:
             model_state: a voice from `get_state_for_audio_prompt`.
-            text_to_generate: any length; it is cleaned up, split into sentences and packed into chunks.
+            text_to_generate: any length; it is cleaned up, split into sentences and packed into chunks. Pauses such as
+                `[pause:500ms]` and `<break time="1.5s"/>` (`pauses.py`) become that many samples of silence, beside
+                what silence the speech itself ends with.
             max_tokens: longest chunk; each is spoken from a copy of the voice.
             frames_after_eos: frames spoken after the model has ended; by default the model's own choice.
             copy_state: False continues in `model_state` itself, which then holds the speech too.
             stop: set it to end the speech within a frame.
             noise: a seed, a `numpy.random.Generator`, or standard-normal draws [n_frames, latent_dim], one row a frame.
+            timestamps: yield `TimedAudio` instead: the same samples, with words and when each is spoken.
 
         Raises:
-            ValueError: nothing to say, another model's voice, or unusable noise; raised before the first chunk.
+            ValueError: nothing to say, a malformed pause, another model's voice, unusable noise, or timestamps of a
+                model whose `timestamp_heads` are not known; raised before the first chunk.
         """
         _require_counts(max_tokens, frames_after_eos)
         self._require_own(model_state)
-        chunks = split_into_chunks(self.tokenizer, text_to_generate, max_tokens, self.config)
+        parts = pauses.parts(text_to_generate)
+        script = self._script(parts, max_tokens)
+        clock = self._word_clock(parts, script) if timestamps else None
         rows = draws(noise, self.config.mimi.latent_dim)
         stop = stop or threading.Event()
-        return self._speak(model_state, chunks, frames_after_eos, copy_state, stop, rows)
+        speech = self._perform(script, model_state, frames_after_eos, copy_state, stop, rows, clock)
+        return speech if clock is None else clock.timed(speech)
 
-    def _speak(
+    def generate_from(
         self,
+        model_state: VoiceState,
+        pieces: Iterable[str],
+        max_tokens: int = MAX_TOKENS_PER_CHUNK,
+        frames_after_eos: int | None = None,
+        stop: threading.Event | None = None,
+        noise: Noise = None,
+    ) -> Generator[np.ndarray]:
+        """Speech of a text that comes in pieces, such as a language model's tokens: float32 samples [n].
+
+        Each sentence is spoken once it is complete (`sentences.py`), with those that are complete beside it as far as
+        `max_tokens` allows; a piece is taken when all before it is spoken. Where the text should be read while its
+        speech is made, use `stream`. Other arguments and errors as `generate_audio_stream`, but a malformed pause is
+        raised when it comes, and a sentence that the model cannot read is left out with a warning.
+        """
+        speaker = self._speaker(model_state, max_tokens, frames_after_eos, noise)
+        return speak_pieces(speaker, [pieces] if isinstance(pieces, str) else pieces, stop or threading.Event())
+
+    def stream(
+        self,
+        model_state: VoiceState,
+        max_tokens: int = MAX_TOKENS_PER_CHUNK,
+        frames_after_eos: int | None = None,
+        noise: Noise = None,
+    ) -> SpeechStream:
+        """As `generate_from` for two threads: one writes text, the other iterates over samples."""
+        return SpeechStream(self._speaker(model_state, max_tokens, frames_after_eos, noise))
+
+    def _speaker(self, voice: VoiceState, max_tokens: int, frames_after_eos: int | None, noise: Noise) -> Speaker:
+        _require_counts(max_tokens, frames_after_eos)
+        self._require_own(voice)
+        rows = draws(noise, self.config.mimi.latent_dim)
+
+        def speak(part: str | Pause, stop: threading.Event) -> Generator[np.ndarray]:
+            """Fading out at the end: whether a pause follows is not known yet."""
+            script = self._script([part, Pause(Fraction(0))], max_tokens)
+            return self._perform(script, voice, frames_after_eos, True, stop, rows)
+
+        return Speaker(lambda text: count_tokens(self.tokenizer, text, self.config), max_tokens, speak)
+
+    def _script(self, parts: Sequence[str | Pause], max_tokens: int) -> list[str | Pause]:
+        """Chunks and pauses in the order in which they are heard."""
+        script: list[str | Pause] = []
+        for part in parts:
+            if isinstance(part, Pause):
+                script.append(part)
+                continue
+            try:
+                script += split_into_chunks(self.tokenizer, part, max_tokens, self.config)
+            except NothingToSpeakError:
+                if len(parts) == 1:
+                    raise
+                logger.warning("Left out, as the model can read no character of it: %.50s", part)
+        return script
+
+    def _word_clock(self, parts: Sequence[str | Pause], script: Sequence[str | Pause]) -> WordClock:
+        heads = self.config.timestamp_heads
+        if not heads:
+            raise ValueError(NO_TIMESTAMPS.format(name=self.config.name or "this model"))
+        text = " ".join(part for part in parts if isinstance(part, str))
+        prompts = [self._prompt_ids(chunk)[0] for chunk in script if isinstance(chunk, str)]
+        return WordClock(heads, self.tokenizer, text, prompts, self.sample_rate, self.config.mimi.frame_samples)
+
+    def _prompt_ids(self, chunk: str) -> tuple[list[int], int]:
+        """What the model reads, and how many frames to go on after the end of speech."""
+        text, after_eos = prepare_text_prompt(chunk, self.config)
+        return self.tokenizer.encode(text), after_eos
+
+    def _perform(
+        self,
+        script: Sequence[str | Pause],
         voice: VoiceState,
-        chunks: Sequence[str],
         frames_after_eos: int | None,
         copy_state: bool,
         stop: threading.Event,
         rows: Iterator[np.ndarray],
+        clock: WordClock | None = None,
     ) -> Generator[np.ndarray]:
-        for chunk in chunks:
+        for part, following in zip(script, [*script[1:], None], strict=True):
             if stop.is_set():
                 return
-            text, after_eos = prepare_text_prompt(chunk, self.config)
-            ids = self.tokenizer.encode(text)
-            max_frames = self.longest_frames(len(ids))
-            state = voice.copy(spare_rows=len(ids) + max_frames) if copy_state else voice
-            self.flow_lm.prompt(self.flow_lm.text(ids), state, self.threads)
-            latents = generation.generate_latents(
-                self.flow_lm,
-                state,
-                self.sampling,
-                rows,
-                max_frames,
-                self._after_eos(frames_after_eos, after_eos),
-                stop,
-            )
-            batches = ahead(latents, MAX_FRAMES_AHEAD) if self.threads > 1 else generation.one_by_one(latents)
-            with closing(batches):
-                yield from generation.decode(self.flow_lm, self.decoder, batches, self.sample_rate // FADE_IN_HZ)
+            if isinstance(part, Pause):
+                n_samples = part.n_samples(self.sample_rate)
+                yield from generation.silence(n_samples, self.config.mimi.frame_samples, stop)
+            else:
+                samples = self._speak(part, voice, frames_after_eos, copy_state, stop, rows, clock)
+                before_pause = isinstance(following, Pause)
+                yield from generation.fade_out(samples, self.sample_rate // FADE_HZ) if before_pause else samples
+                if clock is not None and not stop.is_set():
+                    clock.end_chunk()
+
+    def _speak(
+        self,
+        chunk: str,
+        voice: VoiceState,
+        frames_after_eos: int | None,
+        copy_state: bool,
+        stop: threading.Event,
+        rows: Iterator[np.ndarray],
+        clock: WordClock | None,
+    ) -> Generator[np.ndarray]:
+        ids, after_eos = self._prompt_ids(chunk)
+        max_frames = self.longest_frames(len(ids))
+        state = voice.copy(spare_rows=len(ids) + max_frames) if copy_state else voice
+        self.flow_lm.prompt(self.flow_lm.text(ids), state, self.threads)
+        latents = generation.generate_latents(
+            self.flow_lm if clock is None else clock.follow(self.flow_lm, state, len(ids)),
+            state,
+            self.sampling,
+            rows,
+            max_frames,
+            self._after_eos(frames_after_eos, after_eos),
+            stop,
+        )
+        batches = ahead(latents, MAX_FRAMES_AHEAD) if self.threads > 1 else generation.one_by_one(latents)
+        with closing(batches):
+            yield from generation.decode(self.flow_lm, self.decoder, batches, self.sample_rate // FADE_HZ)
 
     def longest_frames(self, n_tokens: int) -> int:
         """Frames after which speech of so many tokens is cut off."""
@@ -271,32 +436,6 @@ class TTSModel:
             )
 
 
-def _is_saved_voice(address: str) -> bool:
-    """Whether a path or an address, without a revision (hf://…@main) or a query (https://…?download), is one."""
-    if address.startswith("hf://"):
-        address = address.rpartition("@")[0] or address
-    elif address.startswith(("http://", "https://")):
-        address = urlsplit(address).path
-    return address.endswith(".safetensors")
-
-
-def _usable_cores() -> Sequence[int]:
-    if hasattr(os, "sched_getaffinity"):
-        return list(os.sched_getaffinity(0))
-    return range(os.cpu_count() or 1)
-
-
-def _require_sampling(sampling: Sampling) -> None:
-    if not (math.isfinite(sampling.temperature) and sampling.temperature >= 0):
-        raise ValueError(f"The temperature is {sampling.temperature}; wanted a number from 0 up.")
-    if sampling.n_steps < 1:
-        raise ValueError(f"sampler_decode_steps is {sampling.n_steps}; wanted at least 1.")
-    if sampling.noise_clamp is not None and not sampling.noise_clamp > 0:
-        raise ValueError(f"noise_clamp is {sampling.noise_clamp}; wanted a positive number, or none.")
-    if math.isnan(sampling.eos_threshold):
-        raise ValueError("eos_threshold is NaN; wanted a number.")
-
-
 def _require_counts(max_tokens: int, frames_after_eos: int | None) -> None:
     if max_tokens < 1:
         raise ValueError(f"max_tokens is {max_tokens}; wanted at least 1.")
@@ -314,51 +453,27 @@ def _mono(samples: np.ndarray) -> np.ndarray:
     return np.asarray(samples if samples.ndim == 1 else samples.mean(axis=0), np.float32)
 
 
-def quantize_model(path: str | Path, language: str | None = None, config: str | Path | None = None) -> None:
+def quantize_model(
+    path: str | Path,
+    language: str | None = None,
+    config: str | Path | None = None,
+    voice: str | Path | np.ndarray | None = None,
+) -> None:
     """Write a model with int8 weights, its configuration and its tokenizer as one file for `load_model(config=…)`.
+
+    With `voice`, as for `get_state_for_audio_prompt`, the file holds that too, as the voice to start with.
 
     Errors as `load_model`, and OSError where the file cannot be written.
     """
-    settings, weights, tokenizer = _open(language, config, quantize=True)
-    sampling = Sampling(settings.default_temperature, 1, None, settings.default_eos_threshold)
-    TTSModel._build(settings, weights, tokenizer, sampling)  # checks every tensor and tells which are matrices
-    write_model(path, weights, settings)
+    settings, weights, tokenizer = loading.open_source(loading.find(language, config), quantize=True)
+    model = TTSModel._build(settings, weights, tokenizer)  # checks every tensor and tells which are matrices
+    write_model(path, weights, settings, None if voice is None else model.get_state_for_audio_prompt(voice))
 
 
-def _open(language: str | None, config: str | Path | None, quantize: bool) -> tuple[Config, Weights, Tokenizer]:
-    if language is not None and config is not None:
-        raise ValueError("Both language and config were given; choose one of them.")
-    source = (language or catalogue.DEFAULT_LANGUAGE) if config is None else hub.local_path(config)
-    if isinstance(source, Path) and source.suffix == ".safetensors":
-        return open_model(source)
-    settings = load_config(source)
-    table = settings.flow_lm.lookup_table
-    tokenizer = load_tokenizer(hub.local_path(table.tokenizer_path), table.n_bins, table.tokenizer)
-    return settings, _open_weights(settings, quantize), tokenizer
-
-
-def _open_weights(config: Config, quantize: bool) -> Weights:
-    """The tensors of all files that the configuration names, under the released names.
-
-    As in the reference, `mimi.weights_path` replaces the codec of a bundle, and the language model's own file needs it.
-    """
-    if config.flow_lm.weights_path and not config.mimi.weights_path:
-        raise ValueError("flow_lm.weights_path needs mimi.weights_path beside it, for the codec.")
-    sources: dict[str, Source] = {}
-    files = []
-    if config.weights_path:
-        gated, spare = config.weights_path, config.weights_path_without_voice_cloning
-        path, _ = hub.fetch_first([gated, spare] if spare else [gated])
-        sources, files = open_checkpoint(path), [path]
-    elif config.flow_lm.weights_path:
-        path = hub.local_path(config.flow_lm.weights_path)
-        sources, files = open_flow_lm(path), [path]
-    if not files:
-        raise ValueError("The configuration names no weights: set weights_path, or flow_lm.weights_path.")
-    if config.mimi.weights_path:
-        path = hub.local_path(config.mimi.weights_path)
-        sources = {name: source for name, source in sources.items() if not name.startswith("mimi.")}
-        sources |= open_mimi(path)
-        files.append(path)
-    label = " and ".join(str(path) for path in files)
-    return Weights(label, sources, np.int8, np.float16) if quantize else Weights(label, sources)
+def _load_kept(language: str) -> TTSModel | None:
+    """A released model with int8 weights, from the file that an earlier load has kept or this one keeps."""
+    return load_kept(
+        loading.load_config(language),
+        build=lambda path: TTSModel._build(*open_model(path)),
+        write=lambda path: quantize_model(path, language),
+    )

@@ -7,13 +7,14 @@ with `…/offset` (rows seen) and `…/pad` (leading rows that hold nothing). Ol
 
 import os
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
 
 from .audio import replacing_file
 from .flow_lm import FlowLM
+from .safetensors_file import SafetensorsFile
 from .transformer import KVCache
-from .weights import SafetensorsFile
 
 VoiceState = KVCache
 
@@ -24,6 +25,13 @@ def export_model_state(state: VoiceState, path: str | os.PathLike[str]) -> None:
     """Write a voice so that `load_voice`, or the reference, reads it again; the file appears only once complete."""
     from safetensors.numpy import save
 
+    data = save(voice_tensors(state))
+    with replacing_file(path) as file:
+        file.write(data)
+
+
+def voice_tensors(state: VoiceState) -> dict[str, np.ndarray]:
+    """What a file of this voice holds."""
     pad = state.position - state.n_rows
     tensors = {}
     for i, rows in enumerate(state.rows()):  # [2, T, n_kv_heads, head_dim]
@@ -32,9 +40,7 @@ def export_model_state(state: VoiceState, path: str | os.PathLike[str]) -> None:
         tensors[_LAYER.format(i, "cache")] = cache
         tensors[_LAYER.format(i, "offset")] = np.array([state.position], np.int64)
         tensors[_LAYER.format(i, "pad")] = np.array([pad], np.int64)
-    data = save(tensors)
-    with replacing_file(path) as file:
-        file.write(data)
+    return tensors
 
 
 def load_voice(path: str | os.PathLike[str], flow_lm: FlowLM) -> VoiceState:
@@ -44,7 +50,12 @@ def load_voice(path: str | os.PathLike[str], flow_lm: FlowLM) -> VoiceState:
         FileNotFoundError and other OSError: as opening it says.
         ValueError: no voice, or a voice of a model with other layers, heads or widths, or one with NaN inside.
     """
-    file = SafetensorsFile(Path(path))
+    return read_voice(SafetensorsFile(Path(path)), flow_lm)
+
+
+def read_voice(file: SafetensorsFile, flow_lm: FlowLM) -> VoiceState:
+    """As `load_voice`, from a file that is open."""
+    path = file.path
     names = set(file.names())
     if names == {"audio_prompt"}:
         return _prompt(file, flow_lm)
@@ -74,7 +85,7 @@ def _layer(file: SafetensorsFile, index: int, n_heads: int, head_dim: int) -> tu
             f"{file.path} is the voice of another model: {name!r} has shape {list(cache.shape)}; this model "
             f"wants [2, 1, T, {n_heads}, {head_dim}]. Export the voice again with this model."
         )
-    offset, pad = _counts(file, index)
+    offset, pad = filled_rows(file, index)
     if not 0 <= pad < offset <= cache.shape[2]:
         raise ValueError(
             f"{file.path} is damaged: layer {index} has room for {cache.shape[2]} rows, "
@@ -86,8 +97,8 @@ def _layer(file: SafetensorsFile, index: int, n_heads: int, head_dim: int) -> tu
     return rows, pad
 
 
-def _counts(file: SafetensorsFile, index: int) -> tuple[int, int]:
-    """Rows seen, and how many of the first are padding."""
+def filled_rows(file: SafetensorsFile, index: int) -> tuple[int, int]:
+    """Rows that a layer of the file has seen, and how many of the first are padding. ValueError: it does not say."""
     names = set(file.names())
     offset, end, pad = (_LAYER.format(index, key) for key in ("offset", "current_end", "pad"))
     if offset in names:
@@ -121,3 +132,12 @@ def _prompt(file: SafetensorsFile, flow_lm: FlowLM) -> VoiceState:
     state = flow_lm.init_state()
     flow_lm.prompt(flow_lm.before_voice(rows[0]), state)
     return state
+
+
+def is_saved_voice(address: str) -> bool:
+    """Whether a path or an address, without a revision (hf://…@main) or a query (https://…?download), is one."""
+    if address.startswith("hf://"):
+        address = address.rpartition("@")[0] or address
+    elif address.startswith(("http://", "https://")):
+        address = urlsplit(address).path
+    return address.endswith(".safetensors")

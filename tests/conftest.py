@@ -15,6 +15,18 @@ settings.register_profile("pockettts", deadline=None, print_blob=True, suppress_
 settings.load_profile("pockettts")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_cache(tmp_path_factory):
+    """Tests find no model that the user has fetched, and fetch none."""
+    with pytest.MonkeyPatch.context() as environment:
+        for name in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_TOKEN", "HF_ENDPOINT"):
+            environment.delenv(name, raising=False)
+        environment.setenv("HF_HOME", str(tmp_path_factory.mktemp("hub")))
+        environment.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        environment.setenv("HF_HUB_OFFLINE", "1")
+        yield
+
+
 @pytest.fixture(scope="session")
 def golden() -> Path:
     """The folder of the golden fixtures."""

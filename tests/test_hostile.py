@@ -4,6 +4,7 @@ The law for each: one sentence on standard error, exit status 1, and no file but
 """
 
 import errno
+import functools
 import io
 import os
 import shutil
@@ -297,7 +298,10 @@ def start(folder, *options, text="Hi.", **streams):
     env = dict(os.environ, PYTHONPATH=str(Path(pockettts_np.__file__).parent.parent))
     program = [sys.executable, "-m", "pockettts_np", "generate", "--config", "model.toml", "--text", text]
     command = [*program, "--voice", "voice_saved.safetensors", *options]
-    return subprocess.Popen(command, cwd=folder, env=env, stderr=subprocess.PIPE, **streams)
+    listen = functools.partial(
+        signal.signal, signal.SIGINT, signal.default_int_handler
+    )  # a job in the background ignores it
+    return subprocess.Popen(command, cwd=folder, env=env, stderr=subprocess.PIPE, preexec_fn=listen, **streams)
 
 
 def wait_for_speech(program, folder):

@@ -13,7 +13,7 @@ from pockettts_np.model import TTSModel
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-COMMANDS = re.findall(r"pockettts-np ((?:generate|export-voice|quantize|warmup) [^\n|<#`]*)", README)
+COMMANDS = re.findall(r"pockettts-np ((?:[a-z-]+) [^\n|<#`]*)", README)
 
 
 @pytest.mark.parametrize("line", COMMANDS)
@@ -42,7 +42,9 @@ def test_its_python_speaks(tiny_model, tmp_path, monkeypatch):
 
 
 def test_its_test_command_is_the_gate_s():
-    """The README's two runs of pytest are those of the continuous integration."""
-    promised = README.split('pip install ".[test]" && ')[1].split("\n")[0].split(" && ")
+    """The README's runs of pytest are those of the continuous integration, without and with the optional extras."""
+    blocks = re.findall(r'pip install "\.\[(?:test|dev)\]" && (.*)', README)
+    promised = [command for block in blocks for command in block.split(" && ")]
+    assert sum("pytest" in command for command in promised) == 3
     gate = [line.replace(" --cov-fail-under=95", "") for line in (ROOT / ".ci/run").read_text().splitlines()]
     assert all(command in gate for command in promised)
