@@ -12,6 +12,8 @@ from pockettts_np import generation
 from pockettts_np.generation import MIN_FRAMES_BEFORE_EOS, Sampling
 from pockettts_np.noise import draws as rows_of
 
+pytestmark = pytest.mark.numerics
+
 SAMPLING = Sampling(temperature=1.0, n_steps=1, noise_clamp=None, eos_threshold=0.0)
 SILENT, END = -1.0, 1.0
 

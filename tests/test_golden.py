@@ -19,6 +19,8 @@ from pockettts_np.transformer import ProjectedTransformer
 from pockettts_np.voice import VoiceState, load_voice
 from pockettts_np.weights import Weights, open_checkpoint
 
+pytestmark = pytest.mark.numerics
+
 MODELS = ("lsd", "wide", "drifting", "grouped", "pointwise", "flow_matching")
 WITH_ENCODER_LAYERS = ("lsd", "drifting", "flow_matching")
 VOICE_FORMS = ("saved", "current_end", "left_padded")

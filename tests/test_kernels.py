@@ -14,6 +14,8 @@ from pockettts_np.flow_net import FlowNet
 from pockettts_np.transformer import UNLIMITED, KVCache, Transformer
 from random_models import RandomWeights
 
+pytestmark = pytest.mark.numerics
+
 EPS = 2.0**-24  # largest relative rounding error of float32
 
 

@@ -20,6 +20,8 @@ from pockettts_np.mimi import MimiEncoder
 from pockettts_np.text import prepare_text_prompt, split_into_chunks
 from random_models import RandomWeights, small_model
 
+pytestmark = pytest.mark.numerics
+
 FRAME_SAMPLES = 1920
 FIRST_EOS_FRAME = 6  # where small_model ends
 SENTENCE = "The cat sat on the mat."  # more than four words

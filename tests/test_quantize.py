@@ -17,6 +17,8 @@ from pockettts_np import TTSModel, export_model_state, loading
 from pockettts_np.model import quantize_model
 from pockettts_np.quantize import CONFIG_KEY, TOKENIZER_KEY, open_model
 
+pytestmark = pytest.mark.numerics
+
 NAMES = ["lsd", "wide", "grouped"]  # wide has tokenizer.json, grouped a decoder of its own
 
 

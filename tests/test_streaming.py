@@ -20,6 +20,8 @@ from pockettts_np.simd import PANEL
 from pockettts_np.transformer import BLOCK_ROWS, KVCache, Transformer
 from random_models import RandomWeights, small_config, small_model
 
+pytestmark = pytest.mark.numerics
+
 SEEDS = st.integers(0, 2**32 - 1)
 
 

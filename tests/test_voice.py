@@ -14,6 +14,8 @@ from pockettts_np.transformer import KVCache
 from pockettts_np.voice import load_voice
 from random_models import small_model
 
+pytestmark = pytest.mark.numerics
+
 REF_WAV = GOLDEN.parent.parent / "ref.wav"
 RATE_HZ = 24_000
 MODEL = small_model()
