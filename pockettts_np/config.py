@@ -239,6 +239,7 @@ class MimiConfig:
     outer_dim: int | None = None
     decoder_seanet: SEANetConfig | None = None
     decoder_transformer: MimiTransformerConfig | None = None
+    lookahead_frames: int | None = None  # the decoder speaks a frame when it has read so many more; else at once
 
     def __post_init__(self) -> None:
         _require_sizes(self)

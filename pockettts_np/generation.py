@@ -71,17 +71,41 @@ def generate_latents(
 
 
 def decode(
-    flow_lm: FlowLM, decoder: MimiDecoder, batches: Iterator[list[np.ndarray]], fade_in_samples: int
+    flow_lm: FlowLM,
+    decoder: MimiDecoder,
+    batches: Iterator[list[np.ndarray]],
+    fade_in_samples: int,
+    lookahead_frames: int = 0,
 ) -> Iterator[np.ndarray]:
-    """Samples of each batch of latents; a fresh decoder begins with a small step, so the first samples fade in."""
+    """Samples of each batch of latents; a fresh decoder begins with a small step, so the first samples fade in.
+
+    A decoder that looks ahead speaks a frame when it reads the `lookahead_frames`-th latent after it: what it says
+    before the first frame is left out, and the last latent stands in for those after the last.
+    """
     state = decoder.init_state()
     fade_in: np.ndarray | None = np.linspace(0, 1, fade_in_samples, dtype=np.float32)
-    for batch in batches:
+    n_early = lookahead_frames
+    for batch in _prolonged(batches, lookahead_frames):
         samples = decoder(flow_lm.denormalize(np.stack(batch)), state)
+        left_out = min(n_early, len(batch))
+        n_early -= left_out
+        samples = samples[left_out * (len(samples) // len(batch)) :]
+        if len(samples) == 0:
+            continue
         if fade_in is not None:
             samples[:fade_in_samples] *= fade_in
             fade_in = None
         yield samples
+
+
+def _prolonged(batches: Iterator[list[np.ndarray]], n_frames: int) -> Iterator[list[np.ndarray]]:
+    """The batches, then the last latent `n_frames` times more."""
+    last: list[np.ndarray] = []
+    for batch in batches:
+        yield batch
+        last = batch[-1:]
+    if last and n_frames:
+        yield last * n_frames
 
 
 def one_by_one(latents: Iterator[np.ndarray]) -> Generator[list[np.ndarray]]:

@@ -413,7 +413,8 @@ class TTSModel:
         )
         batches = ahead(latents, MAX_FRAMES_AHEAD) if self.threads > 1 else generation.one_by_one(latents)
         with closing(batches):
-            yield from generation.decode(self.flow_lm, self.decoder, batches, self.sample_rate // FADE_HZ)
+            fade_in_samples, lookahead = self.sample_rate // FADE_HZ, self.config.mimi.lookahead_frames or 0
+            yield from generation.decode(self.flow_lm, self.decoder, batches, fade_in_samples, lookahead)
 
     def longest_frames(self, n_tokens: int) -> int:
         """Frames after which speech of so many tokens is cut off."""

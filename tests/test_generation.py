@@ -6,6 +6,8 @@ import threading
 
 import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from helpers import assert_close
 from pockettts_np import generation
@@ -172,3 +174,30 @@ def test_sound_fades_in_once_however_it_is_cut():
         pieces = list(generation.decode(ScriptedLM(), EchoDecoder(), batches, fade_in_samples=3))
         assert [len(piece) for piece in pieces] == [4 * len(batch) for batch in cuts]
         assert np.array_equal(np.concatenate(pieces), want)
+
+
+class LateDecoder(EchoDecoder):
+    """Speaks each latent `n_late` latents later, and minus one before."""
+
+    def __init__(self, n_late):
+        self.n_late = n_late
+
+    def init_state(self):
+        return [np.full(self.n_late, -1, np.float32)]
+
+    def __call__(self, latents, state):
+        heard = np.concatenate([state[0], latents[:, 0]])
+        state[0] = heard[len(latents) :]
+        return np.repeat(heard[: len(latents)], 4)
+
+
+@given(n_late=st.integers(0, 3), sizes=st.lists(st.integers(1, 4), max_size=5))
+@example(n_late=2, sizes=[1])  # shorter than what the decoder is late by
+@example(n_late=1, sizes=[])  # stopped before the first frame
+def test_a_decoder_that_looks_ahead_speaks_in_time_and_to_the_end(n_late, sizes):
+    numbers = iter(range(1, 100))
+    batches = [[np.array([next(numbers)], np.float32) for _ in range(n)] for n in sizes]
+    pieces = list(generation.decode(ScriptedLM(), LateDecoder(n_late), iter(batches), 0, lookahead_frames=n_late))
+    want = np.repeat(np.arange(1, sum(sizes) + 1, dtype=np.float32), 4) * 2  # denormalized
+    assert all(len(piece) for piece in pieces)
+    assert np.array_equal(np.concatenate([np.zeros(0, np.float32), *pieces]), want)

@@ -33,7 +33,7 @@ import numpy as np
 VOICE_TOOLS = Path(__file__).parent / "voice"
 sys.path.insert(0, str(VOICE_TOOLS))
 
-from pockettts_np import TTSModel  # noqa: E402
+from pockettts_np import TTSModel, generation  # noqa: E402
 from pockettts_np.english import normalize_english  # noqa: E402
 from pockettts_np.model import MAX_TOKENS_PER_CHUNK  # noqa: E402
 from pockettts_np.text import prepare_text_prompt, split_into_chunks  # noqa: E402
@@ -114,7 +114,8 @@ def make_references(path: Path, folder: Path, texts: list[str]) -> None:
 
 
 def decode(model: TTSModel, latents: np.ndarray) -> np.ndarray:
-    return model.decoder(model.flow_lm.denormalize(latents), model.decoder.init_state())
+    lookahead = model.config.mimi.lookahead_frames or 0
+    return np.concatenate(list(generation.decode(model.flow_lm, model.decoder, iter([[*latents]]), 1, lookahead)))
 
 
 def speak(model: TTSModel, text: str, seed: int) -> tuple[np.ndarray, bool]:

@@ -43,17 +43,12 @@ def held_out(shards: Path, latents: Path, n: int | None) -> tuple[list[dict], li
     return sentences[:n], speech[:n], encoded[:n]
 
 
-@torch.no_grad()
-def decode(decoder: Decoder, latents: np.ndarray) -> np.ndarray:
-    return decoder(torch.from_numpy(latents.T.copy())[None])[0, 0].numpy()
-
-
 def speak_all(model: LanguageModel, decoder: Decoder, tokenizer, texts: list[str]) -> tuple[list[np.ndarray], dict]:
     speech, ended = [], 0
     for text in texts:
         latents, by_itself = model.generate(tokenizer.encode(normalise(text)))
         ended += by_itself
-        speech.append(decode(decoder, latents.numpy()))
+        speech.append(decoder.speak(latents).numpy())
     return speech, {"ended": ended}
 
 
@@ -78,7 +73,7 @@ def main() -> None:
             speech = teacher
         elif what == "codec":
             decoder = load_decoder(decoder_path)
-            speech = [decode(decoder, z) for z in latents]
+            speech = [decoder.speak(torch.from_numpy(z)).numpy() for z in latents]
         else:
             tokenizer = sentencepiece.SentencePieceProcessor(str(args.folder / "tok.model"))
             speech, facts = speak_all(load_language_model(lm_path), load_decoder(decoder_path), tokenizer, texts)

@@ -27,6 +27,7 @@ mimi:
   outer_dim: {decoder[width]}
   channels: 1
   frame_rate: 12.5
+  lookahead_frames: {lookahead}
   quantizer: {{dimension: 32, output_dimension: {decoder[width]}}}
   decoder_seanet: {{dimension: {decoder[width]}, channels: 1, n_filters: {decoder[n_filters]}, n_residual_layers: 1, ratios: [6, 5, 4], kernel_size: 3, residual_kernel_size: 3, last_kernel_size: 3, dilation_base: 2, pad_mode: constant, compress: 2}}
   decoder_transformer: {{d_model: {decoder[width]}, num_heads: {decoder[n_heads]}, num_layers: {decoder[n_layers]}, layer_scale: 0.01, context: 50, dim_feedforward: {decoder[hidden]}, input_dimension: {decoder[width]}, output_dimensions: [{decoder[width]}]}}
@@ -73,7 +74,8 @@ def main() -> None:
     if args.checkpoints:
         keep_checkpoints(args.folder, args.checkpoints, {"lm.pt": lm, "decoder.pt": decoder})
     hidden_scale = lm["sizes"]["hidden"] // lm["sizes"]["width"]
-    config = CONFIG.format(lm=lm["sizes"], decoder=decoder["sizes"], hidden_scale=hidden_scale)
+    lookahead = decoder["sizes"].get("lookahead") or "null"
+    config = CONFIG.format(lm=lm["sizes"], decoder=decoder["sizes"], hidden_scale=hidden_scale, lookahead=lookahead)
     write_whole(args.target / "builtin.yaml", lambda part: part.write_text(config))
     write_whole(args.target / "tok.model", lambda part: shutil.copyfile(args.folder / "tok.model", part))
     results = [json.loads(line) for line in (args.folder / "results.jsonl").read_text().splitlines()]

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from common import LATENT_DIM
+from common import FRAME_SAMPLES, LATENT_DIM
 
 MAX_PERIOD = 10000.0
 N_PHONEMES = 160  # more than any Piper voice has
@@ -268,9 +268,14 @@ class Upsample(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Latents [B, 32, T] -> speech [B, 1, 1920 T]."""
+    """Latents [B, 32, T] -> speech [B, 1, 1920 T], `lookahead` frames late: a frame is spoken with the next at hand.
 
-    def __init__(self, n_filters=16, n_layers=2, width=128, n_heads=4, hidden=384, ratios=(6, 5, 4)) -> None:
+    The encoder reads both sides of a frame, so that what a frame sounds like stands in the next latent too.
+    """
+
+    def __init__(
+        self, n_filters=16, n_layers=2, width=128, n_heads=4, hidden=384, ratios=(6, 5, 4), lookahead=0
+    ) -> None:
         super().__init__()
         self.sizes = {
             "n_filters": n_filters,
@@ -278,6 +283,7 @@ class Decoder(nn.Module):
             "width": width,
             "n_heads": n_heads,
             "hidden": hidden,
+            "lookahead": lookahead,
         }
         self.quantizer, self.upsample = Quantizer(width), Upsample(width, 16)
         self.decoder_transformer = Projected(width, n_heads, n_layers, hidden, context=50, scale=0.01)
@@ -286,3 +292,10 @@ class Decoder(nn.Module):
     def forward(self, latents: torch.Tensor) -> torch.Tensor:
         x = self.upsample.convtr(self.quantizer.output_proj(latents))
         return self.decoder(self.decoder_transformer(x))
+
+    @torch.no_grad()
+    def speak(self, latents: torch.Tensor) -> torch.Tensor:
+        """Latents of a whole utterance [T, 32] -> speech [1920 T] in time with them."""
+        lookahead = self.sizes["lookahead"]
+        rows = torch.cat([latents, latents[-1:].expand(lookahead, -1)])
+        return self(rows.T[None])[0, 0, lookahead * FRAME_SAMPLES :]

@@ -121,9 +121,9 @@ class Judges(nn.ModuleList):
 
 
 class Crops:
-    """Random crops of the speech of some shards with the latents of one of the folders."""
+    """Random crops of the speech of some shards with the latents of one of the folders, `lookahead` frames ahead."""
 
-    def __init__(self, shards: Path, folders: list[Path], n_shards: int, noise: torch.Tensor) -> None:
+    def __init__(self, shards: Path, folders: list[Path], n_shards: int, noise: torch.Tensor, lookahead: int) -> None:
         known = [path for path in sorted(shards.glob("*.npz")) if all((f / path.name).exists() for f in folders)]
         paths = known[-n_shards:]
         self.speech, self.latents = [], []
@@ -134,6 +134,7 @@ class Crops:
             self.speech.append(torch.from_numpy(np.concatenate([pad_to_frames(part) for part in parts])))
             self.latents.append([torch.from_numpy(load_npz(f / path.name, "latents")[0]) for f in folders])
         self.noise = torch.where(noise < 1, noise, torch.tensor(0.0))[:, None]
+        self.lookahead = lookahead
         self.hours = sum(map(len, self.speech)) / SAMPLE_RATE_HZ / 3600
 
     def batch(self, n: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -142,8 +143,8 @@ class Crops:
         for _ in range(n):
             shard = int(torch.randint(len(self.latents), ()))
             latents = self.latents[shard][int(torch.randint(len(self.latents[shard]), ()))]
-            first = int(torch.randint(len(latents) - CROP_FRAMES, ()))
-            z.append(latents[first : first + CROP_FRAMES].T.float())
+            first = int(torch.randint(len(latents) - CROP_FRAMES - self.lookahead, ()))
+            z.append(latents[first + self.lookahead :][:CROP_FRAMES].T.float())
             x.append(self.speech[shard][first * FRAME_SAMPLES : (first + CROP_FRAMES) * FRAME_SAMPLES].float() / 32767)
         latents = torch.stack(z)
         return latents + torch.randn_like(latents) * self.noise * torch.rand(n, 1, 1) * 1.5, torch.stack(x)
@@ -153,8 +154,8 @@ class Trainer:
     def __init__(self, args: argparse.Namespace) -> None:
         self.args, self.path = args, args.folder / args.name
         noise = load_checkpoint(args.folder / "statistics.pt")["noise"]
-        self.crops = Crops(args.shards, [args.latents, *args.also], args.shard_count, noise)
-        sizes = {"n_filters": args.filters, "n_layers": args.layers}
+        self.crops = Crops(args.shards, [args.latents, *args.also], args.shard_count, noise, args.lookahead)
+        sizes = {"n_filters": args.filters, "n_layers": args.layers, "lookahead": args.lookahead}
         self.model, self.average, self.judges = Decoder(**sizes), Decoder(**sizes), Judges()
         self.optimiser = torch.optim.AdamW(
             self.model.parameters(), args.rate, betas=(0.8, 0.95), weight_decay=0.01, fused=True
@@ -283,6 +284,7 @@ def main() -> None:
     )
     parser.add_argument("--filters", type=int, default=16)
     parser.add_argument("--layers", type=int, default=2)
+    parser.add_argument("--lookahead", type=int, default=1, help="frames by which the speech is late")
     parser.add_argument("--rate", type=float, default=1.5e-3)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--average", type=float, default=0.998)
