@@ -7,8 +7,7 @@ possible phases cannot give.
 
 import argparse
 import json
-import signal
-import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+import training
 from common import (
     FRAME_SAMPLES,
     SAMPLE_RATE_HZ,
@@ -23,10 +23,9 @@ from common import (
     load_npz,
     mel_filters,
     pad_to_frames,
-    progress_of,
-    save_checkpoint,
 )
 from networks import Decoder
+from training import Trainer, add_options
 
 CROP_FRAMES, SKIP_FRAMES = 16, 2  # the first frames lack their left context: no loss there
 _WINDOWS = {n: torch.hann_window(n) for n in (256, 512, 1024, 2048)}
@@ -150,19 +149,22 @@ class Crops:
         return latents + torch.randn_like(latents) * self.noise * torch.rand(n, 1, 1) * 1.5, torch.stack(x)
 
 
-class Trainer:
+class DecoderTrainer(Trainer):
+    lowest_rate = 0.02
+
     def __init__(self, args: argparse.Namespace) -> None:
-        self.args, self.path = args, args.folder / args.name
         noise = load_checkpoint(args.folder / "statistics.pt")["noise"]
         self.crops = Crops(args.shards, [args.latents, *args.also], args.shard_count, noise, args.lookahead)
+        print(json.dumps({"hours of speech": round(self.crops.hours, 2)}), flush=True)
         sizes = {"n_filters": args.filters, "n_layers": args.layers, "lookahead": args.lookahead}
-        self.model, self.average, self.judges = Decoder(**sizes), Decoder(**sizes), Judges()
-        self.optimiser = torch.optim.AdamW(
-            self.model.parameters(), args.rate, betas=(0.8, 0.95), weight_decay=0.01, fused=True
-        )
+        model, self.judges = Decoder(**sizes), Judges()
+        optimiser = torch.optim.AdamW(model.parameters(), args.rate, betas=(0.8, 0.95), weight_decay=0.01, fused=True)
         self.judges_optimiser = torch.optim.AdamW(self.judges.parameters(), 3e-4, betas=(0.5, 0.9))
-        self.step, self.spent_s, self.since_start, self.warm_up_steps = 0, 0.0, 0, 200
-        self._load()
+        super().__init__(args, model, Decoder(**sizes), optimiser, warm_up_steps=200)
+        checkpoint = self.load()
+        if "judges" in checkpoint:
+            self.judges.load_state_dict(checkpoint["judges"])
+            self.judges_optimiser.load_state_dict(checkpoint["judges_optimiser"])
         self.body = torch.compile(self._body) if args.compile else self._body
 
     def _body(self, latents: torch.Tensor) -> torch.Tensor:
@@ -172,44 +174,17 @@ class Trainer:
             x = layer(x)
         return x
 
-    def _load(self) -> None:
-        source = self.path if self.path.exists() else self.args.start
-        if source is None:
-            return
-        checkpoint = load_checkpoint(source)
-        self.model.load_state_dict(checkpoint["model"])
-        self.average.load_state_dict(checkpoint["average"])
-        self.step = checkpoint["step"]
-        if "optimiser" in checkpoint:
-            self.optimiser.load_state_dict(checkpoint["optimiser"])
-            self.optimiser.param_groups[0].update(fused=True, foreach=False)  # an older checkpoint names another
-            self.warm_up_steps = 1
-        if "judges" in checkpoint:
-            self.judges.load_state_dict(checkpoint["judges"])
-            self.judges_optimiser.load_state_dict(checkpoint["judges_optimiser"])
-        if source == self.path:
-            self.spent_s, self.since_start = checkpoint["spent_s"], checkpoint["since_start"]
+    def state(self) -> dict:
+        judges = {"judges": self.judges.state_dict(), "judges_optimiser": self.judges_optimiser.state_dict()}
+        return super().state() | judges
 
-    def save(self, path: Path) -> None:
-        state = {
-            "model": self.model.state_dict(),
-            "average": self.average.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-        }
-        state |= {"judges": self.judges.state_dict(), "judges_optimiser": self.judges_optimiser.state_dict()}
-        state |= {
-            "step": self.step,
-            "spent_s": self.spent_s,
-            "since_start": self.since_start,
-            "sizes": self.model.sizes,
-        }
-        save_checkpoint(path, **state)
+    def batches(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        while True:
+            yield self.crops.batch(self.args.batch)
 
-    def update(self, progress: float) -> dict:
-        falling = max(0.0, (progress - 1 + self.args.fall) / self.args.fall)
-        rate = self.args.rate * min(1, (self.since_start + 1) / self.warm_up_steps) * max(0.02, 1 - falling)
-        self.optimiser.param_groups[0]["lr"] = rate
-        latents, wanted = self.crops.batch(self.args.batch)
+    def update(self, batch: tuple[torch.Tensor, torch.Tensor], progress: float) -> dict[str, float]:
+        self.set_rate(progress)
+        latents, wanted = batch
         with torch.autocast("cpu", torch.bfloat16):
             hidden = self.body(latents)
         first = SKIP_FRAMES * FRAME_SAMPLES
@@ -221,13 +196,7 @@ class Trainer:
             gradient = gradient + self._judged(got, wanted, gradient.norm(), progress, parts)
         self.optimiser.zero_grad()
         got.backward(gradient)
-        nn.utils.clip_grad_norm_(self.model.parameters(), 2.0)
-        self.optimiser.step()
-        self.step += 1
-        self.since_start += 1
-        keep = min(self.args.average, (1 + self.since_start) / (10 + self.since_start))
-        with torch.no_grad():
-            torch._foreach_lerp_(list(self.average.parameters()), list(self.model.parameters()), 1 - keep)
+        self.descend(largest_gradient=2.0)
         return parts
 
     def _judged(self, got, wanted, size: torch.Tensor, progress: float, parts: dict) -> torch.Tensor:
@@ -245,59 +214,28 @@ class Trainer:
         ramp = min(1.0, (progress - self.args.adversarial) / (1 - self.args.adversarial) * 4)
         return gradient * (ramp * self.args.share * size / (gradient.norm() + 1e-9))
 
-    def train(self) -> None:
-        torch.manual_seed(self.args.seed * 1000003 + self.step)
-        running: dict[str, float] = {}
-        saved, last = time.monotonic(), time.process_time()
-        print(json.dumps({"hours of speech": round(self.crops.hours, 2)}), flush=True)
-        while (progress := progress_of(self.spent_s, self.args.hours, self.args.end)) < 1:
-            parts = self.update(progress)
-            running = {name: 0.98 * running.get(name, value) + 0.02 * value for name, value in parts.items()}
-            now, cpu_s = time.monotonic(), time.process_time()
-            self.spent_s += cpu_s - last
-            last = cpu_s
-            if self.step % 100 == 0:
-                line = {"time": time.strftime("%H:%M"), "step": self.step, "progress": round(progress, 3)}
-                print(json.dumps(line | {name: round(value, 4) for name, value in running.items()}), flush=True)
-            if now - saved > 180:
-                self.save(self.path)
-                saved = now
-
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("shards", type=Path)
     parser.add_argument("latents", type=Path)
     parser.add_argument("folder", type=Path, help="holds statistics.pt; checkpoints go here")
-    parser.add_argument("--name", default="decoder.pt")
-    parser.add_argument("--start", type=Path, help="checkpoint to begin with when there is none of that name yet")
+    add_options(parser, name="decoder.pt", fall=0.4, rate=1.5e-3, average=0.998)
     parser.add_argument("--also", type=Path, nargs="*", default=[], help="more folders of latents (predict_latents.py)")
     parser.add_argument("--shard-count", type=int, default=60, help="the newest so many shards (20 MB of memory each)")
-    parser.add_argument("--hours", type=float, default=2.0, help="training time in all, of one core")
-    parser.add_argument("--end", metavar="HH:MM", help="end then; --hours is now the time by the clock before it")
-    parser.add_argument("--fall", type=float, default=0.4, help="last share of the time, in which the rate falls")
     parser.add_argument(
         "--adversarial", type=float, default=0.67, help="share of the time after which the judges join; 1: never"
     )
     parser.add_argument(
         "--share", type=float, default=0.5, help="size of the judges' gradient against the spectral one"
     )
-    parser.add_argument("--filters", type=int, default=16)
-    parser.add_argument("--layers", type=int, default=2)
+    parser.add_argument("--filters", type=int, default=24)
+    parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--lookahead", type=int, default=1, help="frames by which the speech is late")
-    parser.add_argument("--rate", type=float, default=1.5e-3)
     parser.add_argument("--batch", type=int, default=8)
-    parser.add_argument("--average", type=float, default=0.998)
-    parser.add_argument("--compile", action="store_true", help="torch.compile: faster, needs a C++ compiler")
-    parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
     torch.set_num_threads(1)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # end as with Ctrl-C: save, then stop
-    trainer = Trainer(args)
-    try:
-        trainer.train()
-    finally:
-        trainer.save(trainer.path)
+    training.run(DecoderTrainer(args))
 
 
 if __name__ == "__main__":

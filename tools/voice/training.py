@@ -1,0 +1,142 @@
+"""What both trainings share: a loop that can be stopped and started at will, and its checkpoints."""
+
+import argparse
+import json
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from common import load_checkpoint, progress_of, save_checkpoint
+
+SAVE_SECONDS = 180
+REPORT_STEPS = 100
+
+
+class Trainer:
+    """A network, a running average of its weights, and where the training stands.
+
+    A training gives `batches()` and `update(batch, progress)`, which returns the losses.
+    """
+
+    lowest_rate = 0.01  # of the rate, at the end
+
+    def __init__(
+        self,
+        args: argparse.Namespace,
+        model: nn.Module,
+        average: nn.Module,
+        optimiser: torch.optim.Optimizer,
+        warm_up_steps: int,
+    ) -> None:
+        self.args, self.path = args, args.folder / args.name
+        self.model, self.average, self.optimiser = model, average, optimiser
+        self.step, self.since_start, self.spent_s, self.warm_up_steps = 0, 0, 0.0, warm_up_steps
+
+    def load(self) -> dict:
+        """Go on from the checkpoint, or begin with --start; returns what the checkpoint holds."""
+        source = self.path if self.path.exists() else self.args.start
+        if source is None:
+            return {}
+        checkpoint = load_checkpoint(source)
+        self.model.load_state_dict(checkpoint["model"])
+        self.average.load_state_dict(checkpoint["average"])
+        self.step = checkpoint["step"]
+        if "optimiser" in checkpoint:
+            self.optimiser.load_state_dict(checkpoint["optimiser"])
+            for group in self.optimiser.param_groups:  # older checkpoints name another implementation
+                group.update(fused=True, foreach=False)
+            self.warm_up_steps = 1
+        if source == self.path:
+            self.spent_s, self.since_start = checkpoint["spent_s"], checkpoint["since_start"]
+        return checkpoint
+
+    def state(self) -> dict:
+        """What a checkpoint holds."""
+        modules = {"model": self.model, "average": self.average, "optimiser": self.optimiser}
+        counts = {"step": self.step, "spent_s": self.spent_s, "since_start": self.since_start}
+        return {name: module.state_dict() for name, module in modules.items()} | counts | {"sizes": self.model.sizes}
+
+    def save(self, path: Path | None = None) -> None:
+        save_checkpoint(path or self.path, **self.state())
+
+    def set_rate(self, progress: float) -> bool:
+        """Warm up, stay, fall over the last part of the time; whether it falls."""
+        falling = max(0.0, (progress - 1 + self.args.fall) / self.args.fall)
+        warm = min(1, (self.since_start + 1) / self.warm_up_steps)
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.args.rate * warm * max(self.lowest_rate, 1 - falling)
+        return falling > 0
+
+    def descend(self, largest_gradient: float) -> None:
+        """One step of the optimiser, and of the average behind it."""
+        nn.utils.clip_grad_norm_(self.model.parameters(), largest_gradient)
+        self.optimiser.step()
+        self.step += 1
+        self.since_start += 1
+        keep = min(self.args.average, (1 + self.since_start) / (10 + self.since_start))
+        with torch.no_grad():
+            torch._foreach_lerp_(list(self.average.parameters()), list(self.model.parameters()), 1 - keep)
+
+    def batches(self) -> Iterator:
+        """Without end."""
+        raise NotImplementedError
+
+    def update(self, batch, progress: float) -> dict[str, float]:
+        raise NotImplementedError
+
+    def before_update(self, progress: float) -> None:
+        """For what a training does at some point of its time."""
+
+    def facts(self) -> dict:
+        """More to report."""
+        return {}
+
+    def train(self) -> None:
+        torch.manual_seed(self.args.seed * 1000003 + self.step)
+        running: dict[str, float] = {}
+        saved, last = time.monotonic(), time.process_time()
+        for batch in self.batches():
+            progress = progress_of(self.spent_s, self.args.hours, self.args.end)
+            if progress >= 1:
+                return
+            self.before_update(progress)
+            losses = self.update(batch, progress)
+            running = {name: 0.98 * running.get(name, value) + 0.02 * value for name, value in losses.items()}
+            now, cpu_s = time.monotonic(), time.process_time()
+            self.spent_s += cpu_s - last
+            last = cpu_s
+            if self.step % REPORT_STEPS == 0:
+                line = {"time": time.strftime("%H:%M"), "step": self.step, "progress": round(progress, 3)}
+                line |= {name: round(value, 4) for name, value in running.items()}
+                print(json.dumps(line | self.facts()), flush=True)
+            if now - saved > SAVE_SECONDS:
+                self.save()
+                saved = now
+
+
+def add_options(parser: argparse.ArgumentParser, **defaults: object) -> None:
+    """The options that both trainings have."""
+    add = parser.add_argument
+    add("--name", help="of the checkpoint")
+    add("--start", type=Path, help="checkpoint to begin with when there is none of that name yet")
+    add("--hours", type=float, default=2.0, help="training time in all, of one core")
+    add("--end", metavar="HH:MM", help="end then; --hours is now the time by the clock before it")
+    add("--fall", type=float, help="last share of the time, in which the rate falls")
+    add("--rate", type=float)
+    add("--average", type=float, help="share of the running average that each step keeps")
+    add("--compile", action="store_true", help="torch.compile: faster, needs a C++ compiler")
+    add("--seed", type=int, default=0)
+    parser.set_defaults(**defaults)
+
+
+def run(trainer: Trainer) -> None:
+    """Train until the time is over or somebody stops it, then save."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # end as with Ctrl-C
+    try:
+        trainer.train()
+    finally:
+        trainer.save()
