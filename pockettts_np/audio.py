@@ -31,6 +31,7 @@ _MAX_FRAMES = 1 << 48  # libsndfile gives more for a length that is not known
 # Quieter than two steps of 16 bits either way is dither, or the constant of an open input.
 _SILENT_RANGE = 4 / 32768
 _LOUDEST = 100.0
+UNFINISHED = ".pockettts-{}.part"  # the name of a file that is being written, with a random text in it
 
 # What only writing raises, and without a file name.
 WRITE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
@@ -151,7 +152,7 @@ def replacing_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     if not target.parent.is_dir():
         raise FileNotFoundError(f"{path} cannot be written: there is no folder {target.parent}.")
     replaces = target.is_file() or not target.exists()
-    written = target.with_name(f".pockettts-{secrets.token_hex(6)}.part") if replaces else target
+    written = target.with_name(UNFINISHED.format(secrets.token_hex(6))) if replaces else target
     try:
         with _create(written) if replaces else target.open("wb") as file:
             yield file

@@ -74,7 +74,7 @@ def locked(path: Path) -> Iterator[bool]:
         is_waiting = False
         while (is_held := _holds_lock(descriptor)) is None:
             if not is_waiting:
-                logger.info("Another process is fetching the same file; waiting for it.")
+                logger.info("Another process is at the same file; waiting for it.")
             is_waiting = True
             pause(_LOCK_POLL_S)
         yield is_held

@@ -1,7 +1,8 @@
 """The first quantised load of a released model is kept as one file: later processes map it and read little else.
 
 `<user cache>/pockettts_np/quantized/NAME/KEY.safetensors`; the key is a hash of the weights' repository and commit,
-the configuration and FORMAT. POCKETTTS_NP_QUANTIZED_CACHE=off switches it off.
+the configuration and FORMAT. One process at a time makes it, under the lock of the folder; those that wait take what
+it made. POCKETTTS_NP_QUANTIZED_CACHE=off switches it off.
 """
 
 import hashlib
@@ -12,8 +13,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from . import hub
+from .audio import UNFINISHED
 from .catalogue import weights_addresses
 from .config import Config
+from .download import locked
 from .hub_file import setting
 
 logger = logging.getLogger(__name__)
@@ -30,14 +33,19 @@ def load_kept(config: Config, build: Callable[[Path], T], write: Callable[[Path]
     if (setting("POCKETTTS_NP_QUANTIZED_CACHE") or "").lower() in {"0", "off", "no", "false"}:
         return None
     path = _place(config)
-    if path.is_file():
-        try:
-            return build(path)
-        except (ValueError, OSError):
-            logger.info("%s is damaged; it is made again.", path)
+    with suppress(ValueError, OSError):
+        return build(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write(path)
+        with locked(path.with_name(".lock")) as is_locked:
+            if path.is_file():
+                try:
+                    return build(path)  # another process was first
+                except (ValueError, OSError):
+                    logger.info("%s is damaged; it is made again.", path)
+            if is_locked:
+                _clear_up(path.parent)
+            write(path)
     except hub.HubError:
         raise
     except OSError as error:
@@ -49,6 +57,13 @@ def load_kept(config: Config, build: Callable[[Path], T], write: Callable[[Path]
                 other.unlink()
     logger.info("The quantised model is kept for the next time: %s, %s.", path, hub.megabytes(path.stat().st_size))
     return build(path)
+
+
+def _clear_up(folder: Path) -> None:
+    """Removes what a killed process had begun."""
+    for part in folder.glob(UNFINISHED.format("*")):
+        with suppress(OSError):
+            part.unlink()
 
 
 def _place(config: Config) -> Path:

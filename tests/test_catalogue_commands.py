@@ -7,9 +7,12 @@ import dataclasses
 import json
 import os
 import shutil
+import signal
 import socket
 import struct
+import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -588,6 +591,61 @@ def test_token_replaces_the_kept_model_by_one_that_clones(kept, monkeypatch):
     model, (new,) = kept()
     assert model.has_voice_cloning
     assert new != old
+
+
+_KILLED = """
+import os, signal, sys
+from pathlib import Path
+from pockettts_np import model_cache
+from pockettts_np.audio import replacing_file
+
+def write(path):
+    with replacing_file(path) as file:
+        file.write(b"half of it")
+        file.flush()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+model_cache._place = lambda config: Path(sys.argv[1])
+model_cache.load_kept(None, lambda path: path.read_bytes(), write)
+"""
+
+
+def test_kill_9_while_it_is_written_leaves_nothing_for_long(kept):
+    _, (path,) = kept()
+    whole = path.read_bytes()
+    path.unlink()
+    killed = subprocess.run([sys.executable, "-c", _KILLED, path], check=False)
+    assert killed.returncode == -signal.SIGKILL
+    (begun,) = (file for file in path.parent.iterdir() if file.name != ".lock")
+    assert (begun.suffix, begun.read_bytes()) == (".part", b"half of it")
+    assert kept()[1] == [path]
+    assert path.read_bytes() == whole
+    assert not begun.exists()
+
+
+def test_two_at_once_make_it_once(root):
+    path, made, is_begun, may_end = root / "q" / "x.safetensors", [], threading.Event(), threading.Event()
+
+    def write(path):
+        made.append(path)
+        is_begun.set()
+        may_end.wait(10)
+        path.write_bytes(b"whole")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(model_cache, "_place", lambda config: path)
+        patch.setattr(download, "pause", lambda seconds: may_end.set())
+        found = []
+
+        def load():
+            found.append(model_cache.load_kept(None, Path.read_bytes, write))
+
+        first = threading.Thread(target=load)
+        first.start()
+        assert is_begun.wait(10)
+        load()  # waits, and so lets the first go on
+        first.join(10)
+    assert (found, made) == ([b"whole"] * 2, [path])
 
 
 @pytest.mark.parametrize("value", ["0", "off", "No", "FALSE"])
