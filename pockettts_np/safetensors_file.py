@@ -44,20 +44,13 @@ class SafetensorsFile:
             if not 2 <= header_bytes <= min(size - 8, MAX_HEADER_BYTES):
                 raise ValueError(f"{path} is not a safetensors file, or it was cut short ({size} bytes).")
             try:
-                header = json.loads(file.read(header_bytes))
+                header = _parsed(file.read(header_bytes))
                 metadata = header.pop("__metadata__", {}).items()
                 self.metadata = {key: value for key, value in metadata if isinstance(value, str)}
                 self._entries = {
                     name: self._entry(name, entry, size - 8 - header_bytes) for name, entry in header.items()
                 }
-            except (
-                KeyError,
-                TypeError,
-                AttributeError,
-                RecursionError,
-                UnicodeDecodeError,
-                json.JSONDecodeError,
-            ):
+            except (KeyError, TypeError, AttributeError):
                 raise ValueError(f"{path} is not a safetensors file: its header cannot be read.") from None
             # Copy-on-write: the arrays count as writable, so that kernels are not compiled twice.
             self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
@@ -115,7 +108,10 @@ class SafetensorsFile:
     def float32(self, name: str) -> np.ndarray:
         """The tensor as float32: a view of the map if stored so, else converted."""
         raw = self.raw(name)
-        return bfloat16_to_float32(raw) if self.dtype(name) == "BF16" else raw.astype(np.float32, copy=False)
+        if self.dtype(name) == "BF16":
+            return bfloat16_to_float32(raw)
+        with np.errstate(over="ignore"):  # a float64 that is too large becomes infinite, which readers refuse
+            return raw.astype(np.float32, copy=False)
 
     def release(self, name: str) -> None:
         """Give the memory of a tensor that was copied back to the system (it can be read again)."""
@@ -125,3 +121,11 @@ class SafetensorsFile:
         length = (self._data_start + stop) // page * page - first
         if length > 0 and hasattr(mmap, "MADV_DONTNEED"):
             self._map.madvise(mmap.MADV_DONTNEED, first, length)
+
+
+def _parsed(header: bytes) -> Any:
+    """The table that the header is. TypeError: it is none."""
+    try:
+        return json.loads(header)
+    except (ValueError, RecursionError):  # no JSON, no UTF-8, or a number of more digits than Python reads
+        raise TypeError from None

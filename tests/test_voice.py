@@ -193,6 +193,7 @@ DAMAGE = {
     "says that rows 4 to 4": lambda s: change(change(s, PAD, np.array([4])), OFFSET, np.array([4])),
     "its layers differ in length": lambda s: change(s, OFFSET, np.array([3])),
     "layer 0 hold NaN": lambda s: change(s, CACHE, np.where(s[CACHE.format(0)] > 1, np.nan, s[CACHE.format(0)])),
+    "layer 0 hold NaN or infinity": lambda s: change(s, CACHE, s[CACHE.format(0)] * np.float64(1e300)),
     r"wants \[2, 1, T, 2, 8\]": lambda s: change(s, CACHE, s[CACHE.format(0)][0]),
     "lacks the number": lambda s: without(s, OFFSET) | {END.format(0): np.array(3)},
     "'audio_prompt' holds NaN or infinity": lambda s: {"audio_prompt": np.full((1, 2, 16), np.inf, np.float32)},
