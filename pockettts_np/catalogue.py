@@ -125,10 +125,9 @@ def default_language() -> str:
 
 def released_config(model: str) -> Config:
     """The configuration of a released model, by its name alone. FileNotFoundError, ValueError: there is none."""
-    config = load_config(model)
-    if not config.released:
+    if Path(model).suffix:
         raise ValueError(f"{model} is a file; give the name of a model, as `pockettts-np models` lists them.")
-    return config
+    return load_config(model)
 
 
 def model_files(config: Config) -> list[list[str]]:

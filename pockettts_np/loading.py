@@ -11,13 +11,21 @@ from .tokenizer import Tokenizer, load_tokenizer
 from .training_names import open_flow_lm, open_mimi
 from .weights import Source, Weights, open_checkpoint
 
+_SUFFIXES = (".safetensors", ".toml", ".yaml", ".yml")
+
 
 def find(language: str | None, config: str | Path | None) -> str | Path:
     """The name of a released model, or the path of a file here."""
     if language is not None and config is not None:
         raise ValueError("Both language and config were given; choose one of them.")
     if config is not None:
-        return hub.local_path(config)
+        path = hub.local_path(config)
+        if path.suffix not in _SUFFIXES:
+            raise ValueError(
+                f"{config} is no model: wanted a file that ends in .safetensors (made by `pockettts-np quantize`), "
+                ".toml, .yaml or .yml. A model that has a name is asked for as language."
+            )
+        return path
     language = language or catalogue.default_language()
     return catalogue.BUILTIN_PATH if language == catalogue.BUILTIN else language
 

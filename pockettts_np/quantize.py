@@ -137,7 +137,10 @@ def open_model(path: Path) -> tuple[Config, Weights, Tokenizer]:
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / f"tokenizer{suffix}"
         copy.write_bytes(tokenizer_bytes)
-        tokenizer = load_tokenizer(copy, lookup.n_bins, lookup.tokenizer)
+        try:
+            tokenizer = load_tokenizer(copy, lookup.n_bins, lookup.tokenizer)
+        except ValueError as error:
+            raise ValueError(f"{path}, the tokenizer inside: {str(error).removeprefix(f'{copy}: ')}") from error
     sources = {name: x for name, x in open_checkpoint(path).items() if not name.startswith(VOICE_PREFIX)}
     return config, Weights(str(path), sources, np.int8, np.float16), tokenizer
 

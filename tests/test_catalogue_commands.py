@@ -313,7 +313,9 @@ def test_builtin_needs_no_download(root, run, cut_off):
     [
         (["englich"], "There is no released model 'englich'. Did you mean english"),
         (["english", "--voice", "bob"], "There is no predefined voice 'bob'. Known voices: "),
+        (["alba"], "alba is a voice, and each model has its own file of it: add --voice alba to a model."),
         ([GOLDEN / "lsd.toml"], "lsd.toml is a file; give the name of a model"),
+        (["model.safetensors"], "model.safetensors is a file; give the name of a model"),
     ],
 )
 def test_download_of_unknown_names(root, run, cut_off, argv, wanted):

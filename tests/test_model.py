@@ -376,6 +376,9 @@ def test_unknown_models_are_refused(tmp_path):
         TTSModel.load_model("englich")
     with pytest.raises(FileNotFoundError, match=r"none\.toml"):
         TTSModel.load_model(config=tmp_path / "none.toml")
+    for name in ("english", "model.bin"):
+        with pytest.raises(ValueError, match=rf"{name} is no model: wanted a file that ends in \.safetensors"):
+            TTSModel.load_model(config=name)
 
 
 def without(*names):

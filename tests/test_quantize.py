@@ -151,7 +151,7 @@ def test_damaged_configurations_are_refused(quantized, tmp_path, config):
 @pytest.mark.parametrize("tokenizer", ["", "not base64", "AAAA", 3, []])
 def test_damaged_tokenizers_are_refused(quantized, tmp_path, tokenizer):
     path = rewritten(quantized["lsd"], tmp_path / "m.safetensors", **{TOKENIZER_KEY: tokenizer})
-    with pytest.raises(ValueError, match="tokenizer"):
+    with pytest.raises(ValueError, match=r"m\.safetensors(.* tokenizer| holds weights alone)"):
         TTSModel.load_model(config=path)
 
 

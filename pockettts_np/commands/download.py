@@ -42,6 +42,8 @@ def _files(name: str, voices: list[str] | None) -> list[list[str]]:
     """What the model needs: a list a file, of the addresses to try."""
     if name == catalogue.BUILTIN:
         return []
+    if name in catalogue.VOICES:
+        raise ValueError(f"{name} is a voice, and each model has its own file of it: add --voice {name} to a model.")
     config = catalogue.released_config(name)
     chosen = voices or [catalogue.default_voice(config.name)]
     if "all" in chosen:
