@@ -153,12 +153,12 @@ def _fill(part: _Part, remote: Remote, report: Callable[[int, int | None], None]
                 patience.n_failures = 0
             patience.after(error)
             continue
-        if not remote.digest or (digest := _digest(part.path, len(remote.digest))) == remote.digest:
+        if not remote.digest or (found := digest(part.path, len(remote.digest))) == remote.digest:
             return
         part.path.unlink()
         n_damaged += 1
     raise CorruptError(
-        f"{remote.shown} arrived damaged twice: its hash is {digest} and should be {remote.digest}. Nothing was "
+        f"{remote.shown} arrived damaged twice: its hash is {found} and should be {remote.digest}. Nothing was "
         "kept. Try later or on another network; a proxy may be changing files."
     )
 
@@ -259,7 +259,7 @@ def _cut(shown: str, done: int, total: int | None) -> PassingError:
     )
 
 
-def _digest(path: Path, n_digits: int) -> str:
+def digest(path: Path, n_digits: int) -> str:
     """SHA-256 (64 digits), or the SHA-1 that git gives a blob (40 digits)."""
     checksum = hashlib.sha256()
     if n_digits == 40:

@@ -9,7 +9,7 @@ import hashlib
 import logging
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from email.message import Message
 from pathlib import Path, PurePosixPath
@@ -41,6 +41,7 @@ __all__ = [
     "StorageError",
     "cache_dir",
     "cached_path",
+    "drop_damaged",
     "fetch_first",
     "local_path",
     "megabytes",
@@ -71,6 +72,14 @@ def cached_path(uri: str | Path) -> Path | None:
     if isinstance(place, Path):
         return place if place.is_file() else None
     return place.cached()
+
+
+def drop_damaged(uris: Iterable[str | Path]) -> None:
+    """Takes out of the cache what does not have the hash that it came with, as the log says; web files have none."""
+    for place in map(_place, uris):
+        if isinstance(place, HubFile):
+            with storage_errors(place.root()):
+                place.drop_damaged()
 
 
 def fetch_first(uris: Sequence[str | Path]) -> tuple[Path, int]:

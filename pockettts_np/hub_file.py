@@ -16,7 +16,7 @@ from email.message import Message
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote
 
-from .download import download, locked, sync_folder
+from .download import digest, download, locked, sync_folder
 from .transport import (
     AccessError,
     CorruptError,
@@ -147,6 +147,14 @@ class HubFile:
         commit = self.revision if self.is_fixed else _read_ref(self._ref())
         return self._pointer(commit) if commit and self._pointer(commit).is_file() else None
 
+    def drop_damaged(self) -> None:
+        """Takes the file out of the cache where its blob, whose name is a hash, has another."""
+        pointer = self.cached()
+        blob = pointer.resolve() if pointer else None
+        if blob and _DIGEST.fullmatch(blob.name) and digest(blob, len(blob.name)) != blob.name:
+            logger.warning("%s was damaged in the cache, and is no longer there.", self.shown)
+            blob.unlink()
+
     def size_bytes(self) -> int | None:
         """What the hub says; None where it does not."""
         return self._resolve(None)[1].size_bytes
@@ -196,8 +204,8 @@ class HubFile:
             length = headers.get("X-Linked-Size") or ""
             if response.status == 200:
                 length = length or headers.get("Content-Length", "")
-        digest = etag.removeprefix("W/").strip('"')
-        if not _COMMIT.fullmatch(commit) or not _DIGEST.fullmatch(digest):
+        content_hash = etag.removeprefix("W/").strip('"')
+        if not _COMMIT.fullmatch(commit) or not _DIGEST.fullmatch(content_hash):
             raise HubError(
                 f"{endpoint} answers for {self.shown} without the commit and the hash that a Hugging Face "
                 "hub sends. Check HF_ENDPOINT and the proxy settings."
@@ -205,7 +213,7 @@ class HubFile:
         if commit != self.revision and self.is_fixed:
             raise CorruptError(f"{endpoint} answers for {self.shown} with the commit {commit}. Check HF_ENDPOINT.")
         size_bytes = int(length) if re.fullmatch(r"\d{1,18}", length) else None
-        return commit, Remote(f"{base}/{commit}/{name}", self.shown, refusal, secret, size_bytes, digest)
+        return commit, Remote(f"{base}/{commit}/{name}", self.shown, refusal, secret, size_bytes, content_hash)
 
     def _refusal(self, status: int, code: str, has_token: bool) -> HubError:
         page, tokens = f"{_endpoint()}/{self.owner}/{self.repo}", f"{_endpoint()}/settings/tokens"

@@ -303,6 +303,22 @@ def test_download_goes_on_where_it_was_cut(server, run):
     assert hub.cached_path(OPEN).read_bytes() == without_cloning()
 
 
+@pytest.mark.parametrize("kept_bytes", [0, 1000, -1], ids=["empty", "cut short", "last byte changed"])
+def test_download_mends_a_damaged_file(server, run, root, kept_bytes):
+    run("download", "english")
+    for address in (OPEN, TOKENIZER, ALBA):
+        blob = hub.cached_path(address).resolve()
+        content = blob.read_bytes()
+        blob.write_bytes(content[:kept_bytes] + (bytes([content[-1] ^ 1]) if kept_bytes < 0 else b""))
+        status, _, err = run("download", "english")
+        assert status == 0
+        assert "was damaged in the cache" in err
+        assert "1 of 3 files to fetch" in err
+        assert blob.read_bytes() == content
+    assert wrong_files(root, server) == []
+    assert "damaged" not in run("download", "english")[2]
+
+
 def test_builtin_needs_no_download(root, run, cut_off):
     cut_off()
     assert run("download", "builtin") == (0, "", "INFO: builtin: all is here already.\n")

@@ -23,8 +23,9 @@ def add_parser(commands: Any) -> None:
 
 
 def download(args: argparse.Namespace) -> None:
-    """Fetch models, their tokenizers and voices; what is here already is not fetched again."""
+    """Fetch models, their tokenizers and voices; what is here already is checked, and fetched again if damaged."""
     files = [addresses for name in args.names for addresses in _files(name, args.voice)]
+    hub.drop_damaged(dict.fromkeys(address for addresses in files for address in addresses))
     sizes = {addresses: hub.missing_bytes(addresses) for addresses in dict.fromkeys(map(tuple, files))}
     missing = [addresses for addresses, size in sizes.items() if size != 0]
     names = ", ".join(args.names)
