@@ -494,6 +494,7 @@ def test_voice_in_the_file_is_the_one_asked_for_and_cannot_be_changed(root, run,
         model.flow_lm.prompt(model.flow_lm.text([1, 2]), voice)
     found = described(run, "m.safetensors")
     assert found["voice"]["rows"] == want.n_rows
+    assert "head width 8" in run("info", "m.safetensors")[1]
     assert found["parameters"] + found["cloning_parameters"] == 30_408
 
 

@@ -34,7 +34,7 @@ def info(args: argparse.Namespace) -> None:
     if args.json:
         print(json.dumps(found, indent=2), flush=True)
     else:
-        print(table([(key.replace("_", " "), _text(value)) for key, value in found.items()]), flush=True)
+        print(table([(_spaced(key), _text(value)) for key, value in found.items()]), flush=True)
 
 
 def describe(file: "SafetensorsFile") -> dict[str, Any]:
@@ -147,9 +147,13 @@ def _printable(text: str) -> str:
     return "".join(character if character.isprintable() else "?" for character in text[:100])
 
 
+def _spaced(key: str) -> str:
+    return key.replace("_", " ")
+
+
 def _text(value: Any) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{key} {_text(item)}" for key, item in value.items())
+        return ", ".join(f"{_spaced(key)} {_text(item)}" for key, item in value.items())
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):
