@@ -81,6 +81,8 @@ class Studio:
 
 def require_characters(text: object, param: str) -> str:
     """`text` as a string of characters. Refusal 400: it is none."""
+    if text is None:
+        raise Refusal(400, f"{param} is missing.", "missing_required_parameter", param)
     if not isinstance(text, str):
         raise Refusal(400, f"{param} is a {type(text).__name__}; wanted a string.", "invalid_type", param)
     if any("\ud800" <= character <= "\udfff" for character in text):

@@ -8,6 +8,7 @@ import asyncio
 import logging
 import signal
 import threading
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +31,7 @@ logger = logging.getLogger(__name__)
 
 MAX_CONNECTIONS = 64
 MAX_REQUESTS = 8  # of one connection, spoken one after another
+IDLE_SECONDS = 300.0  # for which a client may ask nothing and hear nothing
 LINGER_SECONDS = 2.0  # in which a client may read the last event
 STALL_SECONDS = 30.0  # in which a client must take something of its answer
 _KYUTAI = Attribution("Kyutai", "https://github.com/kyutai-labs/pocket-tts")
@@ -53,10 +55,12 @@ class Connection:
     """One client: its events are read while its speech is made, so that its leaving is seen at once."""
 
     def __init__(self, studio: Studio, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        limits = studio.limits
         self._studio = studio
-        self._reader = _BoundedReader(reader, studio.limits.text_body_bytes)
+        self._reader = _BoundedReader(reader, limits.text_body_bytes, limits.body_seconds, lambda: self._n_asked > 0)
         self._writer = writer
         self._requests: asyncio.Queue[_Request] = asyncio.Queue(MAX_REQUESTS)
+        self._n_asked = 0  # requests that are not spoken yet
         self._written: WrittenText | None = None  # the text between synthesize-start and -stop
 
     async def run(self) -> None:
@@ -105,6 +109,7 @@ class Connection:
     def _ask(self, text: str | WrittenText, event: Event) -> None:
         try:
             self._requests.put_nowait(_Request(text, _voice(event, self._studio)))
+            self._n_asked += 1
         except asyncio.QueueFull:
             raise Refusal(429, f"More than {MAX_REQUESTS} texts wait on this connection.", "busy") from None
 
@@ -121,6 +126,7 @@ class Connection:
             await self._send(AudioStop())
             if isinstance(request.text, WrittenText):
                 await self._send(SynthesizeStopped())
+            self._n_asked -= 1
 
     async def _send(self, event: Eventable) -> None:
         async with asyncio.timeout(STALL_SECONDS):
@@ -138,26 +144,60 @@ class Connection:
 
 
 class _BoundedReader:
-    """A stream of which no event can ask too much."""
+    """A stream of which no event can ask too much, or be awaited too long once it has begun."""
 
-    def __init__(self, reader: asyncio.StreamReader, max_bytes: int) -> None:
+    def __init__(
+        self, reader: asyncio.StreamReader, max_bytes: int, max_seconds: float, is_busy: Callable[[], bool]
+    ) -> None:
+        """While it `is_busy`, the next event may come at any time."""
         self._reader = reader
         self._max_bytes = max_bytes
-        self.readline = reader.readline  # at most 64 kB, by asyncio's default
+        self._max_seconds = max_seconds
+        self._is_busy = is_busy
+        self.has_ended = False
+
+    async def readline(self) -> bytes:
+        first = await self._first_byte()
+        self.has_ended = not first
+        if first in (b"", b"\n"):
+            return first
+        try:
+            return first + await self._in_time(self._reader.readline())
+        except ValueError:  # the limit of asyncio
+            raise Refusal(413, "An event's line is over 64 kB; send long text as its data.", "too_large") from None
 
     async def readexactly(self, n_bytes: int) -> bytes:
         if n_bytes > self._max_bytes:
             raise Refusal(413, f"An event announces {n_bytes} bytes; wanted {self._max_bytes} at most.", "too_large")
-        return await self._reader.readexactly(n_bytes)
+        return await self._in_time(self._reader.readexactly(n_bytes))
+
+    async def _first_byte(self) -> bytes:
+        while True:
+            try:
+                async with asyncio.timeout(IDLE_SECONDS):
+                    return await self._reader.read(1)
+            except TimeoutError:
+                if not self._is_busy():
+                    raise Refusal(408, f"Nothing was asked for {IDLE_SECONDS:g} seconds.", "request_timeout") from None
+
+    async def _in_time(self, reading: Coroutine[Any, Any, bytes]) -> bytes:
+        try:
+            async with asyncio.timeout(self._max_seconds):
+                return await reading
+        except TimeoutError:
+            sentence = f"The rest of an event did not come within {self._max_seconds:g} seconds."
+            raise Refusal(408, sentence, "request_timeout") from None
 
 
 async def _next_event(reader: _BoundedReader) -> Event | None:
-    """The next event, or None at the end of them, also where what comes is no event in JSON."""
+    """The next event, or None at the end of them. Refusal: what comes is no event."""
     try:
         event = await async_read_event(reader)  # type: ignore[arg-type]  # of the two methods that it uses
     except (KeyError, TypeError, AttributeError, RecursionError):
-        event = Event("")
-    if event is not None and not (event.type and isinstance(event.type, str) and isinstance(event.data, dict)):
+        event = None
+    if event is None and reader.has_ended:
+        return None
+    if event is None or not (event.type and isinstance(event.type, str) and isinstance(event.data, dict)):
         raise Refusal(400, "That is not a Wyoming event.", "bad_event")
     return event
 

@@ -158,9 +158,9 @@ def test_a_sentence_sounds_before_the_next_is_written(uri):
 
 def test_the_whole_text_that_follows_pieces_for_older_servers_is_not_spoken_again(uri, held):
     events = [SynthesizeStart(), *map(SynthesizeChunk, PIECES), Synthesize(TEXT), SynthesizeStop(), Synthesize("Next.")]
-    ask(uri, *events, until_type="synthesize-stopped")
-    until(lambda: held.texts)
-    assert held.texts == ["Next."]
+    with connected(uri, *events):
+        until(lambda: held.texts)
+        assert held.texts == ["Next."]
     until(lambda: held.n_stopped == 1)
 
 
@@ -199,7 +199,7 @@ def test_voices_go_by_name(model, tmp_path):
 REFUSALS = {
     "empty text": (Synthesize(" "), "nothing to say"),
     "long text": (Synthesize("a" * 1001), "1001 characters"),
-    "no text": (Event("synthesize"), "text is a NoneType"),
+    "no text": (Event("synthesize"), "text is missing"),
     "text of another type": (Event("synthesize", {"text": 7}), "text is a int"),
     "bad pause": (Synthesize("[pause:soon]"), "not a pause"),
     "unknown voice": (Synthesize(TEXT, SynthesizeVoice(name="nobody")), "There is no voice 'nobody'"),
@@ -292,17 +292,38 @@ def connected(uri, *events, data=b""):
         b"a" * 200_000,
         b"\xff\xfe\n",
         b'{"type": "synthesize", "data_len',
-        b"",
+        b"\n",
     ],
 )
-def test_what_is_no_event_ends_the_connection_alone(uri, studio, data):
+def test_what_is_no_event_is_an_error_event_and_ends_the_connection_alone(uri, studio, data):
     with connected(uri, data=data) as connection:
         connection.shutdown(socket.SHUT_WR)
-        with contextlib.suppress(ConnectionError):
-            answer = connection.makefile("rb").read()
-            assert answer == b"" or b'"type": "error"' in answer
+        assert connection.makefile("rb").read().startswith(b'{"type": "error"')
     until(lambda: studio.desk.n_inside == 0)
     assert ask(uri, Synthesize(TEXT))[-1].type == "audio-stop"
+
+
+def test_a_client_that_says_nothing_and_leaves_gets_nothing(uri):
+    with connected(uri) as connection:
+        connection.shutdown(socket.SHUT_WR)
+        assert connection.makefile("rb").read() == b""
+
+
+@pytest.mark.parametrize("data", [b'{"type": "synth', b'{"type": "synthesize", "data_length": 50}\n{"text": "He'])
+def test_half_an_event_is_given_up(model, data):
+    with served(make_studio(model, Limits(body_seconds=0.2))) as uri, connected(uri, data=data) as connection:
+        assert b"The rest of an event did not come within 0.2 seconds." in connection.makefile("rb").read()
+
+
+def test_a_client_that_asks_nothing_is_dropped_but_not_one_that_listens(uri, held, monkeypatch):
+    monkeypatch.setattr(wyoming, "IDLE_SECONDS", 0.2)
+    with connected(uri, Synthesize(TEXT)) as listening, connected(uri) as silent:
+        assert b"Nothing was asked for 0.2 seconds." in silent.makefile("rb").read()
+        time.sleep(0.3)
+        held.gate.set()
+        answer = listening.makefile("rb").read()
+        assert b'"type": "audio-stop"' in answer
+        assert b"Nothing was asked" in answer  # in the end
 
 
 def read_all(connection):
