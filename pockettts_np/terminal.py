@@ -57,6 +57,12 @@ class Progress:
         self._line.show("")
 
 
+def bar(done: int, total: int, width: int = 24) -> str:
+    """How much is done, as a bar of `width` characters in brackets."""
+    filled = width * done // total
+    return f"[{'#' * filled}{'.' * (width - filled)}]"
+
+
 class FetchBar:
     """How far a file is that is being fetched, as a status line."""
 
@@ -84,8 +90,7 @@ class FetchBar:
         speed = (done_bytes - self._first_bytes) / max(seconds, self._PAUSE_S)
         known = ""
         if total_bytes:
-            filled = self.WIDTH * done_bytes // total_bytes
-            known = f" of {megabytes(total_bytes)} [{'#' * filled}{'.' * (self.WIDTH - filled)}]"
+            known = f" of {megabytes(total_bytes)} {bar(done_bytes, total_bytes, self.WIDTH)}"
         return f"{self._name}: {megabytes(done_bytes)}{known} {megabytes(int(speed))}/s"
 
 

@@ -161,11 +161,13 @@ def test_the_format_speed_and_rate_are_those_asked_for(lines, run, tmp_path):
     assert info.duration - batch.CLOSING_SILENCE_SECONDS == pytest.approx(natural / 2, abs=0.06)
 
 
-def test_a_status_line_counts_on_a_terminal(lines, run, monkeypatch):
+def test_a_bar_grows_on_a_terminal(lines, run, monkeypatch):
     shown = []
     monkeypatch.setattr(terminal.StatusLine, "show", lambda self, text: shown.append(text))
     assert run(lines({"text": "Hi.", "seed": 1}, {"text": "Hi.", "seed": 2}))[0] == 0
-    assert [text.partition(",")[0] for text in shown if text] == ["1 of 2 texts", "2 of 2 texts"]
+    half, full = "#" * 12, "#" * 24
+    texts = [f"[{half}{'.' * 12}] 1 of 2 texts", f"[{full}] 2 of 2 texts"]
+    assert [text.partition(",")[0] for text in shown if text] == texts
     assert shown[-1] == ""
 
 

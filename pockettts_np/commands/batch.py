@@ -14,11 +14,13 @@ from .. import batch as library
 from ..encoder import FORMATS, require_format
 from ..pipeline import usable_cores
 from ..sound import require_processing
-from ..terminal import StatusLine, sentence
+from ..terminal import StatusLine, bar, sentence
 from . import options
 from .options import add_model_command, number, whole
 
 logger = logging.getLogger(__name__)
+
+CONNECT_SECONDS = 10  # to a cluster
 
 
 def add_parser(commands: Any) -> None:
@@ -57,7 +59,8 @@ def batch(args: argparse.Namespace) -> None:
             elif result is not None:
                 made, seconds = made + 1, seconds + result
             speed = seconds / (time.perf_counter() - started)
-            line.show(f"{done} of {len(items)} texts, {seconds:.1f} s of speech, {speed:.1f} × real time")
+            texts = f"{bar(done, len(items))} {done} of {len(items)} texts"
+            line.show(f"{texts}, {seconds:.1f} s of speech, {speed:.1f} × real time")
     kept = len(items) - made - failed
     logger.info("%d files written, %d kept, %d failed: %.1f s of speech in %s", made, kept, failed, seconds, folder)
     if failed:
@@ -80,7 +83,7 @@ def _workers(args: argparse.Namespace) -> Iterator[tuple[Executor, int, threadin
         from distributed import Client
     except ImportError:
         raise ImportError('--cluster needs Dask: pip install "pockettts-np[cluster]".') from None
-    with Client(args.cluster, timeout=10) as client:
+    with Client(args.cluster, timeout=CONNECT_SECONDS) as client:
         threads = sum(client.nthreads().values())
         if not threads:
             raise OSError(f"The cluster at {args.cluster} has no workers; start some with dask worker {args.cluster}.")

@@ -7,6 +7,7 @@ import soundfile
 from distributed import LocalCluster
 
 from pockettts_np import cli
+from pockettts_np.commands import batch
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +38,8 @@ def test_a_cluster_without_workers_is_refused(tmp_path, capsys):
     assert "has no workers" in capsys.readouterr().err
 
 
-def test_a_cluster_that_is_not_there_is_one_sentence(tmp_path, capsys):
+def test_a_cluster_that_is_not_there_is_one_sentence(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(batch, "CONNECT_SECONDS", 0.5)
     (tmp_path / "manifest.jsonl").write_text('{"text": "Hi."}')
     assert cli.main(["batch", str(tmp_path / "manifest.jsonl"), str(tmp_path), "--cluster", "tcp://127.0.0.1:9"]) == 1
     assert capsys.readouterr().err.splitlines()[-1].startswith("pockettts-np: error: ")
