@@ -59,7 +59,8 @@ async def on_refusal(request: Request, error: Exception) -> Response:
 async def on_http_exception(request: Request, error: Exception) -> Response:
     """The handler of what the router refuses: a path or a method that there is not."""
     assert isinstance(error, HTTPException)
-    response = refuse(request.url.path, Refusal(error.status_code, f"{error.detail}.", "not_found"))
+    code = "method_not_allowed" if error.status_code == 405 else "not_found"
+    response = refuse(request.url.path, Refusal(error.status_code, f"{error.detail}.", code))
     response.headers.update(error.headers or {})
     return response
 

@@ -198,10 +198,12 @@ def test_a_speed_that_is_no_number_is_refused(server, speed):
     assert got.json()["error"]["code"] == "invalid_type"
 
 
-@pytest.mark.parametrize("path", ["/v1/nothing", "/v1/audio/speech"])
-def test_other_paths_and_methods_are_refused_in_openais_form(server, path):
+@pytest.mark.parametrize(
+    ("path", "status", "code"), [("/v1/nothing", 404, "not_found"), ("/v1/audio/speech", 405, "method_not_allowed")]
+)
+def test_other_paths_and_methods_are_refused_in_openais_form(server, path, status, code):
     got = get(server + path)
-    assert got.status_code in (404, 405)
+    assert (got.status_code, got.json()["error"]["code"]) == (status, code)
     assert got.json()["error"]["message"]
 
 
