@@ -260,6 +260,7 @@ def watch(event, arguments):
 
 def run():
     os.environ.update(order["env"])
+    transport._TIMEOUT_S = order.get("timeout_s", transport._TIMEOUT_S)
     if order.get("file_bytes"):
         import resource
         resource.setrlimit(resource.RLIMIT_FSIZE, (order["file_bytes"],) * 2)
@@ -287,7 +288,8 @@ class Worker:
     """`with Worker() as worker:` runs `local_path` in processes of their own, one after the other.
 
     Orders: kill_at=n, kill -9 before the n-th change of the disk; errno=n, each change of the disk fails so;
-    file_bytes=n, no file may grow longer. Outcomes: path, or error and text, with n_changes of the disk; or killed.
+    file_bytes=n, no file may grow longer; timeout_s=x, the patience with a silent server.
+    Outcomes: path, or error and text, with n_changes of the disk; or killed.
     """
 
     def __enter__(self):

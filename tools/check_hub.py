@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -117,7 +117,7 @@ def transcript(hub: Hub, home: Path, name: str) -> None:
 
 # ---- faults
 
-Disturb = Callable[[Hub, random.Random], dict[str, int]]  # sets faults; what the worker is ordered beside
+Disturb = Callable[[Hub, random.Random], Mapping[str, float]]  # sets faults; what the worker is ordered beside
 
 
 def _with_fault(**fault: Callable[[random.Random], object] | object) -> Disturb:
@@ -133,6 +133,11 @@ def _flipped(rng: random.Random) -> bytes:
     content = bytearray(CONTENT)
     content[rng.randrange(len(content))] ^= 1 << rng.randrange(8)
     return bytes(content)
+
+
+def _silent(hub: Hub, rng: random.Random) -> dict[str, float]:
+    hub.faults = [Fault(at=rng.choice(["hub-head", "hub-get", "content"]), stall_s=1.0)]
+    return {"timeout_s": 0.25}
 
 
 def _killed(hub: Hub, rng: random.Random) -> dict[str, int]:
@@ -152,6 +157,7 @@ FAULTS: dict[str, Disturb] = {
     "connection cut at a random byte": _with_fault(cut_after=lambda rng: rng.randrange(CONTENT_BYTES)),
     "… five times in a row": _with_fault(times=5, cut_after=lambda rng: rng.randrange(1, 1000)),
     "no answer": _with_fault(drop=True),
+    "slow: silent for longer than the patience": _silent,
     "one bit changed": _with_fault(body=_flipped),
     "cut short, with a length to match": _with_fault(body=lambda rng: CONTENT[: rng.randrange(CONTENT_BYTES)]),
     "too long": _with_fault(body=CONTENT + b"!"),
