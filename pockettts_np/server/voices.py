@@ -69,10 +69,14 @@ class Voices:
         raise Refusal(400, sentence, "voice_not_found", param)
 
     def uploaded(self, content: bytes, file_name: str, param: str = "voice_wav") -> VoiceSource:
-        """The voice in a recording (its first 30 seconds), or a saved voice. Refusal 400: an empty file."""
+        """The voice in a recording (its first 30 seconds), or a saved voice.
+
+        Refusal 400: an empty file, or a recording where the model cannot clone.
+        """
         if not content:
             raise Refusal(400, "The uploaded voice is empty: 0 bytes.", "invalid_voice", param)
         suffix = _SAVED if file_name.endswith(_SAVED) else ""
+        self._require_usable(suffix, param)
         key = f"{hashlib.sha256(content).hexdigest()} {suffix}"
         return VoiceSource(key, lambda stop: self._made(content, suffix, "The uploaded voice", param))
 
@@ -84,9 +88,11 @@ class Voices:
             sentence = "This server takes no addresses of voices; upload the file, or start it with --allow-voice-urls."
             raise Refusal(403, sentence, "voice_urls_off", param)
 
+        suffix = _SAVED if address.partition("?")[0].partition("@")[0].endswith(_SAVED) else ""
+        self._require_usable(suffix, param)
+
         def load(stop: threading.Event) -> VoiceState:
             content = fetch(address, self._limits.upload_bytes, self._limits.fetch_seconds, stop)
-            suffix = _SAVED if address.partition("?")[0].partition("@")[0].endswith(_SAVED) else ""
             return self._made(content, suffix, "The voice at that address", param)
 
         return VoiceSource(address, load)
@@ -106,6 +112,12 @@ class Voices:
         suffixes = (*(RECORDING_SUFFIXES if self._model.has_voice_cloning else ()), _SAVED)
         paths = [path for path in self._folder.iterdir() if path.suffix in suffixes and path.is_file()]
         return {path.stem: path for path in sorted(paths, key=lambda path: (path.suffix == _SAVED, path.name))}
+
+    def _require_usable(self, suffix: str, param: str) -> None:
+        """What the model itself would say is for the server's owner, not for its callers."""
+        if suffix != _SAVED and not self._model.has_voice_cloning:
+            sentence = "This server's model cannot clone recordings; send a saved voice (.safetensors) or name one of: "
+            raise Refusal(400, f"{sentence}{', '.join(self.names())}.", "cannot_clone", param)
 
     def _made(self, content: bytes, suffix: str, shown: str, param: str) -> VoiceState:
         with tempfile.TemporaryDirectory(prefix="pockettts-") as folder:
