@@ -54,7 +54,7 @@ def main() -> None:
         check_speech(page)
         if args.screenshot:
             args.screenshot.parent.mkdir(exist_ok=True)
-            page.screenshot(path=args.screenshot)
+            page.screenshot(path=args.screenshot, full_page=True)
         check_stop(page)
         check_error(page, problems)
         if args.upload:

@@ -1,15 +1,19 @@
-"""The page: everything it needs comes from the server, it may load nothing else, and its parts fit together.
-
-tools/check_page.py uses it in a browser.
+"""The page: everything it needs comes from the server, it may load nothing else, its parts fit together, and a browser
+can speak with it.
 """
 
 import re
+import shutil
+import subprocess
+import sys
 from html.parser import HTMLParser
 from importlib import resources
+from pathlib import Path
 
 import pytest
 
-from live_server import get
+from live_server import PATIENCE_SECONDS, get, make_studio, served
+from pockettts_np import TTSModel, export_model_state
 
 PAGE = resources.files("pockettts_np.server") / "page"
 FILES = sorted(path.name for path in PAGE.iterdir())
@@ -115,3 +119,19 @@ def test_the_server_tells_the_page_what_it_reads(server):
     (fields,) = re.findall(r"const \{ (.*) \} = await response\.json\(\)", script)
     wanted = {field.partition(":")[0] for field in fields.split(", ")}
     assert wanted <= set(get(f"{server}/v1/audio/voices").json())
+
+
+def test_a_person_can_use_it_in_a_browser(tmp_path):
+    """Type, hear, stop, download, upload a voice: tools/check_page.py, where Chromium and playwright are installed."""
+    pytest.importorskip("playwright", reason="pip install playwright")
+    chromium = shutil.which("chromium") or pytest.skip("There is no chromium; install it from the system's packages.")
+    model = TTSModel.load_model("builtin")  # which can be heard
+    voice, screenshot = tmp_path / "voice.safetensors", tmp_path / "page.png"
+    export_model_state(model.get_default_voice(), voice)
+    tool = Path(__file__).parents[2] / "tools" / "check_page.py"
+    with served(make_studio(model)) as url:
+        command = [sys.executable, tool, url, "--chromium", chromium, "--screenshot", screenshot, "--upload", voice]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=4 * PATIENCE_SECONDS)
+    assert done.stdout.endswith("The page works.\n"), done.stdout + done.stderr
+    assert "of speech\n" in done.stdout.partition("upload:")[2]
+    assert screenshot.read_bytes().startswith(b"\x89PNG")
