@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ..audio import Samples
 from ..catalogue import DEFAULT_LANGUAGE, default_text
+from ..config import load_config, released_models
 from ..spelling import Word
 from ..subtitles import require_format as require_subtitles
 from ..subtitles import write_subtitles
@@ -66,6 +67,7 @@ def generate(args: argparse.Namespace) -> None:
     output.check(args)
     _check_subtitles(args)
     options.choose_language(args, needs_voices=args.voice is not None)
+    _check_timestamps(args)
     text = _text_to_speak(args)
     if args.voice is not None:
         require_voice(args.voice)
@@ -136,6 +138,16 @@ def _check_subtitles(args: argparse.Namespace) -> None:
         raise ValueError("--subtitles needs the whole text beforehand, --follow has it only in the end; leave one out.")
     require_subtitles(args.subtitles)
     require_writable(Path(args.subtitles))
+
+
+def _check_timestamps(args: argparse.Namespace) -> None:
+    """Refuse a released model whose heads are not known before it is fetched."""
+    if args.subtitles is None or args.language not in released_models():
+        return
+    if not load_config(args.language).timestamp_heads:
+        from ..model import NO_TIMESTAMPS
+
+        raise ValueError(NO_TIMESTAMPS.format(name=args.language))
 
 
 def _without_words(pieces: "Generator[TimedAudio]", words: list[Word]) -> Generator[Samples]:
