@@ -84,6 +84,22 @@ def test_leaving_in_the_middle_of_a_request_leaves_nothing_behind(server, n_byte
     assert works(server)
 
 
+@pytest.mark.parametrize("share", [0.01, 0.3, 0.99, 1])
+def test_leaving_in_the_middle_of_an_upload_leaves_nothing_behind(server, share):
+    parts = (b'name="text"\r\n\r\nHello.', b'name="voice_wav"; filename="a.wav"\r\n\r\n' + recording())
+    body = b"".join(b"--x\r\nContent-Disposition: form-data; %s\r\n" % part for part in parts) + b"--x--\r\n"
+    head = (
+        f"POST /tts HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=x\r\nContent-Length: {len(body)}"
+    )
+    whole, temporary = head.encode() + b"\r\n\r\n" + body, temporary_files()
+    with raw_connection(server, whole) as connection:
+        assert connection.recv(15) == b"HTTP/1.1 200 OK"
+    for _ in range(5):
+        raw_connection(server, whole[: int(share * len(whole))]).close()
+    until(lambda: is_idle(server) and temporary_files() == temporary)
+    assert works(server)
+
+
 def test_a_body_that_does_not_come_is_given_up(model):
     with served(make_studio(model, Limits(body_seconds=0.2))) as url:
         for path, code in (("/v1/audio/speech", "request_timeout"), ("/tts", "within 0.2 seconds")):
@@ -261,9 +277,6 @@ def test_nothing_leaks(server):
             pieces.close()
         until(lambda: is_idle(server))
 
-    def temporary_files():
-        return sorted(Path(tempfile.gettempdir()).glob("pockettts-*"))
-
     round_of_faults()
     n_threads, n_files, temporary = threading.active_count(), n_open_files(), temporary_files()
     for _ in range(3):
@@ -272,6 +285,10 @@ def test_nothing_leaks(server):
     until(lambda: n_open_files() <= n_files + 1)
     assert temporary_files() == temporary
     assert works(server)
+
+
+def temporary_files():
+    return sorted(Path(tempfile.gettempdir()).glob("pockettts-*"))
 
 
 def n_open_files():
