@@ -119,7 +119,7 @@ def whole(fields: dict) -> bytes:
 def form(text: str, file: bytes | None) -> tuple[bytes, str]:
     parts = [f'Content-Disposition: form-data; name="text"\r\n\r\n{text}\r\n'.encode()]
     if file is not None:
-        parts.append(b'Content-Disposition: form-data; name="voice_wav"; filename="a.wav"\r\n\r\n%s\r\n' % file)
+        parts.append(b'Content-Disposition: form-data; name="voice_wav"; filename="a.safetensors"\r\n\r\n%s\r\n' % file)
     return b"".join(b"--x\r\n" + part for part in parts) + b"--x--\r\n", "multipart/form-data; boundary=x"
 
 
