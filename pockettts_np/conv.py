@@ -1,4 +1,4 @@
-"""Streaming causal convolutions: each is a matrix product between two small compiled loops.
+"""Streaming causal convolutions: each is a matrix product over windows of the stream.
 
 `y = conv(x, state)` with `state = conv.init_state()`; the state is advanced in place. The result does not depend on
 how the stream is cut: a chunk may be as short as one stride, also shorter than the kernel.
@@ -51,10 +51,14 @@ class Conv1d:
         n_previous = (self.kernel_size - 1) * self.dilation + 1 - self.stride
         return ConvState(np.zeros((n_previous, self.n_in), np.float32), started=False)
 
-    def __call__(self, x: np.ndarray, state: ConvState) -> np.ndarray:  # [T, n_in] -> [T / stride, n_out]
+    def start(self, first: np.ndarray, state: ConvState) -> None:
+        """Tell the first frame [n_in], or any later one."""
         if self.replicate and not state.started:
-            state.previous[:] = x[0]
+            state.previous[:] = first
         state.started = True
+
+    def __call__(self, x: np.ndarray, state: ConvState) -> np.ndarray:  # [T, n_in] -> [T / stride, n_out]
+        self.start(x[0], state)
         p = self.product
         out = np.empty((len(x) // self.stride, len(p.bias)), np.float32)
         if len(p.bias) == 1:
@@ -75,51 +79,53 @@ def _shift(previous: np.ndarray, x: np.ndarray) -> None:
         previous[:] = x[-len(previous) :]
 
 
-@dataclass
-class ConvTransposeState:
-    tail: np.ndarray  # [K − stride, n_out] what past windows add to frames to come, without the bias
-
-
 @dataclass(frozen=True)
 class ConvTranspose1d:
-    """Causal transposed convolution: every input frame adds a window of K frames, `stride` apart."""
+    """Causal transposed convolution: every input frame adds a window of K frames, `stride` apart.
 
-    product: Linear  # n_in -> K · n_out, no bias
-    bias: np.ndarray  # [n_out]
-    kernel_size: int
+    Read from its output it is a convolution: the `stride` frames that begin with an input frame are made of it and of
+    the ⌈K / stride⌉ − 1 before it (Shi et al. 2016, Real-Time Single Image and Video Super-Resolution, section 3.2).
+    """
+
+    conv: Conv1d  # n_in -> stride · n_out
     stride: int
 
     @classmethod
     def load(cls, w: Weights, n_in: int, n_out: int, kernel_size: int, stride: int) -> "ConvTranspose1d":
-        weight = w.take_matrix("weight", (n_in, n_out, kernel_size), (2, 1, 0), n_in)
-        return cls(Linear.of(w, weight), w.take("bias", (n_out,)), kernel_size, stride)
+        taps = w.take_matrix("weight", (n_in, n_out, kernel_size), (2, 1, 0), n_in)  # [K · n_out, n_in]
+        n_frames = -(-kernel_size // stride)
+        missing = n_frames * stride - kernel_size
+        taps = np.pad(taps, ((0, missing * n_out), (0, 0))).reshape(n_frames, stride * n_out, n_in)
+        matrix = taps[::-1].swapaxes(0, 1).reshape(stride * n_out, n_frames * n_in)  # the newest frame comes last
+        product = Linear.of(w, matrix, np.tile(w.take("bias", (n_out,)), stride))
+        return cls(Conv1d(product, n_in, n_frames, stride=1, dilation=1, replicate=False), stride)
 
-    def init_state(self) -> ConvTransposeState:
-        return ConvTransposeState(np.zeros((self.kernel_size - self.stride, len(self.bias)), np.float32))
+    def init_state(self) -> ConvState:
+        return self.conv.init_state()
 
-    def __call__(self, x: np.ndarray, state: ConvTransposeState) -> np.ndarray:  # [T, n_in] -> [T · stride, n_out]
-        out = np.empty((len(x) * self.stride, len(self.bias)), np.float32)
-        kernels.conv_transpose1d(x, state.tail, self.product.panels, self.product.scale, self.bias, out)
-        return out
+    def __call__(self, x: np.ndarray, state: ConvState) -> np.ndarray:  # [T, n_in] -> [T · stride, n_out]
+        return self.conv(x, state).reshape(len(x) * self.stride, -1)
 
 
 @dataclass(frozen=True)
 class DepthwiseConvTranspose1d:
     """Causal transposed convolution of each channel by itself, without bias."""
 
-    weight: np.ndarray  # [K, C]
-    stride: int
+    taps: np.ndarray  # [⌈K / stride⌉, stride, C] of the newest frame, of the one before it, …
 
     @classmethod
     def load(cls, w: Weights, channels: int, kernel_size: int, stride: int) -> "DepthwiseConvTranspose1d":
         weight = w.take("weight", (channels, 1, kernel_size))[:, 0].T
-        return cls(np.ascontiguousarray(weight), stride)
+        taps = np.pad(weight, ((0, -kernel_size % stride), (0, 0)))
+        return cls(taps.reshape(-1, stride, channels))
 
-    def init_state(self) -> ConvTransposeState:
-        return ConvTransposeState(np.zeros((len(self.weight) - self.stride, self.weight.shape[1]), np.float32))
+    def init_state(self) -> ConvState:
+        n_frames, _, channels = self.taps.shape
+        return ConvState(np.zeros((n_frames - 1, channels), np.float32), started=False)
 
-    def __call__(self, x: np.ndarray, state: ConvTransposeState) -> np.ndarray:  # [T, C] -> [T · stride, C]
-        windows = x[:, None, :] * self.weight
-        out = np.empty((len(x) * self.stride, x.shape[1]), np.float32)
-        kernels.overlap_add(windows, state.tail, np.zeros(x.shape[1], np.float32), out)
-        return out
+    def __call__(self, x: np.ndarray, state: ConvState) -> np.ndarray:  # [T, C] -> [T · stride, C]
+        frames = np.concatenate([state.previous, x])
+        newest = len(state.previous)
+        out = sum(frames[newest - i : newest - i + len(x), None] * taps for i, taps in enumerate(self.taps))
+        _shift(state.previous, x)
+        return np.reshape(out, (-1, x.shape[1]))

@@ -9,10 +9,10 @@ from typing import TypeVar
 import numpy as np
 
 from .config import MimiConfig, MimiTransformerConfig, SEANetConfig
-from .conv import Conv1d, ConvTransposeState, DepthwiseConvTranspose1d
+from .conv import Conv1d, ConvState, DepthwiseConvTranspose1d
 from .ops import Linear
 from .pipeline import ahead
-from .seanet import LayerState, SEANet
+from .seanet import SEANet
 from .transformer import KVCache, ProjectedTransformer
 from .weights import Weights
 
@@ -24,9 +24,9 @@ Part = TypeVar("Part")
 
 @dataclass
 class DecoderState:
-    upsample: ConvTransposeState
+    upsample: ConvState
     transformer: KVCache
-    seanet: list[LayerState]
+    seanet: list[ConvState]
 
 
 @dataclass(frozen=True)

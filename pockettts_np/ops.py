@@ -1,10 +1,10 @@
 """Stateless building blocks on time-major float32 arrays `[T, C]`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from . import kernels
+from . import kernels, simd
 from .weights import Weights
 
 
@@ -29,6 +29,10 @@ class Linear:
     @classmethod
     def load(cls, w: Weights, n_in: int, n_out: int, bias: bool = False) -> "Linear":
         return cls.of(w, w.take("weight", (n_out, n_in)), w.take("bias", (n_out,)) if bias else None)
+
+    def packed(self) -> "Linear":
+        """The same with panels, also for a single output."""
+        return self if self.panels.ndim == 3 else replace(self, panels=simd.pack(self.panels))
 
     def __call__(self, x: np.ndarray) -> np.ndarray:  # [T, n_in] -> [T, n_out]
         y = np.empty((len(x), len(self.bias)), np.float32)

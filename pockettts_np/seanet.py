@@ -3,52 +3,51 @@
 Both are a plain sequence of layers; ELU stands before every convolution but the first.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from . import kernels
 from .config import SEANetConfig
-from .conv import Conv1d, ConvState, ConvTranspose1d, ConvTransposeState
+from .conv import Conv1d, ConvState, ConvTranspose1d
+from .ops import Linear
 from .weights import Weights
 
 
 @dataclass(frozen=True)
 class ResidualBlock:
-    """x + conv(elu(conv(elu(x)))) with a dilated kernel, then a 1×1 one."""
+    """x + last(elu(conv(elu(x)))): a dilated convolution, then one of kernel 1."""
 
-    conv1: Conv1d
-    conv2: Conv1d
+    conv: Conv1d
+    last: Linear
 
     @classmethod
     def load(cls, w: Weights, width: int, dilation: int, config: SEANetConfig) -> "ResidualBlock":
         hidden = width // config.compress
-        replicate = config.pad_mode == "replicate"
-        conv1 = Conv1d.load(
+        conv = Conv1d.load(
             w.scope("block.1.conv"),
             width,
             hidden,
             config.residual_kernel_size,
             dilation=dilation,
-            replicate=replicate,
+            replicate=config.pad_mode == "replicate",
         )
-        return cls(conv1, Conv1d.load(w.scope("block.3.conv"), hidden, width, 1, replicate=replicate))
+        last = Conv1d.load(w.scope("block.3.conv"), hidden, width, kernel_size=1)
+        return cls(replace(conv, product=conv.product.packed()), last.product.packed())
 
-    def init_state(self) -> list[ConvState]:
-        return [self.conv1.init_state(), self.conv2.init_state()]
+    def init_state(self) -> ConvState:
+        return self.conv.init_state()
 
-    def __call__(self, x: np.ndarray, state: list[ConvState]) -> np.ndarray:  # [T, C] -> [T, C]
-        y = x.copy()
-        kernels.elu(y)
-        y = self.conv1(y, state[0])
-        kernels.elu(y)
-        y = self.conv2(y, state[1])
-        y += x
-        return y
+    def __call__(self, x: np.ndarray, state: ConvState) -> np.ndarray:  # [T, C] -> [T, C]
+        first, one, two = x[0].copy(), self.conv.product, self.last
+        kernels.elu(first)
+        self.conv.start(first, state)
+        out = np.empty_like(x)
+        kernels.residual_block(state.previous, x, self.conv.dilation, one.panels, one.bias, two.panels, two.bias, out)
+        return out
 
 
 Layer = Conv1d | ConvTranspose1d | ResidualBlock
-LayerState = ConvState | ConvTransposeState | list[ConvState]
 
 
 @dataclass(frozen=True)
@@ -96,14 +95,14 @@ class SEANet:
         layers.append(Conv1d.load(last, width, config.channels, config.last_kernel_size, replicate=replicate))
         return cls(layers)
 
-    def init_state(self) -> list[LayerState]:
+    def init_state(self) -> list[ConvState]:
         return [layer.init_state() for layer in self.layers]
 
-    def __call__(self, x: np.ndarray, state: list[LayerState]) -> np.ndarray:
+    def __call__(self, x: np.ndarray, state: list[ConvState]) -> np.ndarray:
         for i, (layer, layer_state) in enumerate(zip(self.layers, state, strict=True)):
             if i > 0 and not isinstance(layer, ResidualBlock):
                 kernels.elu(x)  # the last layer's own array
-            x = layer(x, layer_state)  # type: ignore[arg-type]  # states are zipped with their layers
+            x = layer(x, layer_state)
         return x
 
 

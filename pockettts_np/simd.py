@@ -83,8 +83,8 @@ def make_tile(n_rows: int, n_panels: int) -> Callable[..., None]:
 
     It fills the first n_rows · n_panels rows of sums [n, COLUMNS] with the products of rows `row`.. of x [T, n_in] and
     of COLUMNS columns from `column` on, inputs `first` to `first` + n_in − 1, of panels `panel`, `panel + stride`, …
-    of w [P, N, 32], of any kind. All arrays are contiguous. Without the compiler (NUMBA_DISABLE_JIT) it is a NumPy
-    product.
+    of w [P, N, 32], of any kind. The arrays are contiguous, but rows of x may overlap. Without the compiler
+    (NUMBA_DISABLE_JIT) it is a NumPy product.
     """
 
     def tile_of_numpy(
@@ -102,8 +102,9 @@ def make_tile(n_rows: int, n_panels: int) -> Callable[..., None]:
             array = {i: context.make_array(signature.args[i])(context, builder, args[i]) for i in (0, 2, 7)}
             _, row, _, panel, stride, first, column, _ = args
             n_in = cgutils.unpack_tuple(builder, array[0].shape)[1]
+            row_size = builder.sdiv(cgutils.unpack_tuple(builder, array[0].strides)[0], n_in.type(4))
             panel_inputs = cgutils.unpack_tuple(builder, array[2].shape)[1]
-            x_rows = [_row(builder, array[0].data, builder.add(row, row.type(i)), n_in) for i in range(n_rows)]
+            x_rows = [_row(builder, array[0].data, builder.add(row, row.type(i)), row_size) for i in range(n_rows)]
             panels = []
             for i in range(n_panels):
                 number = builder.add(panel, builder.mul(stride, n_in.type(i)))
@@ -167,7 +168,7 @@ def _emit_products(
 
 
 def _row(builder: ir.IRBuilder, base: ir.Value, number: ir.Value, size: ir.Value) -> ir.Value:
-    """Pointer to a row of an array whose rows have `size` elements."""
+    """Pointer to a row of an array whose rows begin `size` elements apart."""
     return builder.gep(base, [builder.mul(number, size)])
 
 

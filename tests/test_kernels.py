@@ -207,24 +207,6 @@ def test_dot_rows(T):
     assert_close(out, naive.linear(x, w)[:, 0] + 0.5)
 
 
-# ---------------------------------------------------------------- convolutions (more in test_streaming.py)
-
-
-@pytest.mark.parametrize(("kernel", "stride"), [(1, 1), (3, 3), (4, 2), (6, 2), (5, 2), (7, 3), (5, 1), (12, 6)])
-@pytest.mark.parametrize("T", [1, 2, 3, 7])
-def test_overlap_add_sums_windows_into_frames_and_tail(kernel, stride, T):
-    y, tail, bias = normal(T, kernel, 3), normal(kernel - stride, 3), normal(3)
-    want = np.zeros((T * stride + kernel - stride, 3))
-    want[: kernel - stride] = tail
-    for t in range(T):
-        for k in range(kernel):
-            want[t * stride + k] += y[t, k]
-    out = np.full((T * stride, 3), np.nan, np.float32)
-    kernels.overlap_add(y, tail, bias, out)
-    assert_close(out, want[: T * stride] + bias)
-    assert_close(tail, want[T * stride :])  # without the bias: later windows have theirs
-
-
 # ---------------------------------------------------------------- attention
 
 

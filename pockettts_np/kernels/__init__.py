@@ -16,14 +16,13 @@ __all__ = [
     "attention",
     "conv1d",
     "conv1d_to_one",
-    "conv_transpose1d",
     "dot_rows",
     "elu",
     "flow_net",
     "gelu",
     "layer_norm",
     "matmul",
-    "overlap_add",
+    "residual_block",
     "rope",
     "silu",
     "transformer",
@@ -37,8 +36,7 @@ matmul = entry(products.matmul)
 dot_rows = entry(products.dot_rows)
 conv1d = entry(convolutions.conv1d)
 conv1d_to_one = entry(convolutions.conv1d_to_one)
-conv_transpose1d = entry(convolutions.conv_transpose1d)
-overlap_add = entry(convolutions.overlap_add)
+residual_block = entry(convolutions.residual_block)
 rope = entry(transformers.rope)
 attention = entry(transformers.attention)
 transformer = entry(transformers.transformer)

@@ -1,41 +1,78 @@
-"""Streaming convolutions: a loop that gathers windows, or adds them up, around a matrix product."""
+"""Streaming convolutions: a matrix product whose rows are windows of the stream."""
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from ..jit import kernel
+from .elementwise import add, elu
 from .products import matmul
 
-_BLOCK = 64  # windows that are made and multiplied at a time, so that they stay in the cache
+_FLOAT_BYTES = 4
+_BLOCK = 64  # rows of a residual block that go through it together, so that they stay in the cache
 
 
 @kernel
-def _unfold(previous, x, first, stride, dilation, kernel_size, out):
-    """Windows first, first + 1, … of a convolution as rows: previous [P, C], x [T, C] -> out [n, K C].
-
-    P = (K − 1) dilation + 1 − stride; window t, tap k is frame t · stride + k · dilation of `previous` and then `x`.
-    """
-    n_previous, channels = previous.shape
-    for t in range(out.shape[0]):
-        window = out[t]
+def _unfold(frames, stride, dilation, n_windows, kernel_size):
+    """Dilated windows of frames [n, C], one after another: [n_windows · K, C]."""
+    windows = np.empty((n_windows * kernel_size, frames.shape[1]), np.float32)
+    for t in range(n_windows):
         for k in range(kernel_size):
-            i = (first + t) * stride + k * dilation
-            frame = previous[i] if i < n_previous else x[i - n_previous]
-            start = k * channels
-            for c in range(channels):
-                window[start + c] = frame[c]
+            windows[t * kernel_size + k] = frames[t * stride + k * dilation]
+    return windows
+
+
+@kernel
+def _windows(frames, stride, dilation, n_windows, kernel_size):
+    """Windows of frames [n, C] as rows [n_windows, K C]: window t, tap k is frame t · stride + k · dilation.
+
+    Without dilation a window is a piece of the stream as it lies in memory: windows overlap, and nothing is copied.
+    """
+    channels = frames.shape[1]
+    if dilation > 1:
+        frames, stride = _unfold(frames, stride, dilation, n_windows, kernel_size), kernel_size
+    row_bytes = stride * channels * _FLOAT_BYTES
+    return as_strided(frames, (n_windows, kernel_size * channels), (row_bytes, _FLOAT_BYTES))
+
+
+@kernel
+def _joined(previous, x):
+    """previous [P, C] and x [T, C] as one array."""
+    frames = np.empty((previous.shape[0] + x.shape[0], x.shape[1]), np.float32)
+    frames[: previous.shape[0]] = previous
+    frames[previous.shape[0] :] = x
+    return frames
 
 
 @kernel
 def conv1d(previous, x, stride, dilation, w, scale, bias, out):
-    """Causal convolution: previous [P, C] frames, then x [T, C]; panels of [n_out, K C] -> out [T / stride, n_out]."""
-    window_size = w.shape[1]
-    kernel_size = window_size // x.shape[1]
-    windows = np.empty((_BLOCK, window_size), np.float32)
-    for first in range(0, out.shape[0], _BLOCK):
-        last = min(first + _BLOCK, out.shape[0])
-        block = windows[: last - first]
-        _unfold(previous, x, first, stride, dilation, kernel_size, block)
-        matmul(block, w, scale, bias, out[first:last])
+    """Causal convolution: previous [P, C] frames, then x [T, C]; panels of [n_out, K C] -> out [T / stride, n_out].
+
+    P = (K − 1) dilation + 1 − stride.
+    """
+    frames = _joined(previous, x)
+    windows = _windows(frames, stride, dilation, out.shape[0], w.shape[1] // x.shape[1])
+    matmul(windows, w, scale, bias, out)
+
+
+@kernel
+def residual_block(previous, x, dilation, w1, bias1, w2, bias2, out):
+    """out = x + conv(elu(conv(elu(x)))), the first convolution of kernel K and dilated, the second of kernel 1.
+
+    x [T, C]; previous [(K − 1) dilation, C] frames of elu(x), brought up to date; panels of [h, K C] and [C, h].
+    """
+    frames = _joined(previous, x)
+    elu(frames[previous.shape[0] :])
+    windows = _windows(frames, 1, dilation, x.shape[0], w1.shape[1] // x.shape[1])
+    hidden = np.empty((_BLOCK, bias1.size), np.float32)
+    unit_scale = np.ones(max(bias1.size, bias2.size), np.float32)
+    for first in range(0, x.shape[0], _BLOCK):
+        last = min(first + _BLOCK, x.shape[0])
+        block = hidden[: last - first]
+        matmul(windows[first:last], w1, unit_scale, bias1, block)
+        elu(block)
+        matmul(block, w2, unit_scale, bias2, out[first:last])
+        add(out[first:last], x[first:last])
+    previous[:] = frames[x.shape[0] :]
 
 
 @kernel
@@ -51,45 +88,3 @@ def conv1d_to_one(previous, x, stride, dilation, w, bias, out):
             for c in range(channels):
                 s += frame[c] * tap[c]
         out[t, 0] = s
-
-
-@kernel
-def overlap_add(y, tail, bias, out):
-    """Sum of the overlapping windows of a transposed convolution.
-
-    y [T, K, C]: window t covers the frames from t · stride on; tail [K − stride, C]: what earlier windows left over,
-    updated in place and without the bias; out [T · stride, C] with stride = K − tail's length.
-    """
-    n_windows, kernel_size, channels = y.shape
-    overlap = tail.shape[0]
-    stride = kernel_size - overlap
-    total = np.zeros((n_windows * stride + overlap, channels), np.float32)
-    for t in range(overlap):
-        for c in range(channels):
-            total[t, c] = tail[t, c]
-    flat = total.reshape(-1)
-    for t in range(n_windows):
-        frames, window = flat[t * stride * channels : (t * stride + kernel_size) * channels], y[t].reshape(-1)
-        for i in range(window.size):
-            frames[i] += window[i]
-    for t in range(out.shape[0]):
-        for c in range(channels):
-            out[t, c] = total[t, c] + bias[c]
-    for t in range(overlap):
-        for c in range(channels):
-            tail[t, c] = total[n_windows * stride + t, c]
-
-
-@kernel
-def conv_transpose1d(x, tail, w, scale, bias, out):
-    """Transposed convolution: x [T, C], panels of [K n_out, C], tail [K − stride, n_out] -> out [T stride, n_out]."""
-    n_out = bias.size
-    kernel_size = scale.size // n_out
-    stride = kernel_size - tail.shape[0]
-    windows = np.empty((_BLOCK, scale.size), np.float32)
-    no_bias = np.zeros(scale.size, np.float32)
-    for first in range(0, x.shape[0], _BLOCK):
-        last = min(first + _BLOCK, x.shape[0])
-        block = windows[: last - first]
-        matmul(x[first:last], w, scale, no_bias, block)
-        overlap_add(block.reshape(-1, kernel_size, n_out), tail, bias, out[first * stride : last * stride])
