@@ -3,7 +3,8 @@
 Numba's automatic vectoriser cannot keep a tile of sums in registers and reaches half of what the processor can do. This
 tile beats OpenBLAS at the sizes of this package (`tools/bench.py --kernels`), because the weights are repacked once
 when loaded, not at every call. The types are LLVM's own, not one processor's: it lowers them to AVX-512, AVX2 or NEON
-instructions, and only the shape of the tile depends on the number and the width of the registers.
+instructions (SSE on x86 of before 2013), and only the shape of the tile depends on the number and the width of the
+registers.
 
 A matrix [n_out, n_in] is stored as panels [ceil(n_out / 32), n_in, 32]: the 32 weights of one input lie side by side.
 """
@@ -21,13 +22,31 @@ from numpy.typing import DTypeLike
 
 PANEL = 32  # outputs a panel
 
-_features = llvm.get_host_cpu_features()
-if _features.get("avx512f"):  # 32 registers of 16 numbers
+
+def _target_features() -> set[str]:
+    """What the processor can do that Numba compiles for: this one, unless NUMBA_CPU_FEATURES names another."""
+    listed = config.CPU_FEATURES  # type: ignore[attr-defined]
+    if listed is None:
+        try:
+            listed = llvm.get_host_cpu_features().flatten()
+        except RuntimeError:  # LLVM does not know this processor
+            listed = ""
+    features = {feature[1:] for feature in listed.split(",") if feature.startswith("+")}
+    has_avx = config.ENABLE_AVX  # type: ignore[attr-defined]
+    return features if has_avx else {feature for feature in features if not feature.startswith("avx")}
+
+
+_features = _target_features()
+_is_x86 = llvm.get_process_triple().startswith(("x86", "i"))
+if "avx512f" in _features:  # 32 registers of 16 numbers
     LANES, VECTORS, TILE_ROWS, STREAMS = 16, 2, 8, 8
-elif _features.get("avx2"):  # 16 registers of 8
+elif "avx2" in _features:  # 16 registers of 8
     LANES, VECTORS, TILE_ROWS, STREAMS = 8, 2, 4, 4
+elif _is_x86:  # 16 registers of 4
+    LANES, VECTORS, TILE_ROWS, STREAMS = 4, 2, 4, 4
 else:  # 32 registers of 4: NEON
     LANES, VECTORS, TILE_ROWS, STREAMS = 4, 4, 4, 4
+HAS_HALVES = not _is_x86 or "f16c" in _features  # instructions that convert float16; else LLVM calls what is not there
 COLUMNS = LANES * VECTORS  # outputs a tile
 CACHE_LINE = 64  # bytes
 AHEAD = 8192  # bytes that are asked for before their turn: past the 4 KiB page at which hardware prefetchers stop
@@ -129,7 +148,9 @@ def _convert(typing: Any, value: Any, like: Any) -> Any:
     def generate(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
         if signature.args[1].dtype == types.float32:
             return args[0]
-        return builder.bitcast(builder.fptrunc(args[0], ir.HalfType()), ir.IntType(16))
+        if HAS_HALVES:
+            return builder.bitcast(builder.fptrunc(args[0], ir.HalfType()), ir.IntType(16))
+        return _rounded_to_half(builder, args[0])
 
     return like.dtype(types.float32, like), generate
 
@@ -151,16 +172,16 @@ def _emit_products(
         for panel in panels:
             for line in range(0, PANEL, CACHE_LINE // size):
                 _prefetch(builder, builder.gep(panel, [builder.add(offset, n_in.type(AHEAD // size + line))]))
-        weights = [
-            _load(builder, builder.gep(panel, [builder.add(offset, n_in.type(v * LANES))]), kind)
-            for panel in panels
-            for v in range(VECTORS)
-        ]
-        for x_row, row_sums in zip(x_rows, sums, strict=True):
-            value = _broadcast(builder, builder.load(builder.gep(x_row, [loop.index])))
-            for weight, register in zip(weights, row_sums, strict=True):
-                product = builder.fmul(value, weight, flags=_FAST)
-                builder.store(builder.fadd(builder.load(register), product, flags=_FAST), register)
+        for i, panel in enumerate(panels):  # one after the other: the weights of all would not fit into the registers
+            weights = [
+                _load(builder, builder.gep(panel, [builder.add(offset, n_in.type(v * LANES))]), kind)
+                for v in range(VECTORS)
+            ]
+            for x_row, row_sums in zip(x_rows, sums, strict=True):
+                value = _broadcast(builder, builder.load(builder.gep(x_row, [loop.index])))
+                for weight, register in zip(weights, row_sums[i * VECTORS : (i + 1) * VECTORS], strict=True):
+                    product = builder.fmul(value, weight, flags=_FAST)
+                    builder.store(builder.fadd(builder.load(register), product, flags=_FAST), register)
     registers = [register for row_sums in sums for register in row_sums]
     for i, register in enumerate(registers):
         place = builder.gep(target, [n_in.type(i * LANES)])
@@ -180,10 +201,41 @@ def _load(builder: ir.IRBuilder, pointer: ir.Value, kind: Any) -> ir.Value:
     if kind == types.int8:
         return builder.sitofp(builder.sext(vector, _INT32S), _FLOATS)
     if kind == types.int16:  # float16
-        return builder.fpext(builder.bitcast(vector, _HALVES), _FLOATS)
+        if HAS_HALVES:
+            return builder.fpext(builder.bitcast(vector, _HALVES), _FLOATS)
+        return _widened_halves(builder, vector)
     if kind == types.uint16:  # bfloat16
         return builder.bitcast(builder.shl(builder.zext(vector, _INT32S), _INT32S([16] * LANES)), _FLOATS)
     return vector
+
+
+def _widened_halves(builder: ir.IRBuilder, halves: ir.Value) -> ir.Value:
+    """LANES float32 numbers from the bits of float16, by integers: exponents are moved by a product with 2^112."""
+    bits = builder.zext(halves, _INT32S)
+    magnitude = builder.shl(builder.and_(bits, _INT32S([0x7FFF] * LANES)), _INT32S([13] * LANES))
+    value = builder.bitcast(builder.fmul(builder.bitcast(magnitude, _FLOATS), _FLOATS([2.0**112] * LANES)), _INT32S)
+    is_endless = builder.icmp_unsigned(">=", magnitude, _INT32S([0x7C00 << 13] * LANES))  # infinity or NaN
+    exponent = builder.select(is_endless, _INT32S([0x7F800000] * LANES), _INT32S([0] * LANES))
+    sign = builder.shl(builder.and_(bits, _INT32S([0x8000] * LANES)), _INT32S([16] * LANES))
+    return builder.bitcast(builder.or_(builder.or_(value, exponent), sign), _FLOATS)
+
+
+def _rounded_to_half(builder: ir.IRBuilder, number: ir.Value) -> ir.Value:
+    """The bits of float16 nearest to a float32, ties to even, by integers."""
+    i32, f32 = ir.IntType(32), ir.FloatType()
+    bits = builder.bitcast(number, i32)
+    magnitude = builder.and_(bits, i32(0x7FFFFFFF))
+    is_odd = builder.and_(builder.lshr(magnitude, i32(13)), i32(1))
+    rebased = builder.add(builder.add(magnitude, i32(0xC8000FFF)), is_odd)  # exponent less 112, half a unit more
+    normal = builder.lshr(rebased, i32(13))
+    shifted = builder.fadd(builder.bitcast(magnitude, f32), f32(0.5))  # the last bits of this are the subnormal's
+    subnormal = builder.sub(builder.bitcast(shifted, i32), i32(0x3F000000))
+    value = builder.select(builder.icmp_unsigned("<", magnitude, i32(113 << 23)), subnormal, normal)
+    is_nan = builder.icmp_unsigned(">", magnitude, i32(0x7F800000))
+    endless = builder.select(is_nan, i32(0x7E00), i32(0x7C00))
+    value = builder.select(builder.icmp_unsigned(">=", magnitude, i32(143 << 23)), endless, value)
+    sign = builder.and_(builder.lshr(bits, i32(16)), i32(0x8000))
+    return builder.trunc(builder.or_(value, sign), ir.IntType(16))
 
 
 def _prefetch(builder: ir.IRBuilder, pointer: ir.Value) -> None:
