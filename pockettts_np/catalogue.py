@@ -117,7 +117,7 @@ def default_language() -> str:
         return DEFAULT_LANGUAGE
     logger.warning(
         "The small built-in voice speaks. For the large model, which sounds far better and has many voices, "
-        "ask for it by name: language %s (some 200 MB, fetched once).",
+        "ask for it by name: language %s (some 230 MB, fetched once).",
         DEFAULT_LANGUAGE,
     )
     return BUILTIN

@@ -44,6 +44,10 @@ NO_CLONING = (
     "to clone, accept the terms at https://huggingface.co/kyutai/pocket-tts, make a token at "
     "https://huggingface.co/settings/tokens and set HF_TOKEN to it: the weights with cloning are then fetched."
 )
+ONE_VOICE = (
+    "The built-in model has one voice of its own and cannot clone another: load the language english, or another "
+    "released model, whose voices are {voices}."
+)
 NO_TIMESTAMPS = (
     "The times of words are not known for {name}: which of its attention heads follow the text has not been found out. "
     "Name them as timestamp_heads in its configuration; tools/align_heads.py finds them."
@@ -187,10 +191,7 @@ class TTSModel:
 
     def _catalogue_voice(self, name: str) -> VoiceState:
         if self.config.name == catalogue.BUILTIN:
-            raise ValueError(
-                f"The built-in model has one voice of its own; {name} speaks with a released model: "
-                "load the language english, or another."
-            )
+            raise ValueError(ONE_VOICE.format(voices=", ".join(catalogue.VOICES)))
         if not self.config.released:
             raise ValueError(
                 f"The catalogue voice {name!r} was made with the weights of a released model; a model of one's own "
@@ -202,6 +203,8 @@ class TTSModel:
     def _require_cloning(self) -> None:
         if self.has_voice_cloning:
             return
+        if self.config.name == catalogue.BUILTIN:
+            raise ValueError(ONE_VOICE.format(voices=", ".join(catalogue.VOICES)))
         why = "its weights come without an encoder" if self.encoder is None else "its speaker projection is empty"
         raise ValueError(NO_CLONING.format(why=why, voices=", ".join(catalogue.VOICES)))
 

@@ -82,11 +82,10 @@ def test_what_the_builtin_model_cannot_do_asks_for_the_large_one(command, tmp_pa
     assert "languages/english/" in capsys.readouterr().err  # which the tests may not fetch
 
 
-def test_other_voices_are_refused(builtin):
-    with pytest.raises(ValueError, match="one voice of its own; alba speaks with a released model"):
-        builtin.get_state_for_audio_prompt("alba")
-    with pytest.raises(ValueError, match="cannot clone a voice"):
-        builtin.get_state_for_audio_prompt(np.zeros(24_000, np.float32))
+@pytest.mark.parametrize("voice", ["alba", "ref.wav", np.zeros(24_000, np.float32)])
+def test_other_voices_are_refused_with_what_to_do(builtin, voice):
+    with pytest.raises(ValueError, match="one voice of its own and cannot clone another: load the language english"):
+        builtin.get_state_for_audio_prompt(voice)
 
 
 def test_the_default_voice_of_a_model_of_ones_own_is_cloned_or_its_own(builtin, tiny_model):
