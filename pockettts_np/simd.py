@@ -9,6 +9,7 @@ registers.
 A matrix [n_out, n_in] is stored as panels [ceil(n_out / 32), n_in, 32]: the 32 weights of one input lie side by side.
 """
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -118,19 +119,62 @@ def make_tile(n_rows: int, n_panels: int) -> Callable[..., None]:
         signature = types.void(x, index, w, index, index, index, index, sums)
 
         def generate(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
-            array = {i: context.make_array(signature.args[i])(context, builder, args[i]) for i in (0, 2, 7)}
-            _, row, _, panel, stride, first, column, _ = args
-            n_in = cgutils.unpack_tuple(builder, array[0].shape)[1]
-            row_size = builder.sdiv(cgutils.unpack_tuple(builder, array[0].strides)[0], n_in.type(4))
-            panel_inputs = cgutils.unpack_tuple(builder, array[2].shape)[1]
-            x_rows = [_row(builder, array[0].data, builder.add(row, row.type(i)), row_size) for i in range(n_rows)]
-            panels = []
-            for i in range(n_panels):
-                number = builder.add(panel, builder.mul(stride, n_in.type(i)))
-                input_number = builder.add(builder.mul(number, panel_inputs), first)
-                start = _row(builder, array[2].data, input_number, n_in.type(PANEL))
-                panels.append(builder.gep(start, [column]))
-            _emit_products(builder, n_in, x_rows, panels, signature.args[2].dtype, array[7].data)
+            x, row, w, panel, stride, first, column, sums = args
+            numbers = [builder.add(panel, builder.mul(stride, panel.type(i))) for i in range(n_panels)]
+            x = _array(context, builder, signature.args[0], x)
+            w = _array(context, builder, signature.args[2], w)
+            registers = _emit_products(builder, x, row, n_rows, w, signature.args[2].dtype, numbers, first, column)
+            target = _array(context, builder, signature.args[7], sums).data
+            for i, register in enumerate(itertools.chain(*registers)):
+                _store(builder, builder.load(register), builder.gep(target, [panel.type(i * LANES)]))
+            return context.get_dummy_value()
+
+        return signature, generate
+
+    return tile_of_numpy if config.DISABLE_JIT else intrinsic(tile)  # type: ignore[attr-defined]
+
+
+def make_whole_tile(n_rows: int) -> Callable[..., None]:
+    """A compiled `tile(x, row, w, panel, first, column, scale, bias, out)` for columns that all exist.
+
+    Rows `row` to `row` + n_rows − 1 of x and COLUMNS columns of one panel, as above; the products, times scale plus
+    bias, go where they belong in out [T, n_out], without a detour through memory.
+    """
+
+    def tile_of_numpy(
+        x: np.ndarray,
+        row: int,
+        w: np.ndarray,
+        panel: int,
+        first: int,
+        column: int,
+        scale: np.ndarray,
+        bias: np.ndarray,
+        out: np.ndarray,
+    ) -> None:
+        rows, columns = slice(row, row + n_rows), slice(panel * PANEL + column, panel * PANEL + column + COLUMNS)
+        inputs = as_float32(w[panel, first : first + x.shape[1], column : column + COLUMNS])
+        out[rows, columns] = x[rows] @ inputs * scale[columns] + bias[columns]
+
+    def tile(
+        typing: Any, x: Any, row: Any, w: Any, panel: Any, first: Any, column: Any, scale: Any, bias: Any, out: Any
+    ) -> Any:
+        index = types.intp
+        signature = types.void(x, index, w, index, index, index, scale, bias, out)
+
+        def generate(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
+            arrays = {i: _array(context, builder, signature.args[i], args[i]) for i in (0, 2, 6, 7, 8)}
+            _, row, _, panel, first, column, *_ = args
+            kind = signature.args[2].dtype
+            registers = _emit_products(builder, arrays[0], row, n_rows, arrays[2], kind, [panel], first, column)
+            place = builder.add(builder.mul(panel, panel.type(PANEL)), column)
+            for v in range(VECTORS):
+                offset = builder.add(place, place.type(v * LANES))
+                scale, bias = (_load(builder, builder.gep(arrays[i].data, [offset]), types.float32) for i in (6, 7))
+                for i, row_sums in enumerate(registers):
+                    to = _row(builder, arrays[8], builder.add(row, row.type(i)))
+                    scaled = builder.fmul(builder.load(row_sums[v]), scale, flags=_FAST)
+                    _store(builder, builder.fadd(scaled, bias, flags=_FAST), builder.gep(to, [offset]))
             return context.get_dummy_value()
 
         return signature, generate
@@ -159,9 +203,23 @@ convert: Any = _convert_for_numpy if config.DISABLE_JIT else intrinsic(_convert)
 
 
 def _emit_products(
-    builder: ir.IRBuilder, n_in: ir.Value, x_rows: list[Any], panels: list[Any], kind: Any, target: ir.Value
-) -> None:
-    """One sum of LANES numbers for each row, panel and vector; LLVM turns the stack variables into registers."""
+    builder: ir.IRBuilder,
+    x: Any,
+    row: ir.Value,
+    n_rows: int,
+    w: Any,
+    kind: Any,
+    numbers: list[ir.Value],
+    first: ir.Value,
+    column: ir.Value,
+) -> list[list[ir.Value]]:
+    """For each row, sums of LANES numbers by panel and vector; LLVM turns the stack variables into registers."""
+    n_in, panel_inputs = (cgutils.unpack_tuple(builder, array.shape)[1] for array in (x, w))
+    x_rows = [_row(builder, x, builder.add(row, row.type(i))) for i in range(n_rows)]
+    panels = []
+    for number in numbers:
+        start = builder.add(builder.mul(number, panel_inputs), first)
+        panels.append(builder.gep(w.data, [builder.add(builder.mul(start, n_in.type(PANEL)), column)]))
     sums = [[cgutils.alloca_once_value(builder, _FLOATS(None)) for _ in range(len(panels) * VECTORS)] for _ in x_rows]
     for row_sums in sums:
         for register in row_sums:  # again, for a tile inside a loop: alloca_once fills at the function's start
@@ -182,15 +240,22 @@ def _emit_products(
                 for weight, register in zip(weights, row_sums[i * VECTORS : (i + 1) * VECTORS], strict=True):
                     product = builder.fmul(value, weight, flags=_FAST)
                     builder.store(builder.fadd(builder.load(register), product, flags=_FAST), register)
-    registers = [register for row_sums in sums for register in row_sums]
-    for i, register in enumerate(registers):
-        place = builder.gep(target, [n_in.type(i * LANES)])
-        builder.store(builder.load(register), builder.bitcast(place, _FLOATS.as_pointer()), align=4)
+    return sums
 
 
-def _row(builder: ir.IRBuilder, base: ir.Value, number: ir.Value, size: ir.Value) -> ir.Value:
-    """Pointer to a row of an array whose rows begin `size` elements apart."""
-    return builder.gep(base, [builder.mul(number, size)])
+def _array(context: Any, builder: ir.IRBuilder, kind: Any, value: ir.Value) -> Any:
+    """Numba's structure of an array: data, shape, strides."""
+    return context.make_array(kind)(context, builder, value)
+
+
+def _row(builder: ir.IRBuilder, array: Any, number: ir.Value) -> ir.Value:
+    """Pointer to a row of float32 numbers."""
+    row_bytes = cgutils.unpack_tuple(builder, array.strides)[0]
+    return builder.gep(array.data, [builder.mul(number, builder.sdiv(row_bytes, number.type(4)))])
+
+
+def _store(builder: ir.IRBuilder, vector: ir.Value, pointer: ir.Value) -> None:
+    builder.store(vector, builder.bitcast(pointer, _FLOATS.as_pointer()), align=4)
 
 
 def _load(builder: ir.IRBuilder, pointer: ir.Value, kind: Any) -> ir.Value:

@@ -9,6 +9,8 @@ from .elementwise import ZERO
 _tile = simd.make_tile(simd.TILE_ROWS, 1)
 _tile_2 = simd.make_tile(2, 1)
 _tile_1 = simd.make_tile(1, 1)
+_whole_tile = simd.make_whole_tile(simd.TILE_ROWS)
+_whole_tile_2 = simd.make_whole_tile(2)
 _streams = simd.make_tile(1, simd.STREAMS)
 
 
@@ -51,6 +53,13 @@ def product(x, w, first, scale, bias, out):
         for column in range(0, simd.PANEL, simd.COLUMNS):
             place = p * simd.PANEL + column
             t = 0
+            if place + simd.COLUMNS <= out.shape[1]:
+                while t + simd.TILE_ROWS <= n_rows:
+                    _whole_tile(x, t, w, p, first, column, scale, bias, out)
+                    t += simd.TILE_ROWS
+                while t + 2 <= n_rows:
+                    _whole_tile_2(x, t, w, p, first, column, scale, bias, out)
+                    t += 2
             while t + simd.TILE_ROWS <= n_rows:
                 _tile(x, t, w, p, 1, first, column, sums)
                 _store(sums, t, place, scale, bias, out)
