@@ -55,8 +55,8 @@ def conv1d(previous, x, stride, dilation, w, scale, bias, out):
 
 
 @kernel
-def residual_block(previous, x, dilation, w1, bias1, w2, bias2, out):
-    """out = x + conv(elu(conv(elu(x)))), the first convolution of kernel K and dilated, the second of kernel 1.
+def residual_block(previous, x, dilation, w1, bias1, w2, bias2):
+    """x += conv(elu(conv(elu(x)))), the first convolution of kernel K and dilated, the second of kernel 1.
 
     x [T, C]; previous [(K − 1) dilation, C] frames of elu(x), brought up to date; panels of [h, K C] and [C, h].
     """
@@ -64,14 +64,15 @@ def residual_block(previous, x, dilation, w1, bias1, w2, bias2, out):
     elu(frames[previous.shape[0] :])
     windows = _windows(frames, 1, dilation, x.shape[0], w1.shape[1] // x.shape[1])
     hidden = np.empty((_BLOCK, bias1.size), np.float32)
+    update = np.empty((_BLOCK, bias2.size), np.float32)
     unit_scale = np.ones(max(bias1.size, bias2.size), np.float32)
     for first in range(0, x.shape[0], _BLOCK):
         last = min(first + _BLOCK, x.shape[0])
         block = hidden[: last - first]
         matmul(windows[first:last], w1, unit_scale, bias1, block)
         elu(block)
-        matmul(block, w2, unit_scale, bias2, out[first:last])
-        add(out[first:last], x[first:last])
+        matmul(block, w2, unit_scale, bias2, update[: last - first])
+        add(x[first:last], update)
     previous[:] = frames[x.shape[0] :]
 
 
