@@ -227,7 +227,7 @@ def plot(path: Path, text: str, speech: dict[str, np.ndarray]) -> None:
 
     figure, axes = pyplot.subplots(1, len(speech), figsize=(4 * len(speech), 3.2), sharey=True, layout="constrained")
     for axis, (what, samples) in zip(axes, speech.items(), strict=True):
-        axis.specgram(samples + 1e-6, 512, SAMPLE_RATE_HZ, noverlap=384, vmin=-140, vmax=-40, cmap="magma")
+        axis.specgram(samples + 1e-6, NFFT=512, Fs=SAMPLE_RATE_HZ, noverlap=384, vmin=-140, vmax=-40, cmap="magma")
         axis.set(title=what, xlabel="s", ylim=(0, 12000))
     axes[0].set_ylabel("Hz")
     figure.suptitle(text, fontsize=10)
