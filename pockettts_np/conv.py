@@ -51,14 +51,14 @@ class Conv1d:
         n_previous = (self.kernel_size - 1) * self.dilation + 1 - self.stride
         return ConvState(np.zeros((n_previous, self.n_in), np.float32), started=False)
 
-    def start(self, first: np.ndarray, state: ConvState) -> None:
-        """Tell the first frame [n_in], or any later one."""
+    def start(self, x: np.ndarray, state: ConvState) -> None:
+        """Tell the frames [T, n_in] that come next: the first of all may be what stands before it."""
         if self.replicate and not state.started:
-            state.previous[:] = first
+            state.previous[:] = x[0]
         state.started = True
 
     def __call__(self, x: np.ndarray, state: ConvState) -> np.ndarray:  # [T, n_in] -> [T / stride, n_out]
-        self.start(x[0], state)
+        self.start(x, state)
         p = self.product
         out = np.empty((len(x) // self.stride, len(p.bias)), np.float32)
         if len(p.bias) == 1:
@@ -104,7 +104,7 @@ class ConvTranspose1d:
         return self.conv.init_state()
 
     def __call__(self, x: np.ndarray, state: ConvState) -> np.ndarray:  # [T, n_in] -> [T · stride, n_out]
-        return self.conv(x, state).reshape(len(x) * self.stride, -1)
+        return self.conv(x, state).reshape(-1, len(self.conv.product.bias) // self.stride)
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ class ResidualBlock:
         return self.conv.init_state()
 
     def __call__(self, x: np.ndarray, state: ConvState) -> np.ndarray:  # [T, C], in place
-        first, one, two = x[0].copy(), self.conv.product, self.last
+        first, one, two = x[:1].copy(), self.conv.product, self.last
         kernels.elu(first)
         self.conv.start(first, state)
         kernels.residual_block(state.previous, x, self.conv.dilation, one.panels, one.bias, two.panels, two.bias)
