@@ -8,7 +8,6 @@ What a dead writer leaves is taken over by the next one where a hash will prove 
 import contextlib
 import errno
 import hashlib
-import http.client
 import logging
 import os
 import re
@@ -19,9 +18,12 @@ from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from .transport import CorruptError, PassingError, Patience, Remote, StorageError, open_url, pause
+
+if TYPE_CHECKING:
+    from http.client import HTTPResponse
 
 logger = logging.getLogger(__name__)
 
@@ -194,7 +196,7 @@ def _receive(part: _Part, remote: Remote, report: Callable[[int, int | None], No
             _copy(response, file, start, total, remote.shown, report)
 
 
-def _extent(response: http.client.HTTPResponse, remote: Remote) -> tuple[int, int | None]:
+def _extent(response: "HTTPResponse", remote: Remote) -> tuple[int, int | None]:
     """Where the answer's first byte belongs (−1: it does not say), and the whole length, in bytes."""
     headers = response.headers
     if headers.get("Content-Encoding", "identity").lower() != "identity":
@@ -227,7 +229,7 @@ def _check_space(folder: Path, total: int | None, start: int, shown: str) -> Non
 
 
 def _copy(
-    response: http.client.HTTPResponse,
+    response: "HTTPResponse",
     file: BinaryIO,
     start: int,
     total: int | None,
@@ -235,13 +237,15 @@ def _copy(
     report: Callable[[int, int | None], None],
 ) -> None:
     """The answer into `file`, in the pieces that come."""
+    from http.client import HTTPException
+
     done = start
     report(done, total)
     while total is None or done < total:
         try:
             # Not read(): that waits for a whole block, which a cut would lose.
             block = response.read1(_BLOCK_BYTES if total is None else min(_BLOCK_BYTES, total - done))
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, HTTPException) as error:
             raise _cut(shown, done, total) from error
         if not block:
             break

@@ -11,8 +11,8 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from email.message import Message
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from .download import download, locked, megabytes, reporting
@@ -30,6 +30,9 @@ from .transport import (
     shown_address,
     storage_errors,
 )
+
+if TYPE_CHECKING:
+    from email.message import Message
 
 __all__ = [
     "AccessError",
@@ -222,7 +225,7 @@ class _WebFile:
                 download(remote, final, is_locked, PurePosixPath(self.shown).name)
         return final
 
-    def _refusal(self, status: int, headers: Message) -> HubError:
+    def _refusal(self, status: int, headers: "Message") -> HubError:
         kinds = {401: AccessError, 403: AccessError, 404: NotFoundError, 410: NotFoundError}
         return kinds.get(status, HubError)(
             f"The server refuses {self.shown} (HTTP {status}). See whether it opens in a browser."

@@ -5,15 +5,14 @@ The cache: `models--owner--repo/` holds `blobs/HASH`, `snapshots/COMMIT/path` as
 """
 
 import contextlib
-import http.client
 import logging
 import os
 import re
 import shutil
 import uuid
 from dataclasses import dataclass
-from email.message import Message
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from .download import digest, download, locked, sync_folder
@@ -28,6 +27,10 @@ from .transport import (
     open_url,
     patiently,
 )
+
+if TYPE_CHECKING:
+    from email.message import Message
+    from http.client import HTTPResponse
 
 logger = logging.getLogger(__name__)
 
@@ -191,7 +194,7 @@ class HubFile:
         endpoint, secret = _endpoint(), token()
         base, name = f"{endpoint}/{self.owner}/{self.repo}/resolve", quote(self.path)
 
-        def refusal(status: int, headers: Message) -> HubError:
+        def refusal(status: int, headers: "Message") -> HubError:
             return self._refusal(status, headers.get("X-Error-Code", ""), secret is not None)
 
         asked = Remote(f"{base}/{quote(self.revision, safe='')}/{name}", self.shown, refusal, secret)
@@ -241,7 +244,7 @@ class HubFile:
         return HubError(f"The hub refuses {self.shown} (HTTP {status}). See whether {page} opens in a browser.")
 
 
-def _leads_to_answer(response: http.client.HTTPResponse, same_origin: bool) -> bool:
+def _leads_to_answer(response: "HTTPResponse", same_origin: bool) -> bool:
     """Whether to follow: not on to the content's own server once the hub has said what it is."""
     return same_origin or "X-Repo-Commit" not in response.headers
 

@@ -1,31 +1,31 @@
-"""One HTTP request: redirects, where the token may go, which failures pass; and the errors as sentences."""
+"""Requests of a file: redirects, where the token may go, how often to try; and the errors as sentences.
+
+Python's own network modules are imported by `request` alone, once something is fetched: they take 2 MB and 20 ms.
+"""
 
 import contextlib
-import email.utils
 import errno
-import http.client
 import logging
 import re
-import ssl
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from email.message import Message
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urljoin, urlsplit
+
+if TYPE_CHECKING:
+    from email.message import Message
+    from http.client import HTTPResponse
 
 logger = logging.getLogger(__name__)
 
-_TIMEOUT_S = 20.0  # to connect, and between two pieces of an answer
 _N_TRIES = 5  # in a row, without a new byte
 _FIRST_PAUSE_S = 0.5  # doubled after each failure
 _LONGEST_PAUSE_S = 60.0  # also when the server asks for more
 _MAX_REDIRECTS = 10
 _REDIRECTS = {301, 302, 303, 307, 308}
 _ADDRESS = re.compile(r"[!#-;=?-\[\]_a-z~]{1,2000}")
-_PASSING_STATUSES = {408, 429, 500, 502, 503, 504}
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NO_ACCESS = {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.ENOENT, errno.EEXIST, errno.ELOOP}
 
@@ -93,7 +93,7 @@ class Remote:
 
     url: str
     shown: str  # the file's name in errors, without secrets
-    refusal: Callable[[int, Message], HubError]  # the error for a status that no retry changes
+    refusal: "Callable[[int, Message], HubError]"  # the error for a status that no retry changes
     token: str | None = None  # for the URL's own origin only
     size_bytes: int | None = None
     digest: str | None = None  # SHA-256 (64 digits) or git blob SHA-1 (40 digits)
@@ -118,7 +118,7 @@ def pause(seconds: float) -> None:
     time.sleep(seconds)
 
 
-def patiently(ask: Callable[[], http.client.HTTPResponse], n_tries: int | None = None) -> http.client.HTTPResponse:
+def patiently(ask: "Callable[[], HTTPResponse]", n_tries: int | None = None) -> "HTTPResponse":
     """`ask()`, again while it raises PassingError."""
     patience = Patience(n_tries)
     while True:
@@ -132,21 +132,20 @@ def open_url(
     remote: Remote,
     method: str = "GET",
     headers: dict[str, str] | None = None,
-    follow: Callable[[http.client.HTTPResponse, bool], bool] = lambda response, same_origin: True,
-) -> http.client.HTTPResponse:
+    follow: "Callable[[HTTPResponse, bool], bool]" = lambda response, same_origin: True,
+) -> "HTTPResponse":
     """The answer after redirects, with any status but those that may pass (429, 5xx: PassingError).
 
     The token goes to the first origin (scheme, host, port) only, and no further once a redirect leaves it.
     A redirect that `follow(response, same_origin)` declines is returned itself.
     """
+    from .request import send
+
     url, token = remote.url, remote.token
     for _ in range(_MAX_REDIRECTS + 1):
         authorization = {"Authorization": f"Bearer {token}"} if token else {}
-        response = _send(method, url, (headers or {}) | authorization)
+        response = send(method, url, (headers or {}) | authorization, remote.shown)
         location = response.headers.get("Location")
-        if response.status in _PASSING_STATUSES:
-            response.close()
-            raise _passing_status(response, remote.shown)
         if response.status not in _REDIRECTS or not location:
             return response
         try:
@@ -154,7 +153,7 @@ def open_url(
         except ValueError:
             response.close()
             raise NetworkError(
-                f"{_host(url)} redirects {remote.shown} to an unsafe address. Expected one with https; check "
+                f"{urlsplit(url).netloc} redirects {remote.shown} to an unsafe address. Expected one with https; check "
                 "HF_ENDPOINT and the proxy settings."
             ) from None
         same_origin = origin(target) == origin(url)
@@ -203,62 +202,3 @@ def _redirect_target(url: str, location: str) -> str:
     if origin(target)[0] == "http" and origin(url)[0] == "https":
         raise ValueError("from https to http")
     return target
-
-
-def _host(url: str) -> str:
-    return urlsplit(url).netloc
-
-
-class _AnyStatus(urllib.request.HTTPErrorProcessor):
-    """Hands every answer over as it is: redirects and errors are judged in `open_url`."""
-
-    def http_response(self, request, response):  # type: ignore[no-untyped-def]
-        return response
-
-    https_response = http_response
-
-
-def _send(method: str, url: str, headers: dict[str, str]) -> http.client.HTTPResponse:
-    # Not build_opener(): its file: and ftp: handlers are not for a redirect to reach.
-    opener = urllib.request.OpenerDirector()
-    for handler in (urllib.request.ProxyHandler, urllib.request.HTTPHandler, urllib.request.HTTPSHandler):
-        opener.add_handler(handler())
-    opener.add_handler(_AnyStatus())
-    request = urllib.request.Request(url, headers={"User-Agent": "pockettts_np"} | headers, method=method)
-    try:
-        return opener.open(request, timeout=_TIMEOUT_S)
-    except (OSError, http.client.HTTPException) as error:
-        reason = error.reason if isinstance(error, urllib.error.URLError) else error
-        if isinstance(reason, ssl.SSLCertVerificationError):
-            raise NetworkError(
-                f"{_host(url)} showed a certificate that cannot be trusted ({reason.verify_message}). Check "
-                "the clock of this machine, and SSL_CERT_FILE when a proxy stands in between."
-            ) from error
-        raise PassingError(
-            f"{_host(url)} cannot be reached ({str(reason) or type(reason).__name__}). Check the network "
-            "connection and the proxy settings, then try again; files already fetched work without a network."
-        ) from error
-
-
-def _passing_status(response: http.client.HTTPResponse, shown: str) -> PassingError:
-    pause_s = _asked_pause_s(response.headers.get("Retry-After", ""))
-    if response.status == 429:
-        return PassingError(
-            f"The server has had too many requests and holds {shown} back (HTTP 429). Wait some minutes; "
-            "with a token in HF_TOKEN the limits are wider.",
-            pause_s,
-        )
-    return PassingError(
-        f"The server failed on {shown} (HTTP {response.status}). The fault is on its side: try again later.",
-        pause_s,
-    )
-
-
-def _asked_pause_s(retry_after: str) -> float:
-    """Seconds in a Retry-After header, which holds a number or a date; 0 where it holds neither."""
-    if re.fullmatch(r"\d{1,9}", retry_after):
-        return float(retry_after)
-    try:
-        return email.utils.parsedate_to_datetime(retry_after).timestamp() - time.time()
-    except (ValueError, OverflowError):
-        return 0.0

@@ -239,7 +239,7 @@ import json, os, signal, sys, types
 package = types.ModuleType("pockettts_np")
 package.__path__ = [sys.argv[1]]
 sys.modules["pockettts_np"] = package  # not the real one: it would import Numba
-from pockettts_np import hub, transport
+from pockettts_np import hub, request, transport
 transport._FIRST_PAUSE_S = 0.01
 n_changes = 0
 order = {}
@@ -260,7 +260,7 @@ def watch(event, arguments):
 
 def run():
     os.environ.update(order["env"])
-    transport._TIMEOUT_S = order.get("timeout_s", transport._TIMEOUT_S)
+    request._TIMEOUT_S = order.get("timeout_s", request._TIMEOUT_S)
     if order.get("file_bytes"):
         import resource
         resource.setrlimit(resource.RLIMIT_FSIZE, (order["file_bytes"],) * 2)

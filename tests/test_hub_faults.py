@@ -10,6 +10,7 @@ import ssl
 import threading
 import time
 import urllib.error
+import urllib.request
 from pathlib import Path
 
 import filelock
@@ -18,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hub_server import Fault, File, Hub, Worker, wrong_files
-from pockettts_np import download, transport
+from pockettts_np import download, request, transport
 from pockettts_np import hub as hub_module
 from pockettts_np.hub import CorruptError, HubError, NetworkError, StorageError, cached_path, local_path, reporting
 
@@ -253,7 +254,7 @@ def test_empty_file_is_a_file(hub, root):
 
 
 def test_silent_server_is_given_up_in_time(hub, root, monkeypatch):
-    monkeypatch.setattr(transport, "_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(request, "_TIMEOUT_S", 0.05)
     hub.faults = [Fault(stall_s=5)]
     assert local_path(uri_of(hub, LARGE)).read_bytes() == CONTENT
     shutil.rmtree(root / "hf")
@@ -376,7 +377,7 @@ def test_bad_certificate_is_not_tried_again(hub, monkeypatch):
         reason.verify_message = "self-signed certificate"
         raise urllib.error.URLError(reason)
 
-    monkeypatch.setattr(transport.urllib.request.HTTPHandler, "http_open", refuse)
+    monkeypatch.setattr(urllib.request.HTTPHandler, "http_open", refuse)
     monkeypatch.setattr(transport, "pause", None)
     with pytest.raises(NetworkError, match=r"certificate that cannot be trusted \(self-signed"):
         local_path(uri_of(hub, LARGE))

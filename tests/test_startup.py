@@ -56,6 +56,18 @@ def test_the_second_process_loads_kernels_without_the_compiler(tmp_path):
     assert compiling.count("Compiling") == 1
 
 
+def test_a_process_that_fetches_nothing_leaves_the_network_out(tmp_path):
+    code = f"""
+import json, sys
+from pockettts_np import catalogue, cli
+voice = ["--config", str(catalogue.BUILTIN_PATH), "--quiet"]
+status = cli.main(["generate", *voice, "--text", "Yes.", "--output-path", {str(tmp_path / "yes.wav")!r}])
+network = [name for name in ("ssl", "http.client", "urllib.request", "asyncio") if name in sys.modules]
+print(json.dumps([status, network]))
+"""
+    assert run(code, PACKAGE.parent)[0] == [0, []]
+
+
 # ---------------------------------------------------------------- places that cannot be written
 
 
