@@ -103,8 +103,8 @@ def make_tile(n_rows: int, n_panels: int) -> Callable[..., None]:
 
     It fills the first n_rows · n_panels rows of sums [n, COLUMNS] with the products of rows `row`.. of x [T, n_in] and
     of COLUMNS columns from `column` on, inputs `first` to `first` + n_in − 1, of panels `panel`, `panel + stride`, …
-    of w [P, N, 32], of any kind. The arrays are contiguous, but rows of x may overlap. Without the compiler
-    (NUMBA_DISABLE_JIT) it is a NumPy product.
+    of w [P, N, 32], of any kind. In place of rows past the last of x, the last is taken again. The arrays are
+    contiguous, but rows of x may overlap. Without the compiler (NUMBA_DISABLE_JIT) it is a NumPy product.
     """
 
     def tile_of_numpy(
@@ -112,7 +112,7 @@ def make_tile(n_rows: int, n_panels: int) -> Callable[..., None]:
     ) -> None:
         panels = w[panel : panel + stride * n_panels : stride, first : first + x.shape[1], column : column + COLUMNS]
         products = (x[row : row + n_rows] @ as_float32(panels)).swapaxes(0, 1)
-        sums[: n_rows * n_panels] = products.reshape(-1, COLUMNS)
+        sums[: products.shape[0] * products.shape[1]] = products.reshape(-1, COLUMNS)
 
     def tile(typing: Any, x: Any, row: Any, w: Any, panel: Any, stride: Any, first: Any, column: Any, sums: Any) -> Any:
         index = types.intp
@@ -137,8 +137,8 @@ def make_tile(n_rows: int, n_panels: int) -> Callable[..., None]:
 def make_whole_tile(n_rows: int) -> Callable[..., None]:
     """A compiled `tile(x, row, w, panel, first, column, scale, bias, out)` for columns that all exist.
 
-    Rows `row` to `row` + n_rows − 1 of x and COLUMNS columns of one panel, as above; the products, times scale plus
-    bias, go where they belong in out [T, n_out], without a detour through memory.
+    Rows `row` to `row` + n_rows − 1 of x, or to the last, and COLUMNS columns of one panel, as above; the products,
+    times scale plus bias, go where they belong in out [T, n_out], without a detour through memory.
     """
 
     def tile_of_numpy(
@@ -172,7 +172,7 @@ def make_whole_tile(n_rows: int) -> Callable[..., None]:
                 offset = builder.add(place, place.type(v * LANES))
                 scale, bias = (_load(builder, builder.gep(arrays[i].data, [offset]), types.float32) for i in (6, 7))
                 for i, row_sums in enumerate(registers):
-                    to = _row(builder, arrays[8], builder.add(row, row.type(i)))
+                    to = _row(builder, arrays[8], _existing(builder, arrays[8], row, i))
                     scaled = builder.fmul(builder.load(row_sums[v]), scale, flags=_FAST)
                     _store(builder, builder.fadd(scaled, bias, flags=_FAST), builder.gep(to, [offset]))
             return context.get_dummy_value()
@@ -215,7 +215,7 @@ def _emit_products(
 ) -> list[list[ir.Value]]:
     """For each row, sums of LANES numbers by panel and vector; LLVM turns the stack variables into registers."""
     n_in, panel_inputs = (cgutils.unpack_tuple(builder, array.shape)[1] for array in (x, w))
-    x_rows = [_row(builder, x, builder.add(row, row.type(i))) for i in range(n_rows)]
+    x_rows = [_row(builder, x, _existing(builder, x, row, i)) for i in range(n_rows)]
     panels = []
     for number in numbers:
         start = builder.add(builder.mul(number, panel_inputs), first)
@@ -246,6 +246,13 @@ def _emit_products(
 def _array(context: Any, builder: ir.IRBuilder, kind: Any, value: ir.Value) -> Any:
     """Numba's structure of an array: data, shape, strides."""
     return context.make_array(kind)(context, builder, value)
+
+
+def _existing(builder: ir.IRBuilder, array: Any, row: ir.Value, offset: int) -> ir.Value:
+    """The number of row `row` + offset of an array, or of its last where there is none."""
+    number, n_rows = builder.add(row, row.type(offset)), cgutils.unpack_tuple(builder, array.shape)[0]
+    is_there = builder.icmp_signed("<", number, n_rows)
+    return builder.select(is_there, number, builder.sub(n_rows, n_rows.type(1)))
 
 
 def _row(builder: ir.IRBuilder, array: Any, number: ir.Value) -> ir.Value:

@@ -165,8 +165,18 @@ def test_products_of_every_shape(n_out, n_in, kind):
     (w, panels), x = matrix(n_out, n_in, kind), normal(2 * simd.TILE_ROWS + 3, n_in)
     scale, bias = 1 + normal(n_out, seed=5), normal(n_out, seed=6)
     want = naive.linear(x, w.astype(np.float64)) * scale + bias
-    for T in (0, 1, 2, 3, simd.TILE_ROWS - 1, simd.TILE_ROWS, simd.TILE_ROWS + 1, len(x)):
+    for T in range(len(x) + 1):
         assert_close(product(x[:T], panels, n_out, scale, bias), want[:T])
+
+
+@pytest.mark.parametrize("n_out", [33, 64])
+def test_products_touch_no_row_after_the_last(n_out):
+    _, panels = matrix(n_out, 5)
+    for T in range(1, 2 * simd.TILE_ROWS):
+        out = np.full((T + simd.TILE_ROWS, n_out), 7, np.float32)
+        kernels.matmul(normal(T, 5), panels, np.ones(n_out, np.float32), np.zeros(n_out, np.float32), out[:T])
+        assert np.all(out[T:] == 7)
+        assert not np.any(out[:T] == 7)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -6,11 +6,13 @@ from .. import simd
 from ..jit import kernel
 from .elementwise import ZERO
 
+_HALF = simd.TILE_ROWS // 2
+
 _tile = simd.make_tile(simd.TILE_ROWS, 1)
-_tile_2 = simd.make_tile(2, 1)
+_half_tile = simd.make_tile(_HALF, 1)
 _tile_1 = simd.make_tile(1, 1)
 _whole_tile = simd.make_whole_tile(simd.TILE_ROWS)
-_whole_tile_2 = simd.make_whole_tile(2)
+_half_whole_tile = simd.make_whole_tile(_HALF)
 _streams = simd.make_tile(1, simd.STREAMS)
 
 
@@ -52,25 +54,21 @@ def product(x, w, first, scale, bias, out):
     for p in range(w.shape[0]):
         for column in range(0, simd.PANEL, simd.COLUMNS):
             place = p * simd.PANEL + column
-            t = 0
-            if place + simd.COLUMNS <= out.shape[1]:
-                while t + simd.TILE_ROWS <= n_rows:
+            is_whole = place + simd.COLUMNS <= out.shape[1]
+            for t in range(0, n_rows, simd.TILE_ROWS):
+                n_left = min(simd.TILE_ROWS, n_rows - t)
+                if is_whole and n_left > _HALF:
                     _whole_tile(x, t, w, p, first, column, scale, bias, out)
-                    t += simd.TILE_ROWS
-                while t + 2 <= n_rows:
-                    _whole_tile_2(x, t, w, p, first, column, scale, bias, out)
-                    t += 2
-            while t + simd.TILE_ROWS <= n_rows:
-                _tile(x, t, w, p, 1, first, column, sums)
-                _store(sums, t, place, scale, bias, out)
-                t += simd.TILE_ROWS
-            while t + 2 <= n_rows:
-                _tile_2(x, t, w, p, 1, first, column, sums)
-                _store(sums[:2], t, place, scale, bias, out)
-                t += 2
-            if t < n_rows:
-                _tile_1(x, t, w, p, 1, first, column, sums)
-                _store(sums[:1], t, place, scale, bias, out)
+                elif is_whole and n_left > 1:
+                    _half_whole_tile(x, t, w, p, first, column, scale, bias, out)
+                else:
+                    if n_left > _HALF:
+                        _tile(x, t, w, p, 1, first, column, sums)
+                    elif n_left > 1:
+                        _half_tile(x, t, w, p, 1, first, column, sums)
+                    else:
+                        _tile_1(x, t, w, p, 1, first, column, sums)
+                    _store(sums[:n_left], t, place, scale, bias, out)
 
 
 @kernel
