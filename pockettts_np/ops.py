@@ -28,7 +28,8 @@ class Linear:
 
     @classmethod
     def load(cls, w: Weights, n_in: int, n_out: int, bias: bool = False) -> "Linear":
-        return cls.of(w, w.take("weight", (n_out, n_in)), w.take("bias", (n_out,)) if bias else None)
+        weight = w.take_matrix("weight", (n_out, n_in), (0, 1), n_in)
+        return cls.of(w, weight, w.take("bias", (n_out,)) if bias else None)
 
     def packed(self) -> "Linear":
         """The same with panels, also for a single output."""

@@ -179,9 +179,9 @@ class Weights:
         panels = np.zeros(panels_shape, self._stored_dtype(names))
         scales = np.ones((n, n_out), np.float32)
         for i, name in enumerate(names):
-            matrix = self.take(name, shape)
+            matrix = self.take_matrix(name, shape, (0, 1), n_in)
             if self.matrix_dtype is np.int8:
-                matrix, scales[i] = quantize_rows(matrix)
+                matrix, scales[i] = quantize_rows(matrix.astype(np.float32, copy=False))
             simd.pack_into(panels[i], matrix)
             self.sources[self.prefix + name].release()
         return panels, scales
