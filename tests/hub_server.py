@@ -19,6 +19,13 @@ from urllib.parse import unquote, urlsplit
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
+def forget_settings(environment):
+    """Let `environment`, a MonkeyPatch, forget what its user has set for hubs, this package and proxies."""
+    for name in list(os.environ):
+        if name.startswith(("HF_", "HUGGING", "TRANSFORMERS_", "POCKETTTS")) or name.lower().endswith("_proxy"):
+            environment.delenv(name)
+
+
 @dataclass
 class Fault:
     """What goes wrong with the next `times` requests to `at`: hub-head, hub-get or content."""

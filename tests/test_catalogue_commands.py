@@ -5,7 +5,6 @@ Tiny golden models stand in for released ones, at the addresses of english.
 
 import dataclasses
 import json
-import os
 import shutil
 import signal
 import socket
@@ -22,7 +21,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import load_file, save, save_file
 
 from helpers import GOLDEN
-from hub_server import Fault, Hub, wrong_files
+from hub_server import Fault, Hub, forget_settings, wrong_files
 from pockettts_np import TTSModel, catalogue, cli, download, hub, loading, model_cache, terminal, transport
 from pockettts_np import model as model_module
 from pockettts_np.commands import info
@@ -50,9 +49,7 @@ def without_cloning():
 @pytest.fixture
 def root(tmp_path, monkeypatch):
     """An empty working folder, caches of its own, no token, no proxy, no waiting."""
-    for name in list(os.environ):
-        if name.startswith(("HF_", "HUGGING", "TRANSFORMERS_", "POCKETTTS")) or name.lower().endswith("_proxy"):
-            monkeypatch.delenv(name)
+    forget_settings(monkeypatch)
     monkeypatch.setattr(transport, "pause", lambda seconds: None)
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")

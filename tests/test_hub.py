@@ -41,9 +41,7 @@ TOKEN = "hf_abcdefghijklmnopqrstuvwxyz"
 @pytest.fixture
 def root(tmp_path, monkeypatch):
     """Caches of their own, no token, no proxy, no waiting."""
-    for name in list(os.environ):
-        if name.startswith(("HF_", "HUGGING", "TRANSFORMERS_")) or name.lower().endswith("_proxy"):
-            monkeypatch.delenv(name)
+    hub_server.forget_settings(monkeypatch)
     monkeypatch.setattr(transport, "pause", lambda seconds: None)
     return tmp_path
 

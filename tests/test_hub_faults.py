@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub_server import Fault, File, Hub, Worker, wrong_files
+from hub_server import Fault, File, Hub, Worker, forget_settings, wrong_files
 from pockettts_np import download, request, transport
 from pockettts_np import hub as hub_module
 from pockettts_np.hub import CorruptError, HubError, NetworkError, StorageError, cached_path, local_path, reporting
@@ -32,9 +32,7 @@ CONTENT_AT = {LARGE: "content", SMALL: "hub-get", WEB: "content"}
 @pytest.fixture
 def root(tmp_path, monkeypatch):
     """Caches of their own, no token, no proxy, no waiting."""
-    for name in list(os.environ):
-        if name.startswith(("HF_", "HUGGING", "TRANSFORMERS_")) or name.lower().endswith("_proxy"):
-            monkeypatch.delenv(name)
+    forget_settings(monkeypatch)
     monkeypatch.setattr(transport, "pause", lambda seconds: None)
     return tmp_path
 
