@@ -1,6 +1,6 @@
 """Requests of a file: redirects, where the token may go, how often to try; and the errors as sentences.
 
-Python's own network modules are imported by `request` alone, once something is fetched: they take 2 MB and 20 ms.
+Python's own network modules are imported by `request` alone, once something is fetched: they take 5 MB and 20 ms.
 """
 
 import contextlib
