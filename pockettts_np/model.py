@@ -46,7 +46,7 @@ NO_CLONING = (
 )
 ONE_VOICE = (
     "The built-in model has one voice of its own and cannot clone another: load the language english, or another "
-    "released model, whose voices are {voices}."
+    f"released model, whose voices are {', '.join(catalogue.VOICES)}."
 )
 NO_TIMESTAMPS = (
     "The times of words are not known for {name}: which of its attention heads follow the text has not been found out. "
@@ -191,7 +191,7 @@ class TTSModel:
 
     def _catalogue_voice(self, name: str) -> VoiceState:
         if self.config.name == catalogue.BUILTIN:
-            raise ValueError(ONE_VOICE.format(voices=", ".join(catalogue.VOICES)))
+            raise ValueError(ONE_VOICE)
         if not self.config.released:
             raise ValueError(
                 f"The catalogue voice {name!r} was made with the weights of a released model; a model of one's own "
@@ -204,7 +204,7 @@ class TTSModel:
         if self.has_voice_cloning:
             return
         if self.config.name == catalogue.BUILTIN:
-            raise ValueError(ONE_VOICE.format(voices=", ".join(catalogue.VOICES)))
+            raise ValueError(ONE_VOICE)
         why = "its weights come without an encoder" if self.encoder is None else "its speaker projection is empty"
         raise ValueError(NO_CLONING.format(why=why, voices=", ".join(catalogue.VOICES)))
 
