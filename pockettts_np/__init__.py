@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 from .version import __version__
 
 if TYPE_CHECKING:
+    from .loading.voice import VoiceState, export_model_state
     from .model import TTSModel
-    from .voice import VoiceState, export_model_state
 
 __all__ = ["TTSModel", "VoiceState", "__version__", "export_model_state"]
 
@@ -18,7 +18,7 @@ def __getattr__(name: str) -> Any:
 
         return TTSModel
     if name in ("VoiceState", "export_model_state"):
-        from . import voice
+        from .loading import voice
 
         return getattr(voice, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

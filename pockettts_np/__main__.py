@@ -1,7 +1,55 @@
-"""python -m pockettts_np"""
+"""The command pockettts-np: arguments in, files out. Options and defaults are those of pocket-tts 4.0.1.
 
+Exit status: 0 done, 1 an error (one sentence on stderr), 2 wrong usage, 130 Ctrl-C, 141 the reader of stdout
+left, 143 terminated. An output file appears only once complete.
+"""
+
+import argparse
 import sys
+import traceback
+from collections.abc import Sequence
 
-from .cli import main
+from .commands import batch, download, export_voice, generate, info, models, quantize, voices, warmup
+from .commands.serving import serve, wyoming
+from .commands.terminal.progress import show_fetching
+from .commands.terminal.session import leave_on_sigterm, log_to_stderr
+from .errors import sentence
+from .version import __version__
 
-sys.exit(main())
+PROGRAM = "pockettts-np"
+# In the order of --help.
+COMMANDS = (generate, batch, export_voice, models, voices, download, info, quantize, warmup, serve, wyoming)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status. SystemExit: wrong usage, --help, --version."""
+    args = build_parser().parse_args(argv)
+    with log_to_stderr(args.quiet), leave_on_sigterm():
+        try:
+            with show_fetching(args.quiet):
+                args.command(args)
+            return 0
+        except KeyboardInterrupt:
+            print(f"{PROGRAM}: interrupted", file=sys.stderr)
+            return 130
+        except BrokenPipeError:
+            return 141
+        except Exception as error:
+            if args.traceback:
+                traceback.print_exc()
+            print(f"{PROGRAM}: error: {sentence(error)}", file=sys.stderr)
+            return 1
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Every command and option."""
+    parser = argparse.ArgumentParser(prog=PROGRAM, description="Text and a voice in, speech out.")
+    parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for command in COMMANDS:
+        command.add_parser(commands)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from .audio import replacing_file
-from .encoder import SUFFIXES, format_of, open_sink
-from .sound import CLOSING_SILENCE_SECONDS, processed
+from .audio.effects import CLOSING_SILENCE_SECONDS, processed
+from .audio.encoding import SUFFIXES, format_of, open_sink
+from .files import replacing_file
 
 if TYPE_CHECKING:
+    from .loading.voice import VoiceState
     from .model import TTSModel
-    from .voice import VoiceState
 
 REPORT_NAME = "report.jsonl"
 _SUFFIXES = {suffix[1:]: suffix for suffix in SUFFIXES}  # by format; those without have no header

@@ -12,23 +12,26 @@ from typing import Literal, overload
 
 import numpy as np
 
-from . import catalogue, generation, hub, loading, pauses
-from .audio import end_on_pause, read_audio, resample
-from .config import Config
-from .flow_lm import FlowLM
-from .follow import Speaker, SpeechStream, speak_pieces
-from .generation import Sampling
-from .mimi import MimiDecoder, MimiEncoder
-from .model_cache import load_kept
-from .noise import Noise, draws
-from .pauses import Pause
-from .pipeline import ahead, usable_cores
-from .quantize import open_model, stored_voice, write_model
-from .text import NothingToSpeakError, count_tokens, prepare_text_prompt, split_into_chunks
-from .timestamps import TimedAudio, WordClock
-from .tokenizer import Tokenizer
-from .voice import VoiceState, is_saved_voice, load_voice
-from .weights import Weights
+from .audio.recording import end_on_pause, read_audio, resample
+from .conditioners.text import NothingToSpeakError, count_tokens, prepare_text_prompt, split_into_chunks
+from .conditioners.tokenizer.protocol import Tokenizer
+from .config.config import Config
+from .hub import catalogue, fetch
+from .language import pauses
+from .language.pauses import Pause
+from .loading import model_source
+from .loading.int8_cache import load_kept
+from .loading.single_file import open_model, stored_voice, write_model
+from .loading.voice import VoiceState, is_saved_voice, load_voice
+from .models.flow_lm import FlowLM
+from .models.mimi import MimiDecoder, MimiEncoder
+from .synthesis import generation
+from .synthesis.generation import Sampling
+from .synthesis.live_text import Speaker, SpeechStream, speak_pieces
+from .synthesis.noise import Noise, draws
+from .threads import ahead, usable_cores
+from .timing.timestamps import TimedAudio, WordClock
+from .weights.checkpoint import Weights
 
 logger = logging.getLogger(__name__)
 
@@ -98,9 +101,9 @@ class TTSModel:
             ValueError: a damaged file, or one that belongs to another configuration.
             OSError: the weights cannot be fetched; the message says what to do.
         """
-        source = loading.find(language, config)
+        source = model_source.find(language, config)
         model = _load_kept(source) if quantize and isinstance(source, str) else None
-        model = model or cls._build(*loading.open_source(source, quantize))
+        model = model or cls._build(*model_source.open_source(source, quantize))
         if isinstance(source, Path) and source.suffix == ".safetensors":
             model = replace(model, own_voice=stored_voice(source, model.flow_lm))
         defaults = model.sampling
@@ -161,10 +164,10 @@ class TTSModel:
         if isinstance(audio_conditioning, str) and name in catalogue.VOICES:
             return self._catalogue_voice(name)
         if is_saved_voice(name):
-            return load_voice(hub.local_path(audio_conditioning), self.flow_lm)
+            return load_voice(fetch.local_path(audio_conditioning), self.flow_lm)
         self._require_cloning()
         samples, rate_hz = read_audio(
-            hub.local_path(audio_conditioning), max_seconds=TRUNCATE_SECONDS if truncate else None
+            fetch.local_path(audio_conditioning), max_seconds=TRUNCATE_SECONDS if truncate else None
         )
         return self._clone(resample(samples, rate_hz, self.sample_rate))
 
@@ -197,7 +200,7 @@ class TTSModel:
                 f"The catalogue voice {name!r} was made with the weights of a released model; a model of one's own "
                 "cannot use it. Give a recording or a saved voice instead."
             )
-        path = hub.local_path(catalogue.voice_state_address(self.config.name, name))
+        path = fetch.local_path(catalogue.voice_state_address(self.config.name, name))
         return load_voice(path, self.flow_lm)
 
     def _require_cloning(self) -> None:
@@ -469,7 +472,7 @@ def quantize_model(
 
     Errors as `load_model`, and OSError where the file cannot be written.
     """
-    settings, weights, tokenizer = loading.open_source(loading.find(language, config), quantize=True)
+    settings, weights, tokenizer = model_source.open_source(model_source.find(language, config), quantize=True)
     model = TTSModel._build(settings, weights, tokenizer)  # checks every tensor and tells which are matrices
     write_model(path, weights, settings, None if voice is None else model.get_state_for_audio_prompt(voice))
 
@@ -477,7 +480,7 @@ def quantize_model(
 def _load_kept(language: str) -> TTSModel | None:
     """A released model with int8 weights, from the file that an earlier load has kept or this one keeps."""
     return load_kept(
-        loading.load_config(language),
+        model_source.load_config(language),
         build=lambda path: TTSModel._build(*open_model(path)),
         write=lambda path: quantize_model(path, language),
     )

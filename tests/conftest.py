@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from helpers import GOLDEN
 from pockettts_np import TTSModel
+from tests.support.helpers import GOLDEN
 
 # The first example of a test may compile a kernel, which takes seconds: time says nothing about the example.
 settings.register_profile("pockettts", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])

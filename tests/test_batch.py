@@ -14,9 +14,10 @@ import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
 
-from helpers import GOLDEN
-from pockettts_np import batch, cli, terminal
+from pockettts_np import __main__, batch
 from pockettts_np.batch import Item, Report, Settings
+from pockettts_np.commands.terminal import progress
+from tests.support.helpers import GOLDEN
 
 CONFIG = GOLDEN / "lsd.toml"
 REF_WAV = GOLDEN.parent.parent / "ref.wav"
@@ -48,7 +49,7 @@ def lines(tmp_path, voice):
 @pytest.fixture
 def run(tmp_path, capsys):
     def run(manifest, *options):
-        status = cli.main(["batch", str(manifest), str(tmp_path / "out"), "--config", str(CONFIG), *options])
+        status = __main__.main(["batch", str(manifest), str(tmp_path / "out"), "--config", str(CONFIG), *options])
         return status, capsys.readouterr().err
 
     return run
@@ -68,7 +69,7 @@ def test_every_text_becomes_the_file_that_generate_writes(lines, run, tmp_path, 
     out = tmp_path / "out"
     assert sorted(path.name for path in out.iterdir()) == ["000001.wav", "deep", "report.jsonl"]
     single = ["generate", "--config", str(CONFIG), "--voice", str(voice)]
-    assert cli.main([*single, "--text", "Hi.", "--seed", "1", "--output-path", str(tmp_path / "a.wav")]) == 0
+    assert __main__.main([*single, "--text", "Hi.", "--seed", "1", "--output-path", str(tmp_path / "a.wav")]) == 0
     got, want = (soundfile.read(path, dtype="int16")[0] for path in (out / "000001.wav", tmp_path / "a.wav"))
     assert got.shape == want.shape
     assert np.abs(got.astype(int) - want).max() <= 1  # one thread here, two there: the decoder's batches differ
@@ -163,7 +164,7 @@ def test_the_format_speed_and_rate_are_those_asked_for(lines, run, tmp_path):
 
 def test_a_bar_grows_on_a_terminal(lines, run, monkeypatch):
     shown = []
-    monkeypatch.setattr(terminal.StatusLine, "show", lambda self, text: shown.append(text))
+    monkeypatch.setattr(progress.StatusLine, "show", lambda self, text: shown.append(text))
     assert run(lines({"text": "Hi.", "seed": 1}, {"text": "Hi.", "seed": 2}))[0] == 0
     half, full = "#" * 12, "#" * 24
     texts = [f"[{half}{'.' * 12}] 1 of 2 texts", f"[{full}] 2 of 2 texts"]

@@ -9,9 +9,10 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from helpers import GOLDEN
-from pockettts_np import TTSModel, catalogue, cli, hub
-from pockettts_np.config import load_config
+from pockettts_np import TTSModel, __main__
+from pockettts_np.config.load import load_config
+from pockettts_np.hub import catalogue, errors, fetch
+from tests.support.helpers import GOLDEN
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +32,7 @@ def english_in_cache(monkeypatch):
 
     def cached(*names):
         there = {files[name] for name in names}
-        monkeypatch.setattr(hub, "cached_path", lambda uri: GOLDEN if uri in there else None)
+        monkeypatch.setattr(fetch, "cached_path", lambda uri: GOLDEN if uri in there else None)
 
     return cached
 
@@ -59,7 +60,7 @@ def test_load_model_without_a_name_follows_the_rule(caplog):
 
 def test_the_command_speaks_with_nothing_but_a_text(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    assert cli.main(["generate", "--text", "Hello world."]) == 0
+    assert __main__.main(["generate", "--text", "Hello world."]) == 0
     errors = capsys.readouterr().err
     assert errors.count("built-in") == 1
     speech, rate_hz = soundfile.read("tts_output.wav")
@@ -78,7 +79,7 @@ def test_the_command_speaks_with_nothing_but_a_text(tmp_path, monkeypatch, capsy
 )
 def test_what_the_builtin_model_cannot_do_asks_for_the_large_one(command, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    assert cli.main(command) == 1
+    assert __main__.main(command) == 1
     assert "languages/english/" in capsys.readouterr().err  # which the tests may not fetch
 
 
@@ -90,7 +91,7 @@ def test_other_voices_are_refused_with_what_to_do(builtin, voice):
 
 def test_the_default_voice_of_a_model_of_ones_own_is_cloned_or_its_own(builtin, tiny_model):
     assert builtin.get_default_voice().n_rows == 1
-    with pytest.raises(hub.OfflineError, match=re.escape("alba-mackenna/casual.wav")):
+    with pytest.raises(errors.OfflineError, match=re.escape("alba-mackenna/casual.wav")):
         tiny_model.get_default_voice()
 
 
@@ -100,7 +101,7 @@ def test_the_default_voice_of_a_released_model_is_that_of_its_language(tiny_mode
     model = dataclasses.replace(
         tiny_model, config=dataclasses.replace(tiny_model.config, name="german_24l", released=True)
     )
-    with pytest.raises(hub.OfflineError, match="german_24l/embeddings/juergen"):
+    with pytest.raises(errors.OfflineError, match="german_24l/embeddings/juergen"):
         model.get_default_voice()
 
 
@@ -120,7 +121,7 @@ def test_a_text_without_anything_it_can_read_is_refused(builtin, text):
 @given(st.text(max_size=60))
 @settings(max_examples=50)
 def test_what_it_reads_is_plain_letters_whatever_the_text(builtin, text):
-    from pockettts_np.text import split_into_chunks
+    from pockettts_np.conditioners.text import split_into_chunks
 
     try:
         chunks = split_into_chunks(builtin.tokenizer, f"At 5 pm: {text}", 50, builtin.config)

@@ -7,10 +7,10 @@ that was asked for. `tools/check_speech.py` measures word error rates; `tools/ma
 import numpy as np
 import pytest
 
-from helpers import golden
 from pockettts_np import TTSModel
-from pockettts_np.text import prepare_text_prompt
-from speech_distance import HOP_SAMPLES, distance_db, log_mel
+from pockettts_np.conditioners.text import prepare_text_prompt
+from tests.support.helpers import golden
+from tests.support.speech_distance import HOP_SAMPLES, distance_db, log_mel
 
 # The voice with a word error rate of 7 % is at 1.8 to 2.5 dB (mean 2.1), one with 11 % at 1.9 to 2.8 (mean 2.3), one
 # with 23 % at 2.1 to 3.9 (mean 2.7); other sentences are at 4.4 and more, 6 in the mean.

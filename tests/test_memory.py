@@ -14,13 +14,13 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from helpers import GOLDEN, assert_close
 from pockettts_np import TTSModel, export_model_state
+from pockettts_np.loading.single_file import quantized_tensors
 from pockettts_np.model import quantize_model
-from pockettts_np.quantize import quantized_tensors
-from pockettts_np.safetensors_file import SafetensorsFile
-from pockettts_np.weights import Weights, open_checkpoint
-from random_models import small_model
+from pockettts_np.weights.checkpoint import Weights, open_checkpoint
+from pockettts_np.weights.safetensors_file import SafetensorsFile
+from tests.support.helpers import GOLDEN, assert_close
+from tests.support.random_models import small_model
 
 ENCODER = ("mimi.encoder.", "mimi.encoder_transformer.", "mimi.downsample.")
 RECORDING = np.random.default_rng(0).uniform(-0.5, 0.5, 4000).astype(np.float32)

@@ -13,12 +13,14 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from helpers import GOLDEN, NETWORK, assert_close
-from pockettts_np import TTSModel, export_model_state, hub, loading, pipeline
+from pockettts_np import TTSModel, export_model_state, threads
 from pockettts_np import model as model_module
-from pockettts_np.mimi import MimiEncoder
-from pockettts_np.text import prepare_text_prompt, split_into_chunks
-from random_models import RandomWeights, small_model
+from pockettts_np.conditioners.text import prepare_text_prompt, split_into_chunks
+from pockettts_np.hub import fetch
+from pockettts_np.loading import model_source
+from pockettts_np.models.mimi import MimiEncoder
+from tests.support.helpers import GOLDEN, NETWORK, assert_close
+from tests.support.random_models import RandomWeights, small_model
 
 pytestmark = pytest.mark.numerics
 
@@ -442,7 +444,7 @@ def test_the_gated_weights_come_before_the_open_ones(own_model, monkeypatch):
         asked.extend(paths)
         return GOLDEN / "lsd.safetensors", 1
 
-    monkeypatch.setattr(hub, "fetch_first", fetch_first)
+    monkeypatch.setattr(fetch, "fetch_first", fetch_first)
     first = 'weights_path = "lsd.safetensors"'
     second = 'weights_path_without_voice_cloning = "hf://open/model/x.safetensors"'
     TTSModel.load_model(config=own_model(**{first: f'weights_path = "hf://gated/model/x.safetensors"\n{second}'}))
@@ -491,7 +493,7 @@ def test_an_encoder_needs_a_configuration():
 def test_saved_voices_are_known_by_their_ending(voice, tmp_path, monkeypatch, address):
     path = tmp_path / "v.safetensors"
     export_model_state(voice, path)
-    monkeypatch.setattr(hub, "local_path", lambda uri: path if uri == address else pytest.fail(uri))
+    monkeypatch.setattr(fetch, "local_path", lambda uri: path if uri == address else pytest.fail(uri))
     assert quick().get_state_for_audio_prompt(address).position == voice.position
 
 
@@ -499,7 +501,7 @@ def test_saved_voices_are_known_by_their_ending(voice, tmp_path, monkeypatch, ad
     "address", ["v.safetensors.wav", "hf://me/voices/v.wav@x.safetensors", "https://a.org/b?c=.safetensors"]
 )
 def test_other_endings_are_recordings(tmp_path, monkeypatch, address):
-    monkeypatch.setattr(hub, "local_path", lambda uri: tmp_path / "heard.wav")
+    monkeypatch.setattr(fetch, "local_path", lambda uri: tmp_path / "heard.wav")
     with pytest.raises(FileNotFoundError, match=r"no recording .*heard\.wav"):
         quick().get_state_for_audio_prompt(address)
 
@@ -507,7 +509,7 @@ def test_other_endings_are_recordings(tmp_path, monkeypatch, address):
 def test_catalogue_voices_are_the_model_s_own_files(voice, tmp_path, monkeypatch):
     export_model_state(voice, tmp_path / "voice.safetensors")
     asked = []
-    monkeypatch.setattr(hub, "local_path", lambda uri: asked.append(uri) or tmp_path / "voice.safetensors")
+    monkeypatch.setattr(fetch, "local_path", lambda uri: asked.append(uri) or tmp_path / "voice.safetensors")
     model = quick()
     model = dataclasses.replace(model, config=dataclasses.replace(model.config, name="english", released=True))
     assert model.get_state_for_audio_prompt("alba").position == voice.position
@@ -543,8 +545,8 @@ def test_a_released_model_is_loaded_by_its_name(monkeypatch):
         asked.append(source)
         return original(GOLDEN / "lsd.toml")
 
-    original = loading.load_config
-    monkeypatch.setattr(loading, "load_config", load_config)
+    original = model_source.load_config
+    monkeypatch.setattr(model_source, "load_config", load_config)
     TTSModel.load_model("german")
     assert asked == ["german"]
 
@@ -555,4 +557,4 @@ def test_two_threads_at_most_and_one_on_one_core(monkeypatch):
         monkeypatch.setattr(os, "cpu_count", lambda cores=cores: len(cores))
         assert TTSModel.load_model(config=GOLDEN / "lsd.toml").threads == want
         monkeypatch.delattr(os, "sched_getaffinity")  # as on macOS and Windows
-        assert pipeline.usable_cores() == len(cores)
+        assert threads.usable_cores() == len(cores)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pockettts_np.cli import build_parser
+from pockettts_np.__main__ import build_parser
 from pockettts_np.model import TTSModel
 
 ROOT = Path(__file__).parent.parent

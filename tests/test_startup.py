@@ -15,14 +15,14 @@ import llvmlite.binding as llvm
 import pytest
 
 import pockettts_np
-from pockettts_np import jit
+from pockettts_np.kernels import compiled as kernel_cache
 
 PACKAGE = Path(pockettts_np.__file__).parent
 SILU = """
 import json, logging, sys
 logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
 import numpy as np
-from pockettts_np import kernels
+from pockettts_np.kernels import entry_points as kernels
 x = np.arange(-3, 4, dtype=np.float32)
 kernels.silu(x)
 """
@@ -59,9 +59,10 @@ def test_the_second_process_loads_kernels_without_the_compiler(tmp_path):
 def test_a_process_that_fetches_nothing_leaves_the_network_out(tmp_path):
     code = f"""
 import json, sys
-from pockettts_np import catalogue, cli
+from pockettts_np.__main__ import main
+from pockettts_np.hub import catalogue
 voice = ["--config", str(catalogue.BUILTIN_PATH), "--quiet"]
-status = cli.main(["generate", *voice, "--text", "Yes.", "--output-path", {str(tmp_path / "yes.wav")!r}])
+status = main(["generate", *voice, "--text", "Yes.", "--output-path", {str(tmp_path / "yes.wav")!r}])
 network = [name for name in ("ssl", "http.client", "urllib.request", "asyncio") if name in sys.modules]
 print(json.dumps([status, network]))
 """
@@ -76,8 +77,7 @@ def read_only(tmp_path):
     """A copy of the package where a file stands in the place of the cache, which stops root too."""
     folder = tmp_path / "site-packages"
     shutil.copytree(PACKAGE, folder / "pockettts_np", ignore=shutil.ignore_patterns("__pycache__", "data"))
-    for place in (folder / "pockettts_np", folder / "pockettts_np" / "kernels"):
-        (place / "__pycache__").write_bytes(b"")
+    (folder / "pockettts_np" / "kernels" / "__pycache__").write_bytes(b"")
     return folder
 
 
@@ -126,19 +126,19 @@ def compiled(code: bytes = b"machine code", cachable: bool = True) -> SimpleName
     return SimpleNamespace(name="wrapper", code=code, cachable=cachable, codegen=CODEGEN)
 
 
-def make_cache(folder: Path, name: str = "loop") -> jit.KernelCache:
+def make_cache(folder: Path, name: str = "loop") -> kernel_cache.KernelCache:
     def function():
         pass
 
     function.__name__ = name
-    cache = jit.KernelCache(function)
+    cache = kernel_cache.KernelCache(function)
     cache._impl, cache._folder = Compiled(), folder
     return cache
 
 
 @pytest.fixture
 def cache(tmp_path):
-    jit._log_once.cache_clear()
+    kernel_cache._log_once.cache_clear()
     return make_cache(tmp_path)
 
 
@@ -171,11 +171,11 @@ def test_damaged_files_are_compiled_again(cache, tmp_path, damage):
 
 
 def test_what_other_sources_made_goes_when_something_new_is_kept(cache, tmp_path, monkeypatch):
-    monkeypatch.setattr(jit, "_sources_hash", lambda: "old")
+    monkeypatch.setattr(kernel_cache, "_sources_hash", lambda: "old")
     cache.save_overload("float32", compiled())
     neighbour = make_cache(tmp_path, "loop_backwards")
     neighbour.save_overload("float32", compiled())
-    monkeypatch.setattr(jit, "_sources_hash", lambda: "new")
+    monkeypatch.setattr(kernel_cache, "_sources_hash", lambda: "new")
     assert cache.load_overload("float32", CONTEXT) is None
     cache.save_overload("float32", compiled())
     cache.save_overload("int8", compiled())
@@ -195,7 +195,7 @@ def test_a_full_disk_is_told_once_and_stops_nothing(cache, tmp_path, monkeypatch
         raise OSError(errno.ENOSPC, "No space left on device")
         yield
 
-    monkeypatch.setattr(jit, "replacing_file", full)
+    monkeypatch.setattr(kernel_cache, "replacing_file", full)
     for signature in ("float32", "int8"):
         cache.save_overload(signature, compiled())
     assert [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING] == [
@@ -207,9 +207,9 @@ def test_without_a_folder_there_is_no_cache(monkeypatch, caplog):
     def no_folder(function):
         raise RuntimeError("no locator available")
 
-    jit._log_once.cache_clear()
-    monkeypatch.setattr(jit, "CompileResultCacheImpl", no_folder)
-    cache = jit.KernelCache(no_folder)
+    kernel_cache._log_once.cache_clear()
+    monkeypatch.setattr(kernel_cache, "CompileResultCacheImpl", no_folder)
+    cache = kernel_cache.KernelCache(no_folder)
     cache.save_overload("float32", compiled())
     with caplog.at_level(logging.INFO):
         assert cache.load_overload("float32", CONTEXT) is None
@@ -218,32 +218,31 @@ def test_without_a_folder_there_is_no_cache(monkeypatch, caplog):
     assert "no folder can be written" in caplog.text
 
 
-SOURCES = ["jit.py", "simd.py", *(f"kernels/{path.name}" for path in (PACKAGE / "kernels").glob("*.py"))]
+SOURCES = [path.name for path in (PACKAGE / "kernels").glob("*.py")]
 
 
 @pytest.mark.parametrize("name", SOURCES)
 def test_an_edit_of_any_source_makes_kept_kernels_stale(tmp_path, monkeypatch, name):
-    (tmp_path / "kernels").mkdir()
     for source in SOURCES:
-        shutil.copy(PACKAGE / source, tmp_path / source)
-    monkeypatch.setattr(jit, "files", lambda package: tmp_path)
-    before = jit._sources_hash.__wrapped__()
+        shutil.copy(PACKAGE / "kernels" / source, tmp_path / source)
+    monkeypatch.setattr(kernel_cache, "files", lambda package: tmp_path)
+    before = kernel_cache._sources_hash.__wrapped__()
     with (tmp_path / name).open("a") as file:
         file.write("\n")
-    assert jit._sources_hash.__wrapped__() != before
-    assert jit._sources_hash.__wrapped__() == jit._sources_hash.__wrapped__()
+    assert kernel_cache._sources_hash.__wrapped__() != before
+    assert kernel_cache._sources_hash.__wrapped__() == kernel_cache._sources_hash.__wrapped__()
 
 
 def test_another_numba_makes_kept_kernels_stale(monkeypatch):
-    before = jit._sources_hash.__wrapped__()
-    monkeypatch.setattr(jit.numba, "__version__", "0.0.0")
-    assert jit._sources_hash.__wrapped__() != before
+    before = kernel_cache._sources_hash.__wrapped__()
+    monkeypatch.setattr(kernel_cache.numba, "__version__", "0.0.0")
+    assert kernel_cache._sources_hash.__wrapped__() != before
 
 
 def test_a_numba_that_was_not_tested_does_all_it_would_do(monkeypatch):
     calls = []
-    monkeypatch.setattr(jit, "TESTED_NUMBA", (0, 1))
-    jit._link_runtime(SimpleNamespace(refresh=lambda: calls.append("refresh")))
+    monkeypatch.setattr(kernel_cache, "TESTED_NUMBA", (0, 1))
+    kernel_cache._link_runtime(SimpleNamespace(refresh=lambda: calls.append("refresh")))
     assert calls == ["refresh"]
 
 
@@ -253,7 +252,7 @@ def test_a_numba_that_was_not_tested_does_all_it_would_do(monkeypatch):
 def test_speaking_imports_nothing_that_only_others_need():
     code = """
 import json, sys
-from pockettts_np import cli, model
+from pockettts_np import __main__, model
 unwanted = ("scipy.signal", "scipy.linalg", "soundfile", "sentencepiece", "asyncio", "safetensors")
 print(json.dumps([name for name in unwanted if name in sys.modules]))
 """

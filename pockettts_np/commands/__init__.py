@@ -1,1 +1,4 @@
-"""One module a command: its options, and what it does."""
+"""The command line, one module a command.
+
+Read in this order: generate, batch, export_voice, quantize, warmup; models, voices, download, info; serving; terminal.
+"""

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from .. import batch as library
-from ..encoder import FORMATS, require_format
-from ..pipeline import usable_cores
-from ..sound import require_processing
-from ..terminal import StatusLine, bar, sentence
-from . import options
-from .options import add_model_command, number, whole
+from ..audio.effects import require_processing
+from ..audio.encoding import FORMATS, require_format
+from ..errors import sentence
+from ..threads import usable_cores
+from .terminal import options
+from .terminal.options import add_model_command, number, whole
+from .terminal.progress import StatusLine, bar
 
 logger = logging.getLogger(__name__)
 

@@ -4,8 +4,9 @@ import argparse
 import logging
 from typing import Any
 
-from .. import catalogue, hub
-from .options import add_command
+from ..files import megabytes
+from ..hub import catalogue, fetch
+from .terminal.options import add_command
 
 logger = logging.getLogger(__name__)
 
@@ -25,17 +26,17 @@ def add_parser(commands: Any) -> None:
 def download(args: argparse.Namespace) -> None:
     """Fetch models, their tokenizers and voices; what is here already is checked, and fetched again if damaged."""
     files = [addresses for name in args.names for addresses in _files(name, args.voice)]
-    hub.drop_damaged(dict.fromkeys(address for addresses in files for address in addresses))
-    sizes = {addresses: hub.missing_bytes(addresses) for addresses in dict.fromkeys(map(tuple, files))}
+    fetch.drop_damaged(dict.fromkeys(address for addresses in files for address in addresses))
+    sizes = {addresses: fetch.missing_bytes(addresses) for addresses in dict.fromkeys(map(tuple, files))}
     missing = [addresses for addresses, size in sizes.items() if size != 0]
     names = ", ".join(args.names)
     if not missing:
         logger.info("%s: all is here already.", names)
         return
     total_bytes = sum(size or 0 for size in sizes.values())
-    logger.info("%s: %d of %d files to fetch, %s.", names, len(missing), len(sizes), hub.megabytes(total_bytes))
+    logger.info("%s: %d of %d files to fetch, %s.", names, len(missing), len(sizes), megabytes(total_bytes))
     for addresses in missing:
-        hub.fetch_first(addresses)
+        fetch.fetch_first(addresses)
     logger.info("%s: ready to speak without a network.", names)
 
 

@@ -5,11 +5,11 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from ..audio import RECORDING_SUFFIXES
-from ..catalogue import VOICES
-from ..terminal import sentence
-from . import options
-from .options import add_model_command, require_voice, require_writable
+from ..audio.recording import RECORDING_SUFFIXES
+from ..errors import sentence
+from ..hub.catalogue import VOICES
+from .terminal import options
+from .terminal.options import add_model_command, require_voice, require_writable
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ def export_voice(args: argparse.Namespace) -> None:
 
 def save_voice(state: Any, path: Path) -> None:
     """Write a voice state."""
-    from ..voice import export_model_state
+    from ..loading.voice import export_model_state
 
     export_model_state(state, path)
 

@@ -7,18 +7,18 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from ..audio import Samples
-from ..catalogue import DEFAULT_LANGUAGE, default_text
-from ..config import load_config, released_models
-from ..spelling import Word
-from ..subtitles import require_format as require_subtitles
-from ..subtitles import write_subtitles
-from ..terminal import Progress
-from . import options, output, standard_input
-from .options import add_model_command, number, require_voice, require_writable, whole
+from ..audio.samples import Samples
+from ..config.load import load_config, released_models
+from ..hub.catalogue import DEFAULT_LANGUAGE, default_text
+from ..timing.letters import Word
+from ..timing.subtitles import require_format as require_subtitles
+from ..timing.subtitles import write_subtitles
+from .terminal import options, output, standard_input
+from .terminal.options import add_model_command, number, require_voice, require_writable, whole
+from .terminal.progress import Progress
 
 if TYPE_CHECKING:
-    from ..timestamps import TimedAudio
+    from ..timing.timestamps import TimedAudio
 
 _NOTHING_TO_SAY = "There is nothing to say: the text is empty or all white space."
 
@@ -125,7 +125,7 @@ def _normalized(text: str | Iterator[str], args: argparse.Namespace) -> str | It
     """With numbers in words, if asked for."""
     if args.normalize is None:
         return text
-    from ..normalize import normalize, normalize_pieces
+    from ..language.normalize import normalize, normalize_pieces
 
     language = args.normalize or args.language or DEFAULT_LANGUAGE
     return normalize(text, language) if isinstance(text, str) else normalize_pieces(text, language)

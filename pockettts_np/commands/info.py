@@ -6,14 +6,15 @@ import math
 import re
 from typing import TYPE_CHECKING, Any
 
-from .. import hub
-from ..config import Config, load_config, released_models
-from ..parameters import count_parameters
-from ..terminal import table
-from .options import add_command
+from ..config.config import Config
+from ..config.load import load_config, released_models
+from ..config.parameter_count import count_parameters
+from ..hub import fetch
+from .terminal.options import add_command
+from .terminal.progress import table
 
 if TYPE_CHECKING:
-    from ..safetensors_file import SafetensorsFile
+    from ..weights.safetensors_file import SafetensorsFile
 
 FRAME_HZ = 12.5  # of every released model
 Shapes = dict[str, tuple[int, ...]]
@@ -28,9 +29,9 @@ def add_parser(commands: Any) -> None:
 
 def info(args: argparse.Namespace) -> None:
     """Describe a checkpoint, a quantised model or a saved voice; nothing in the file is run."""
-    from ..safetensors_file import SafetensorsFile
+    from ..weights.safetensors_file import SafetensorsFile
 
-    found = describe(SafetensorsFile(hub.local_path(args.file)))
+    found = describe(SafetensorsFile(fetch.local_path(args.file)))
     if args.json:
         print(json.dumps(found, indent=2), flush=True)
     else:
@@ -39,7 +40,7 @@ def info(args: argparse.Namespace) -> None:
 
 def describe(file: "SafetensorsFile") -> dict[str, Any]:
     """What the file is, from its header and, of a voice, two numbers. ValueError: damaged."""
-    from ..quantize import VOICE_PREFIX, is_model, stored_config
+    from ..loading.single_file import VOICE_PREFIX, is_model, stored_config
 
     shapes = {name: file.shape(name) for name in file.names()}
     types: dict[str, int] = {}
@@ -118,7 +119,7 @@ def _part(shapes: Shapes, prefix: str, width_name: str) -> dict[str, int] | None
 
 
 def _of_voice(file: "SafetensorsFile", shapes: Shapes) -> dict[str, Any]:
-    from ..voice import filled_rows
+    from ..loading.voice import filled_rows
 
     if "audio_prompt" in shapes:
         shape = shapes["audio_prompt"]

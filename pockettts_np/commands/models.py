@@ -4,11 +4,13 @@ import argparse
 import json
 from typing import Any
 
-from .. import catalogue, hub
-from ..config import Config, load_config, released_models
-from ..parameters import count_parameters
-from ..terminal import table
-from .options import add_command
+from ..config.config import Config
+from ..config.load import load_config, released_models
+from ..config.parameter_count import count_parameters
+from ..files import megabytes
+from ..hub import catalogue, fetch
+from .terminal.options import add_command
+from .terminal.progress import table
 
 
 def add_parser(commands: Any) -> None:
@@ -28,19 +30,19 @@ def models(args: argparse.Namespace) -> None:
 
 def _released(config: Config) -> dict[str, Any]:
     weights, *_ = files = catalogue.model_files(config)
-    paths = [next(filter(None, map(hub.cached_path, addresses)), None) for addresses in files]
+    paths = [next(filter(None, map(fetch.cached_path, addresses)), None) for addresses in files]
     return _described(config, config.name) | {
         "licence": catalogue.MODEL_LICENCE,
         "cloning_weights": "gated",
         "is_cached": all(paths),
-        "can_clone_now": all(paths) and hub.cached_path(weights[0]) is not None,
+        "can_clone_now": all(paths) and fetch.cached_path(weights[0]) is not None,
         "cached_bytes": sum(path.stat().st_size for path in paths if path),
     }
 
 
 def _builtin() -> dict[str, Any]:
-    from ..quantize import stored_config
-    from ..safetensors_file import SafetensorsFile
+    from ..loading.single_file import stored_config
+    from ..weights.safetensors_file import SafetensorsFile
 
     path = catalogue.BUILTIN_PATH
     return _described(stored_config(SafetensorsFile(path)), catalogue.BUILTIN) | {
@@ -67,7 +69,7 @@ def _row(model: dict[str, Any]) -> tuple[str, ...]:
     if model["name"] == catalogue.BUILTIN:
         here = "built in, nothing to download"
     elif model["is_cached"]:
-        here = f"{hub.megabytes(model['cached_bytes'])}, with{'' if model['can_clone_now'] else 'out'} cloning"
+        here = f"{megabytes(model['cached_bytes'])}, with{'' if model['can_clone_now'] else 'out'} cloning"
     elif model["cached_bytes"]:
         here = "in part"
     size = f"{model['parameters'] / 1e6:.1f} M"

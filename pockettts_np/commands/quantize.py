@@ -5,9 +5,9 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from ..catalogue import BUILTIN, default_voice
-from . import options
-from .options import add_model_command, require_voice, require_writable
+from ..hub.catalogue import BUILTIN, default_voice
+from .terminal import options
+from .terminal.options import add_model_command, require_voice, require_writable
 
 logger = logging.getLogger(__name__)
 

@@ -4,9 +4,10 @@ import argparse
 import json
 from typing import Any
 
-from .. import catalogue, hub
-from ..terminal import table
-from .options import add_command
+from ..files import megabytes
+from ..hub import catalogue, fetch
+from .terminal.options import add_command
+from .terminal.progress import table
 
 
 def add_parser(commands: Any) -> None:
@@ -24,7 +25,7 @@ def voices(args: argparse.Namespace) -> None:
         return
     rows = [("NAME", "LANGUAGE", "LICENCE", "ON THIS DISK")]
     for voice in found:
-        here = hub.megabytes(voice["cached_bytes"]) if voice["is_cached"] else "no"
+        here = megabytes(voice["cached_bytes"]) if voice["is_cached"] else "no"
         here += ", the default" if voice["is_default"] else ""
         rows.append((voice["name"], voice["language"].title(), voice["licence"], here))
     print(table(rows), flush=True)
@@ -36,7 +37,7 @@ def _voices(model: str) -> list[dict[str, Any]]:
     model = catalogue.released_config(model).name
     found = []
     for name in sorted(catalogue.VOICES):
-        path = hub.cached_path(catalogue.voice_state_address(model, name))
+        path = fetch.cached_path(catalogue.voice_state_address(model, name))
         found.append(
             {
                 "name": name,

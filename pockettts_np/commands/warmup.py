@@ -4,8 +4,8 @@ import argparse
 import logging
 from typing import Any
 
-from . import options
-from .options import add_model_command
+from .terminal import options
+from .terminal.options import add_model_command
 
 logger = logging.getLogger(__name__)
 

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from ..jit import kernel
+from .compiled import kernel
 from .elementwise import add, elu
 from .products import matmul
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..jit import kernel
+from .compiled import kernel
 
 ZERO = np.float32(0)
 ONE = np.float32(1)

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..jit import kernel
+from .compiled import kernel
 from .elementwise import ONE, layer_norm, silu
 from .products import matmul
 

@@ -1,19 +1,20 @@
-"""Matrix products, on the tile of `simd`."""
+"""Matrix products, on the register tile of `tile`."""
 
 import numpy as np
 
-from .. import simd
-from ..jit import kernel
+from . import tile
+from .compiled import kernel
 from .elementwise import ZERO
+from .panels import PANEL
 
-_HALF = simd.TILE_ROWS // 2
+_HALF = tile.TILE_ROWS // 2
 
-_tile = simd.make_tile(simd.TILE_ROWS, 1)
-_half_tile = simd.make_tile(_HALF, 1)
-_tile_1 = simd.make_tile(1, 1)
-_whole_tile = simd.make_whole_tile(simd.TILE_ROWS)
-_half_whole_tile = simd.make_whole_tile(_HALF)
-_streams = simd.make_tile(1, simd.STREAMS)
+_tile = tile.make_tile(tile.TILE_ROWS, 1)
+_half_tile = tile.make_tile(_HALF, 1)
+_tile_1 = tile.make_tile(1, 1)
+_whole_tile = tile.make_whole_tile(tile.TILE_ROWS)
+_half_whole_tile = tile.make_whole_tile(_HALF)
+_streams = tile.make_tile(1, tile.STREAMS)
 
 
 @kernel
@@ -30,17 +31,17 @@ def _store(sums, row, first, scale, bias, out):
 def _product_of_row(x, w, first, scale, bias, out):
     """The product of one row: several distant panels at once, because one stream of memory is limited by the hardware
     prefetcher, which stops at each 4 KiB page; eight read about twice as fast."""
-    sums = np.empty((simd.STREAMS, simd.COLUMNS), np.float32)
-    stride = w.shape[0] // simd.STREAMS
+    sums = np.empty((tile.STREAMS, tile.COLUMNS), np.float32)
+    stride = w.shape[0] // tile.STREAMS
     for p in range(stride):
-        for column in range(0, simd.PANEL, simd.COLUMNS):
+        for column in range(0, PANEL, tile.COLUMNS):
             _streams(x, 0, w, p, stride, first, column, sums)
-            for i in range(simd.STREAMS):
-                _store(sums[i : i + 1], 0, (p + i * stride) * simd.PANEL + column, scale, bias, out)
-    for p in range(stride * simd.STREAMS, w.shape[0]):
-        for column in range(0, simd.PANEL, simd.COLUMNS):
+            for i in range(tile.STREAMS):
+                _store(sums[i : i + 1], 0, (p + i * stride) * PANEL + column, scale, bias, out)
+    for p in range(stride * tile.STREAMS, w.shape[0]):
+        for column in range(0, PANEL, tile.COLUMNS):
             _tile_1(x, 0, w, p, 1, first, column, sums)
-            _store(sums[:1], 0, p * simd.PANEL + column, scale, bias, out)
+            _store(sums[:1], 0, p * PANEL + column, scale, bias, out)
 
 
 @kernel
@@ -50,13 +51,13 @@ def product(x, w, first, scale, bias, out):
     if n_rows == 1:
         _product_of_row(x, w, first, scale, bias, out)
         return
-    sums = np.empty((simd.TILE_ROWS, simd.COLUMNS), np.float32)
+    sums = np.empty((tile.TILE_ROWS, tile.COLUMNS), np.float32)
     for p in range(w.shape[0]):
-        for column in range(0, simd.PANEL, simd.COLUMNS):
-            place = p * simd.PANEL + column
-            is_whole = place + simd.COLUMNS <= out.shape[1]
-            for t in range(0, n_rows, simd.TILE_ROWS):
-                n_left = min(simd.TILE_ROWS, n_rows - t)
+        for column in range(0, PANEL, tile.COLUMNS):
+            place = p * PANEL + column
+            is_whole = place + tile.COLUMNS <= out.shape[1]
+            for t in range(0, n_rows, tile.TILE_ROWS):
+                n_left = min(tile.TILE_ROWS, n_rows - t)
                 if is_whole and n_left > _HALF:
                     _whole_tile(x, t, w, p, first, column, scale, bias, out)
                 elif is_whole and n_left > 1:

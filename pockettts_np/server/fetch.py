@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from urllib.parse import quote, urljoin, urlsplit
 
-from ..hub_file import HubFile
-from ..transport import check_address, origin
+from ..hub.cache import HubFile
+from ..hub.http import check_address, origin
 from .limits import Refusal
 
 _HUB = "https://huggingface.co"

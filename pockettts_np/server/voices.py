@@ -12,10 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..audio import RECORDING_SUFFIXES
-from ..catalogue import VOICES
+from ..audio.recording import RECORDING_SUFFIXES
+from ..hub.catalogue import VOICES
+from ..loading.voice import VoiceState
 from ..model import TTSModel
-from ..voice import VoiceState
 from .fetch import fetch
 from .limits import Limits, Refusal
 

@@ -22,10 +22,10 @@ from wyoming.ping import Ping, Pong
 from wyoming.tts import Synthesize, SynthesizeChunk, SynthesizeStart, SynthesizeStop, SynthesizeStopped
 
 from ..version import __version__
+from .incoming_text import WrittenText
 from .limits import Refusal, refusal_of
-from .studio import Studio
+from .service import Studio
 from .voices import VoiceSource
-from .written import WrittenText
 
 logger = logging.getLogger(__name__)
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from live_server import HeldSpeech, calm, make_studio, served
-from random_models import small_model
+from tests.support.live_server import HeldSpeech, calm, make_studio, served
+from tests.support.random_models import small_model
 
 
 @pytest.fixture(scope="session")

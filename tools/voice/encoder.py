@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from common import (
+from tools.voice.common import (
     FRAME_SAMPLES,
     HOP_SAMPLES,
     LATENT_DIM,

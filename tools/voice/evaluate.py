@@ -9,9 +9,9 @@ import numpy as np
 import sentencepiece
 import torch
 
-from common import FRAME_SAMPLES, SAMPLE_RATE_HZ, frames_of, load_checkpoint, load_npz, normalise
-from networks import Decoder, LanguageModel
-from recogniser import Recogniser, error_rates
+from tools.voice.common import FRAME_SAMPLES, SAMPLE_RATE_HZ, frames_of, load_checkpoint, load_npz, normalise
+from tools.voice.networks import Decoder, LanguageModel
+from tools.voice.recogniser import Recogniser, error_rates
 
 
 def load_decoder(path: Path) -> Decoder:

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from common import LATENT_DIM, load_checkpoint, save_checkpoint, write_whole
+from tools.voice.common import LATENT_DIM, load_checkpoint, save_checkpoint, write_whole
 
 CONFIG = """weights_path: builtin.safetensors
 flow_lm:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import torch
 
-from common import load_checkpoint, save_checkpoint
-from networks import CausalUpsampling, Decoder
+from tools.voice.common import load_checkpoint, save_checkpoint
+from tools.voice.networks import CausalUpsampling, Decoder
 
 
 def twins(n_old: int, n_new: int) -> torch.Tensor:

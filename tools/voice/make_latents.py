@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from common import load_npz, save_npz
-from encoder import FrozenEncoder
+from tools.voice.common import load_npz, save_npz
+from tools.voice.encoder import FrozenEncoder
 
 
 def encode_shard(encoder: FrozenEncoder, source: Path, target: Path) -> None:

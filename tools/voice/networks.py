@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from common import FRAME_SAMPLES, LATENT_DIM
+from tools.voice.common import FRAME_SAMPLES, LATENT_DIM
 
 MAX_PERIOD = 10000.0
 N_PHONEMES = 160  # more than any Piper voice has

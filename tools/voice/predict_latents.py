@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from common import frames_of, load_npz, save_npz
-from evaluate import load_language_model
-from sentences import Sentences
-from train_lm import disturbed, run, shifted
+from tools.voice.common import frames_of, load_npz, save_npz
+from tools.voice.evaluate import load_language_model
+from tools.voice.sentences import Sentences
+from tools.voice.train_lm import disturbed, run, shifted
 
 
 @torch.no_grad()

@@ -14,7 +14,7 @@ import onnxruntime
 import torch
 from torch import nn
 
-from common import (
+from tools.voice.common import (
     FRAME_SAMPLES,
     LATENT_DIM,
     SAMPLE_RATE_HZ,
@@ -24,7 +24,7 @@ from common import (
     save_checkpoint,
     save_npz,
 )
-from speak import HOP_SAMPLES, Teacher, merge_pads
+from tools.voice.speak import HOP_SAMPLES, Teacher, merge_pads
 
 PER_FRAME = 8  # teacher's features are read at 100 Hz
 WIDTH = 192

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import soxr
 
-from pockettts_np.english import normalize_english
+from pockettts_np.language.english.front_end import normalize_english
 
 SAMPLE_RATE_HZ, WHISPER_HZ = 24000, 16000
 SILENCE_BEFORE, SILENCE_AFTER = 4000, 8000  # samples at 16 kHz: Whisper mishears speech that starts at once

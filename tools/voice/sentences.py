@@ -7,8 +7,8 @@ import numpy as np
 import sentencepiece
 import torch
 
-from common import FRAME_S, LATENT_DIM, frames_of, load_npz, normalise
-from networks import PHONEMES_PER_FRAME
+from tools.voice.common import FRAME_S, LATENT_DIM, frames_of, load_npz, normalise
+from tools.voice.networks import PHONEMES_PER_FRAME
 
 # Ids that every Piper voice with espeak-ng phonemes shares.
 START, END, SPACE = 1, 2, 3

@@ -20,7 +20,7 @@ from piper import PiperVoice
 from piper.config import PiperConfig
 from piper.phoneme_ids import phonemes_to_ids
 
-from common import SAMPLE_RATE_HZ, save_npz
+from tools.voice.common import SAMPLE_RATE_HZ, save_npz
 
 PAD, HOP_SAMPLES = 0, 256  # Piper interleaves its phonemes with pads; durations count hops of 256 samples
 SILENCE = 0.01

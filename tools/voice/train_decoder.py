@@ -15,17 +15,10 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-import training
-from common import (
-    FRAME_SAMPLES,
-    SAMPLE_RATE_HZ,
-    load_checkpoint,
-    load_npz,
-    mel_filters,
-    pad_to_frames,
-)
-from networks import Decoder
-from training import Trainer, add_options
+from tools.voice import training
+from tools.voice.common import FRAME_SAMPLES, SAMPLE_RATE_HZ, load_checkpoint, load_npz, mel_filters, pad_to_frames
+from tools.voice.networks import Decoder
+from tools.voice.training import Trainer, add_options
 
 CROP_FRAMES, SKIP_FRAMES = 16, 2  # the first frames lack their left context: no loss there
 _WINDOWS = {n: torch.hann_window(n) for n in (256, 512, 1024, 2048)}

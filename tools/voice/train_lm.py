@@ -14,11 +14,11 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-import training
-from common import load_checkpoint
-from networks import PHONEMES_PER_FRAME, LanguageModel
-from sentences import Sentences
-from training import Trainer, add_options
+from tools.voice import training
+from tools.voice.common import load_checkpoint
+from tools.voice.networks import PHONEMES_PER_FRAME, LanguageModel
+from tools.voice.sentences import Sentences
+from tools.voice.training import Trainer, add_options
 
 GUIDED_LAYERS = (1, 3)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import sentencepiece
 
-from common import normalise, write_whole
+from tools.voice.common import normalise, write_whole
 
 
 def main() -> None:

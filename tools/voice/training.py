@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from common import load_checkpoint, progress_of, save_checkpoint
+from tools.voice.common import load_checkpoint, progress_of, save_checkpoint
 
 SAVE_SECONDS = 180
 REPORT_STEPS = 100

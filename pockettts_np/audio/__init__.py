@@ -1,0 +1,4 @@
+"""Sound in and out.
+
+Read in this order: samples, recording, truncation, wav, encoding; effects, time_stretch, resampling, limiter; playback.
+"""

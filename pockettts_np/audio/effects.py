@@ -1,0 +1,44 @@
+"""What happens to speech between the model and the listener: speed, rate and peaks, block by block.
+
+Every step is a generator from blocks to blocks of float32 samples [n]. How the input is cut into blocks changes
+nothing in the result; a block may come out empty, longer or later than it went in.
+"""
+
+from collections.abc import Generator, Iterable
+
+from .limiter import limited
+from .resampling import resampled
+from .samples import Samples
+from .time_stretch import stretched
+
+CLOSING_SILENCE_SECONDS = 0.2  # behind the speech in every file
+SLOWEST, FASTEST = 0.5, 2.0
+RATES_HZ = range(8_000, 192_001)
+
+
+def require_processing(speed: float, to_hz: int | None) -> None:
+    """Raise ValueError when speech cannot be made so fast or slow, or have so many samples a second."""
+    if not SLOWEST <= speed <= FASTEST:
+        raise ValueError(f"The speed is {speed:g}; wanted {SLOWEST:g} to {FASTEST:g} times the natural one.")
+    if to_hz is not None and to_hz not in RATES_HZ:
+        raise ValueError(f"The rate is {to_hz} Hz; wanted {RATES_HZ.start} to {RATES_HZ.stop - 1}.")
+
+
+def processed(
+    blocks: Iterable[Samples], from_hz: int, *, speed: float = 1.0, to_hz: int | None = None
+) -> Generator[Samples]:
+    """Speech at `from_hz` as it is to be heard: at `speed` times its pace in the same pitch, at `to_hz`, within ±1.
+
+    With the defaults, every sample is what it was unless a peak above 1 is near. Closing the generator closes
+    `blocks` where that is a generator. Raises ValueError as require_processing does, before it reads any block.
+    """
+    require_processing(speed, to_hz)
+    return _processed(blocks, from_hz, speed, to_hz or from_hz)
+
+
+def _processed(blocks: Iterable[Samples], from_hz: int, speed: float, to_hz: int) -> Generator[Samples]:
+    try:
+        yield from limited(resampled(stretched(blocks, from_hz, speed), from_hz, to_hz), to_hz)
+    finally:
+        if isinstance(blocks, Generator):
+            blocks.close()

@@ -1,0 +1,158 @@
+"""Sound in and out: recordings become mono float32, and speech becomes 16-bit WAV, also while it is made.
+
+Levels, channel mean, resampling, the pause at the end of a voice prompt and the WAV samples are those of
+pocket-tts 4.0.1 (data/audio.py, data/audio_utils.py). What it leaves to chance is refused here in a sentence:
+a recording cut short, silent, or too long to be a voice.
+"""
+
+import math
+import os
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from .samples import Samples
+from .truncation import is_cut_short
+
+RECORDING_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus")
+LONGEST_SECONDS = 300
+_RATES_HZ = range(1_000, 384_001)
+_BLOCK_FRAMES = 1 << 16
+_MAX_FRAMES = 1 << 48  # libsndfile gives more for a length that is not known
+# Quieter than two steps of 16 bits either way is dither, or the constant of an open input.
+_SILENT_RANGE = 4 / 32768
+_LOUDEST = 100.0
+
+
+def read_audio(path: str | os.PathLike[str], max_seconds: float | None = None) -> tuple[Samples, int]:
+    """Read a recording as float32 samples [n], the mean of its channels, and their rate in Hz.
+
+    wav, flac, mp3 and ogg are told apart by content and may have any sample width and number of channels;
+    full scale is ±1. `max_seconds` keeps the start and reads no further; without it, a recording longer than
+    LONGEST_SECONDS is refused. Raises OSError when the file cannot be opened, and ValueError when it is not
+    audio, empty, cut short, silent, or holds samples that are not sensible numbers.
+    """
+    path = Path(path)
+    _require_file(path)
+    with path.open("rb") as file:
+        if is_cut_short(file, path.stat().st_size):
+            raise ValueError(f"{path} is cut short: it announces more sound than it holds; save it again.")
+        file.seek(0)
+        samples, rate_hz = _decode(path, file, max_seconds)
+    _require_sound(path, samples)
+    return samples, rate_hz
+
+
+def resample(samples: Samples, from_hz: int, to_hz: int) -> Samples:
+    """Polyphase resampling of float32 [n] by the reduced ratio to_hz / from_hz; float32 [ceil(n·ratio)]."""
+    if from_hz == to_hz:
+        return samples
+    from scipy.signal import resample_poly
+
+    divisor = math.gcd(from_hz, to_hz)
+    resampled = resample_poly(samples, to_hz // divisor, from_hz // divisor)
+    return np.asarray(resampled, dtype=np.float32)
+
+
+def end_on_pause(samples: Samples, rate_hz: int) -> Samples:
+    """End a voice prompt [n] on exactly 80 ms of silence, as prompts ended in training; float32.
+
+    Trailing frames of 20 ms that lie 35 dB or more under the loudest are cut, the last 20 ms of the rest are
+    faded out, and zeros are appended. A prompt shorter than one frame is returned as it is.
+    """
+    fade_samples = int(0.02 * rate_hz)
+    frame_samples = max(1, fade_samples)
+    n_frames = len(samples) // frame_samples
+    if n_frames == 0:
+        return samples
+    frames = samples[: n_frames * frame_samples].reshape(n_frames, frame_samples)
+    rms = np.sqrt(np.mean(np.square(frames, dtype=np.float64), axis=1))
+    level_db = 20 * np.log10(rms + 1e-12)
+    last_loud = int(np.flatnonzero(level_db > level_db.max() - 35)[-1])
+    end = (last_loud + 1) * frame_samples
+    speech = np.array(samples[:end], dtype=np.float32)
+    speech[end - fade_samples :] *= np.linspace(1, 0, fade_samples, dtype=np.float32)
+    return np.concatenate([speech, np.zeros(int(0.08 * rate_hz), dtype=np.float32)])
+
+
+def _require_file(path: Path) -> None:
+    if path.is_dir():
+        raise IsADirectoryError(f"{path} is a folder; name one recording in it.")
+    if not path.exists():
+        raise FileNotFoundError(f"There is no recording {path}.")
+    if not path.is_file():
+        raise ValueError(f"{path} is a pipe or a device; save the recording to a file first.")
+    if path.stat().st_size == 0:
+        raise ValueError(f"{path} is empty: 0 bytes; wanted a recording (wav, flac, mp3 or ogg).")
+
+
+class _Source:
+    """A file as libsndfile may have it: without a name to guess from, and free to seek before its start."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.read = file.read
+        self.tell = file.tell
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        try:
+            return self._file.seek(offset, whence)
+        except OSError:
+            return self._file.tell()
+
+
+def _decode(path: Path, file: BinaryIO, max_seconds: float | None) -> tuple[Samples, int]:
+    import soundfile
+
+    try:
+        with soundfile.SoundFile(_Source(file)) as sound:
+            sound.seek(0)  # an MP3 otherwise decodes a little differently, as it does when read in blocks
+            rate_hz = int(sound.samplerate)
+            n_samples = _samples_wanted(path, sound.frames, rate_hz, max_seconds)
+            return _read_mono(sound, n_samples), rate_hz
+    except soundfile.SoundFileError as error:
+        raise ValueError(
+            f"{path} cannot be read: it is damaged, cut short, or not a recording in wav, flac, mp3 or ogg."
+        ) from error
+
+
+def _samples_wanted(path: Path, n_samples: int, rate_hz: int, max_seconds: float | None) -> int:
+    if rate_hz not in _RATES_HZ:
+        raise ValueError(f"{path} has {rate_hz} samples a second; wanted {_RATES_HZ.start} to {_RATES_HZ.stop - 1}.")
+    if n_samples > _MAX_FRAMES:
+        raise ValueError(f"{path} does not say how long it is; convert it to wav first.")
+    if max_seconds is not None:
+        return min(n_samples, int(max_seconds * rate_hz))
+    if n_samples > LONGEST_SECONDS * rate_hz:
+        raise ValueError(
+            f"{path} lasts {n_samples / rate_hz:.0f} seconds, and a voice may have {LONGEST_SECONDS}; "
+            "ten to thirty of clear speech are enough: cut it first."
+        )
+    return n_samples
+
+
+def _read_mono(sound: Any, n_samples: int) -> Samples:
+    """The channel mean of the next `n_samples`: in blocks, to keep one channel; an MP3 in one piece."""
+    block_frames = n_samples if sound.format == "MP3" else _BLOCK_FRAMES
+    blocks = [np.zeros(0, dtype=np.float32)]
+    while n_samples > 0:
+        block = sound.read(min(n_samples, block_frames), dtype="float32", always_2d=True)  # [n, channels]
+        if len(block) == 0:
+            break
+        with np.errstate(over="ignore", invalid="ignore"):
+            blocks.append(block.mean(axis=1))
+        n_samples -= len(block)
+    return np.concatenate(blocks)
+
+
+def _require_sound(path: Path, samples: Samples) -> None:
+    if len(samples) == 0:
+        raise ValueError(f"{path} holds no samples; wanted a recording of someone speaking.")
+    low, high = float(samples.min()), float(samples.max())
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise ValueError(f"{path} holds samples that are NaN or infinite; save the recording again.")
+    if high - low <= _SILENT_RANGE:
+        raise ValueError(f"{path} is silent; wanted a recording of someone speaking.")
+    if max(-low, high) > _LOUDEST:
+        raise ValueError(f"{path} has samples up to {max(-low, high):g}, but full scale is 1; scale them into ±1.")

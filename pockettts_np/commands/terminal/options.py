@@ -1,0 +1,127 @@
+"""What commands share: their options, the model they load, and checks of the files they name."""
+
+import argparse
+import math
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...hub.catalogue import DEFAULT_LANGUAGE, VOICES, default_language
+
+if TYPE_CHECKING:
+    from ...model import TTSModel
+
+Command = Callable[[argparse.Namespace], None]
+
+_ADDRESS = ("hf://", "https://", "http://")
+
+# Command line options that say how to load a model, and what load_model calls them.
+_LOAD_OPTIONS = {
+    "language": "language",
+    "config": "config",
+    "temperature": "temp",
+    "sampler_decode_steps": "sampler_decode_steps",
+    "noise_clamp": "noise_clamp",
+    "eos_threshold": "eos_threshold",
+    "quantize": "quantize",
+}
+
+
+def add_command(commands: Any, name: str, command: Command) -> argparse.ArgumentParser:
+    """A subcommand with the options that all of them have; its help is the docstring."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        name, help=command.__doc__, description=command.__doc__, allow_abbrev=False
+    )
+    parser.set_defaults(command=command)
+    parser.add_argument("-q", "--quiet", action="store_true", help="only errors on standard error")
+    parser.add_argument("--traceback", action="store_true", help="show where in the program an error arose")
+    return parser
+
+
+def add_model_command(commands: Any, name: str, command: Command) -> argparse.ArgumentParser:
+    """A subcommand that loads a model."""
+    parser = add_command(commands, name, command)
+    model = parser.add_mutually_exclusive_group()
+    model.add_argument(
+        "--language",
+        help="a model by name: english, french, german_24l, english_2m_2026-10, …, or builtin, the small English one "
+        "that needs no download; default: english where it is in the cache or a voice is named, else builtin",
+    )
+    model.add_argument(
+        "--config",
+        "--model",
+        metavar="FILE",
+        help="another model: a file made by quantize, or a .yaml or .toml; a path, https:// or hf:// address",
+    )
+    return parser
+
+
+def choose_language(args: argparse.Namespace, needs_voices: bool) -> None:
+    """Name the model where the user did not: the large one where other voices are needed, which the small has not."""
+    if args.language is None and args.config is None:
+        args.language = DEFAULT_LANGUAGE if needs_voices else default_language()
+
+
+def load_tts_model(args: argparse.Namespace) -> "TTSModel":
+    """The model that the arguments ask for. Importing it takes a moment, so it happens here."""
+    from ...model import TTSModel
+
+    return TTSModel.load_model(**load_arguments(args))
+
+
+def load_arguments(args: argparse.Namespace) -> dict[str, Any]:
+    """The arguments of `TTSModel.load_model` that the command line names."""
+    return {
+        _LOAD_OPTIONS[option]: value
+        for option, value in vars(args).items()
+        if option in _LOAD_OPTIONS and value is not None and value is not False
+    }
+
+
+def whole(minimum: int) -> Callable[[str], int]:
+    """Reads a whole number."""
+
+    def parse(text: str) -> int:
+        with suppress(ValueError):
+            if int(text) >= minimum:
+                return int(text)
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {minimum}")
+
+    return parse
+
+
+def number(minimum: float = -math.inf) -> Callable[[str], float]:
+    """Reads a finite number."""
+
+    def parse(text: str) -> float:
+        with suppress(ValueError):
+            if math.isfinite(float(text)) and float(text) >= minimum:
+                return float(text)
+        wanted = "a number" if minimum == -math.inf else f"a number of at least {minimum:g}"
+        raise argparse.ArgumentTypeError(f"{text!r} is not {wanted}")
+
+    return parse
+
+
+def require_voice(voice: str) -> None:
+    """Refuse what can be no voice before the model is loaded."""
+    if voice in VOICES or voice.startswith(_ADDRESS):
+        return
+    if Path(voice).is_dir():
+        raise IsADirectoryError(f"{voice} is a folder; name one recording or saved voice in it.")
+    if not Path(voice).exists():
+        raise FileNotFoundError(
+            f"There is no voice {voice}: it is neither a file nor one of the names {', '.join(VOICES)}."
+        )
+
+
+def require_writable(target: Path) -> None:
+    """Refuse a file that cannot be written before the model is loaded."""
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"{target} cannot be written: there is no folder {target.parent}.")
+    try:
+        tempfile.TemporaryFile(dir=target.parent).close()
+    except OSError as error:
+        raise type(error)(error.errno, error.strerror, str(target)) from None

@@ -1,0 +1,18 @@
+"""Errors as the sentences that users read."""
+
+import errno
+
+
+def sentence(error: Exception) -> str:
+    """An error as one line for the user."""
+    if isinstance(error, MemoryError):
+        return "There is not enough memory; take a shorter recording or a smaller model."
+    if isinstance(error, OSError) and error.errno is not None:
+        where = f"{error.filename}: " if error.filename else ""
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        return f"{where}{'the disk is full' if full else error.strerror}."
+    if isinstance(error, (OSError, ValueError, ImportError)):
+        text = " ".join(str(error).splitlines())
+        return text if text.endswith((".", "?")) else f"{text}."
+    what = " ".join(f"{type(error).__name__}: {error}".splitlines())
+    return f"{what}. This is a fault of the program: run it again with --traceback and report what it shows."

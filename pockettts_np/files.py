@@ -1,0 +1,119 @@
+"""Files: one that appears only when it is whole, a lock that outlives no process, and sizes for people."""
+
+import contextlib
+import errno
+import logging
+import os
+import secrets
+import shutil
+import sys
+from time import sleep
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+logger = logging.getLogger(__name__)
+
+
+UNFINISHED = ".pockettts-{}.part"  # the name of a file that is being written, with a random text in it
+
+
+# What only writing raises, and without a file name.
+WRITE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+
+
+@contextmanager
+def replacing_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """A binary file that takes the place of `path` when the block ends well; else `path` stays as it was.
+
+    A device or a pipe cannot be replaced and is written directly. OSError names `path`.
+    """
+    target = Path(os.path.realpath(path))
+    if target.is_dir():
+        raise IsADirectoryError(f"{path} is a folder; name a file to write.")
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"{path} cannot be written: there is no folder {target.parent}.")
+    replaces = target.is_file() or not target.exists()
+    written = target.with_name(UNFINISHED.format(secrets.token_hex(6))) if replaces else target
+    try:
+        with _create(written) if replaces else target.open("wb") as file:
+            yield file
+        if target.is_file():
+            shutil.copymode(target, written)
+        if replaces:
+            written.replace(target)
+    except OSError as error:
+        if error.filename == str(written) or error.errno in WRITE_ERRORS:
+            error.filename = str(path)
+        raise
+    finally:
+        if replaces:
+            written.unlink(missing_ok=True)
+
+
+def _create(path: Path) -> BinaryIO:
+    return path.open("xb")
+
+
+_LOCK_POLL_S = 0.1
+
+
+_LOCK_IS_HELD = {errno.EAGAIN, errno.EACCES, errno.EDEADLK}
+
+if sys.platform == "win32":  # pragma: no cover
+    import msvcrt
+
+    def _try_lock(descriptor: int) -> None:
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+
+else:
+    import fcntl
+
+    def _try_lock(descriptor: int) -> None:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def megabytes(n_bytes: int) -> str:
+    """A size for people: 235.9 MB, 1.2 kB."""
+    return f"{n_bytes / 1e6:.1f} MB" if n_bytes >= 100_000 else f"{n_bytes / 1e3:.1f} kB"
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[bool]:
+    """Holds the lock file at `path`; the system lets go when the process ends, also by kill -9.
+
+    Yields False where the file system has no locks. The file stays, for removing it would let two waiters hold
+    two files of one name. huggingface_hub locks the same file in the same way.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        is_waiting = False
+        while (is_held := _holds_lock(descriptor)) is None:
+            if not is_waiting:
+                logger.info("Another process is at the same file; waiting for it.")
+            is_waiting = True
+            sleep(_LOCK_POLL_S)
+        yield is_held
+    finally:
+        os.close(descriptor)
+
+
+def _holds_lock(descriptor: int) -> bool | None:
+    """None: another process holds it. False: there are no locks here."""
+    try:
+        _try_lock(descriptor)
+    except OSError as error:
+        return None if error.errno in _LOCK_IS_HELD else False
+    return True
+
+
+def sync_folder(folder: Path) -> None:
+    """Makes a rename in `folder` last through a power cut, where the system can."""
+    with contextlib.suppress(OSError):  # Windows opens no folders
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

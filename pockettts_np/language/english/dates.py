@@ -1,0 +1,181 @@
+"""Dates, times and digits in groups, such as telephone numbers, in English words."""
+
+import re
+
+from ..rules import Rule
+from .numbers import cardinal, digits, number_words, ordinal, pair, year
+from .vocabulary import MONTHS, SHORT_MONTHS
+
+# ---- dates ---------------------------------------------------------------------------------------------------
+
+_MONTH_NAMES = sorted([*MONTHS, *SHORT_MONTHS], key=len, reverse=True)
+_MONTH = "|".join([*_MONTH_NAMES, *map(str.upper, _MONTH_NAMES)])
+_ISO_DATE = re.compile(r"(?<![\d/-])(\d{4})([-/])(\d\d?)\2(\d\d?)(?![\d/-])(?:T(?=\d))?")
+_NUMERIC_DATE = re.compile(r"(?<![\d/.-])(\d\d?)(?:(/)(\d\d?)/(\d{4}|\d\d)|([.-])(\d\d?)\5(\d{4}))(?![\d/-]|\.\d)")
+_SEASON = re.compile(r"(?<![\w.,/-])((?:1[89]|20)\d\d)/(\d\d)(?![\w/])")
+_SHORT_DATE = re.compile(r"\b((?i:on|until|since|before|after|by)) (\d\d?)/(\d\d?)(?![\d/])")
+_MONTH_DAY = re.compile(
+    rf"\b({_MONTH}) (\d\d?)(?:st|nd|rd|th)?(?: ?[-–] ?(\d\d?))?(?![\w/%°]|[.,:]\d)(?:(,? )(\d{{4}})\b(?![.,:]\d))?"
+)
+_DAY_MONTH = re.compile(
+    rf"(\b[Tt]he )?(?<![\w.,])(?:(\d\d?)(?:st|nd|rd|th)? ?[-–] ?)?(\d\d?)(?:st|nd|rd|th)?(?: of)? ({_MONTH})\b"
+    r"(?:(,? )(\d{4})\b(?![.,:]\d))?"
+)
+_SHORT_MONTH_YEAR = re.compile(rf"\b({'|'.join(SHORT_MONTHS)}) (?=\d{{4}}\b)")
+
+
+def _month(name: str) -> str:
+    return SHORT_MONTHS.get(name.title()) or name.title()
+
+
+def _date(full_year: int, month: int, day: int) -> str | None:
+    if not (1 <= month <= 12 and 1 <= day <= 31):
+        return None
+    return f"{MONTHS[month - 1]} {ordinal(day)}, {year(full_year)}"
+
+
+def _iso_date(match: re.Match[str]) -> str:
+    words = _date(int(match[1]), int(match[3]), int(match[4]))
+    return match[0] if words is None else words + " " * match[0].endswith("T")
+
+
+def _numeric_date(match: re.Match[str]) -> str:
+    """22/11/2026 and 11/22/2026 can be read in one way; 3/4/2026 is taken as in the US, 3.4.2026 as in Europe."""
+    first, second, full_year = int(match[1]), int(match[3] or match[6]), match[4] or match[7]
+    n_year = int(full_year) if len(full_year) == 4 else int(full_year) + (2000 if int(full_year) < 70 else 1900)
+    day_first = match[5] == "." or first > 12
+    month, day = (second, first) if day_first else (first, second)
+    return _date(n_year, month, day) or match[0]
+
+
+def _short_date(match: re.Match[str]) -> str:
+    """On 12/24, but not: by 3/4."""
+    month, day = int(match[2]), int(match[3])
+    is_fraction = (match[1].lower() == "by" and day <= 16) or (month, day) == (9, 11)
+    if is_fraction or not (1 <= month <= 12 and 1 <= day <= 31):
+        return match[0]
+    return f"{match[1]} {MONTHS[month - 1]} {ordinal(day)}"
+
+
+def _season(match: re.Match[str]) -> str:
+    """2024/25 → twenty twenty-four twenty-five."""
+    follows = (int(match[1]) + 1) % 100 == int(match[2])
+    return f"{year(int(match[1]))} {pair(int(match[2]))}" if follows else match[0]
+
+
+def _month_day(match: re.Match[str]) -> str:
+    month, day, last_day, joint, full_year = match.groups()
+    if not 1 <= int(day) <= 31:
+        return match[0]
+    words = f"{_month(month)} {ordinal(int(day))}" + (f" to {ordinal(int(last_day))}" if last_day else "")
+    return words + (joint + year(int(full_year)) if full_year else "")
+
+
+def _day_month(match: re.Match[str]) -> str:
+    the, first_day, day, month, joint, full_year = match.groups()
+    if not 1 <= int(day) <= 31:
+        return match[0]
+    first = f"{ordinal(int(first_day))} to the " if first_day else ""
+    words = f"{the or 'the '}{first}{ordinal(int(day))} of {_month(month)}"
+    return words + (joint + year(int(full_year)) if full_year else "")
+
+
+# ---- times ---------------------------------------------------------------------------------------------------
+
+# "p.m." is "P M" by now.
+_HALF_DAY = "(?:[ \u00a0\u202f]?(?P<half>[AaPp]) ?[Mm]\\b)"
+_CLOCK = re.compile(
+    rf"(?<![\d:.,])(?P<hour>\d\d?):(?P<minute>[0-5]\d)(?::(?P<second>[0-5]\d)(?:\.\d+)?)?(?![\d:])"
+    rf"(?:{_HALF_DAY}| o['’]clock\b)?"
+)
+_DOTTED_CLOCK = re.compile(rf"(?<![\d:.,])(?P<hour>\d\d?)\.(?P<minute>[0-5]\d){_HALF_DAY}")
+_HOUR = re.compile(rf"(?<![\w.,])(?P<hour>\d\d?){_HALF_DAY}")
+
+
+def _time(match: re.Match[str]) -> str:
+    """17:45 → seventeen forty-five, 12:00 → twelve o'clock, 5 p.m. → five P M."""
+    groups = match.groupdict()
+    hour, minute, second, half = (
+        int(groups["hour"]),
+        int(groups.get("minute") or 0),
+        groups.get("second"),
+        groups["half"],
+    )
+    if hour > 24:
+        return match[0]
+    if minute:
+        words = f"{cardinal(hour)} {pair(minute)}"
+    elif half:
+        words = cardinal(hour)
+    elif hour in (0, 24):
+        words = "midnight"
+    else:
+        words = cardinal(hour) + (" o'clock" if hour <= 12 else " hundred")
+    if second and int(second):
+        words += f" and {cardinal(int(second))} " + ("second" if int(second) == 1 else "seconds")
+    if half:
+        words += f" {half.upper()} M"
+    return words
+
+
+# ---- digits in groups ----------------------------------------------------------------------------------------
+
+_PHONE = re.compile(
+    r"(?<![\w+.,-])(?:"
+    r"(?:\+?\d{1,3}[ .-])?(?:\(\d{3}\) ?|\d{3}[ .-])\d{3}[ .-]\d{4}"  # American
+    r"|\+\d{1,3}(?:[ .-]?\(?\d{2,5}\)?){2,5}"  # international
+    r")(?![\w-])"
+)
+_SHORT_PHONE = re.compile(r"(?<![\w.,$€£¥-])(\d{3})-(\d{4})(?![\w.%-]|,\d)")
+_CODE = re.compile(r"(?<![\w.,-])(?:\d+(?:-\d+){2,}|\d{4}(?: \d{4}){2,})(?!\w)")
+_MODEL = re.compile(r"(?<![\w.,-])(\d{3})-(\d{3})(?![\w-])")  # Boeing 747-400; 400-747 is a range
+_VERSION = re.compile(r"(?<![\w.,])(?:v(?=\d))?\d+(?:\.\d+){2,}(?!\w)")
+
+
+def _phone(match: re.Match[str]) -> str:
+    groups = ", ".join(digits(group) for group in re.findall(r"\d+", match[0]))
+    return f"plus {groups}" if match[0].startswith("+") else groups
+
+
+def _short_phone(match: re.Match[str]) -> str:
+    is_range = match[1].endswith("0") and match[2].endswith("0")
+    return match[0] if is_range else _phone(match)
+
+
+def _code(match: re.Match[str]) -> str:
+    """Serial and card numbers."""
+    groups = re.split("[- ]", match[0])
+    return ", ".join(number_words(group) if len(group) < 3 else digits(group) for group in groups)
+
+
+def _version(match: re.Match[str]) -> str:
+    prefix = "version " if match[0].startswith("v") else ""
+    parts = [number_words(part) for part in match[0].lstrip("v").split(".")]
+    return prefix + (" dot " if len(parts) == 4 else " point ").join(parts)  # four parts: a network address
+
+
+FIGURE_DATES: list[Rule] = [
+    (_ISO_DATE, _iso_date),
+    (_NUMERIC_DATE, _numeric_date),
+    (_SHORT_DATE, _short_date),
+    (_SEASON, _season),
+    (re.compile(r"(?<=:\d\d)Z\b"), lambda m: "UTC"),
+]
+GROUPS: list[Rule] = [
+    (_VERSION, _version),
+    (_PHONE, _phone),
+    (_SHORT_PHONE, _short_phone),
+    (_CODE, _code),
+    (_MODEL, lambda m: f"{m[1]} {m[2]}" if m[1] > m[2] else m[0]),
+]
+DATES: list[Rule] = [
+    (_MONTH_DAY, _month_day),
+    (_DAY_MONTH, _day_month),
+    (_SHORT_MONTH_YEAR, lambda m: SHORT_MONTHS[m[1]] + " "),
+]
+TIMES: list[Rule] = [
+    (_CLOCK, _time),
+    (_DOTTED_CLOCK, _time),
+    (_HOUR, _time),
+    (re.compile(r"(?<=\d):(?=\d)"), lambda m: " to "),  # odds and ratios
+]

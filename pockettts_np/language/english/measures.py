@@ -1,0 +1,103 @@
+"""Money and measures in English words."""
+
+import re
+
+from ..rules import Rule
+from .numbers import NUMBER, VALUE, VULGAR, cardinal, number_words, value_words
+from .vocabulary import CURRENCIES, IRREGULAR_UNITS, SCALES, SHARES, UNITS
+
+_SPACE = "[ \u00a0\u202f]"
+_START = r"(?<![\w.,/⁄])"  # where a number may begin
+
+# ---- money ---------------------------------------------------------------------------------------------------
+
+_CURRENCY = "|".join(re.escape(key) for key in sorted(CURRENCIES, key=len, reverse=True))
+_SCALE = r"(?:[ -]?(hundred|thousand|million|billion|trillion)\b|((?i:mn|bn|tn|[kmbt]))(?!\w))?"
+_AMOUNT = rf"(\d+,\d\d(?![\d,])|{NUMBER})"  # 12,50 € as well
+_PREFIXED = re.compile(
+    rf"(?<!\w)({_CURRENCY}) ?{_AMOUNT}(?: ?(?:[-–—]|to) ?(?:{_CURRENCY}) ?{_AMOUNT}| ?[-–—] ?{_AMOUNT})?{_SCALE}"
+)
+_SUFFIXED = re.compile(rf"{_START}{_AMOUNT}{_SCALE}{_SPACE}?({_CURRENCY})(?!\w)")
+_CENTS = re.compile(rf"{_START}(\d+) ?(¢|c|p)(?!\w|\.\w)")
+
+
+def _money(figures: str, scale: str, currency: str) -> str:
+    figures = re.sub(r",(?=\d\d\Z)", ".", figures)
+    one, many, one_cent, many_cents = CURRENCIES[currency]
+    whole, _, decimals = figures.replace(",", "").partition(".")
+    if scale:
+        return f"{number_words(figures)} {scale} {many}"
+    if len(decimals) != 2 or not (one_cent or decimals == "00"):
+        return f"{number_words(figures)} {one if figures == '1' else many}"
+    n_whole, n_cents = whole.strip("0"), int(decimals)
+    words = [f"{number_words(whole)} {one if whole == '1' else many}"] if n_whole or not n_cents else []
+    words += [f"{cardinal(n_cents)} {one_cent if n_cents == 1 else many_cents}"] if n_cents else []
+    return " and ".join(words)
+
+
+def _prefixed_money(match: re.Match[str]) -> str:
+    currency, first, last, bare_last, word, letter = match.groups()
+    scale = word or SCALES.get((letter or "").lower(), "")
+    last = last or bare_last
+    return (f"{number_words(first)} to " if last else "") + _money(last or first, scale, currency)
+
+
+def _suffixed_money(match: re.Match[str]) -> str:
+    figures, word, letter, currency = match.groups()
+    return _money(figures, word or SCALES.get((letter or "").lower(), ""), currency)
+
+
+def _cents(match: re.Match[str]) -> str:
+    if match[2] != "¢" and len(match[1]) > 2:
+        return match[0]
+    one, many = ("penny", "pence") if match[2] == "p" else ("cent", "cents")
+    return f"{number_words(match[1])} {one if match[1] == '1' else many}"
+
+
+# ---- measures ------------------------------------------------------------------------------------------------
+
+_PER = {symbol: name for symbol, name in UNITS.items() if symbol.isalnum()} | SHARES
+_UNIT = "|".join(re.escape(symbol) for symbol in sorted(UNITS, key=len, reverse=True))
+_PER_UNIT = "|".join(re.escape(symbol) for symbol in sorted(_PER, key=len, reverse=True))
+_MEASURE = re.compile(rf"{_START}({VALUE})({_SPACE}|-)?({_UNIT})(?:/({_PER_UNIT}))?(?![\w²³/])")
+_PER_AMOUNT = re.compile(rf"(?<=\d)([kKmM]|bn)?/({'|'.join(SHARES)})\b")
+_BELOW_ONE = re.compile(rf"{VULGAR}|\d+[/⁄]\d+")  # three quarters mile
+_FEET_INCHES = re.compile(r"(?<![\w.,])(\d{1,3})(?:['′]|(?: ?ft\.? ?))(\d\d?)(?:[\"″”]| ?in\b\.?)")
+_INCHES = re.compile(rf"{_START}({VALUE})(?:″|in\b)|{_START}(\d*\.\d+) in\b|(?<![\w.,])((?:\d{{1,3}}[ -])?\d/\d\d?)\"")
+
+
+def _measure(match: re.Match[str]) -> str:
+    value, joint, symbol, per = match.groups()
+    if symbol in ("x", "×") and joint:
+        return match[0]
+    name = UNITS[symbol]
+    if value != "1" and joint != "-" and not _BELOW_ONE.fullmatch(value):
+        name = _plural_unit(name)
+    return f"{value_words(value)} {name}" + (f" per {_PER[per]}" if per else "")
+
+
+def _plural_unit(name: str) -> str:
+    if name in IRREGULAR_UNITS:
+        return IRREGULAR_UNITS[name]
+    counted, per, share = name.partition(" per ")
+    return f"{counted}s{per}{share}"
+
+
+def _feet_inches(match: re.Match[str]) -> str:
+    feet, inches = int(match[1]), int(match[2])
+    return (
+        f"{cardinal(feet)} {'foot' if feet == 1 else 'feet'} {cardinal(inches)} {'inch' if inches == 1 else 'inches'}"
+    )
+
+
+MONEY: list[Rule] = [
+    (_PER_AMOUNT, lambda m: f"{m[1] or ''} per {SHARES[m[2]]}"),
+    (_PREFIXED, _prefixed_money),
+]
+MEASURES: list[Rule] = [
+    (_SUFFIXED, _suffixed_money),
+    (_CENTS, _cents),
+    (_FEET_INCHES, _feet_inches),
+    (_INCHES, lambda m: f"{value_words(m[1] or m[2] or m[3])} {'inch' if m[1] == '1' or m[3] else 'inches'}"),
+    (_MEASURE, _measure),
+]

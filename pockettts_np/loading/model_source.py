@@ -1,0 +1,68 @@
+"""From a model's name or file to its configuration, its weights and its tokenizer."""
+
+from pathlib import Path
+
+import numpy as np
+
+from ..conditioners.tokenizer.load import load_tokenizer
+from ..conditioners.tokenizer.protocol import Tokenizer
+from ..config.config import Config
+from ..config.load import load_config
+from ..hub import catalogue, fetch
+from ..weights.checkpoint import Source, Weights, open_checkpoint
+from ..weights.training_names import open_flow_lm, open_mimi
+from .single_file import open_model
+
+_SUFFIXES = (".safetensors", ".toml", ".yaml", ".yml")
+
+
+def find(language: str | None, config: str | Path | None) -> str | Path:
+    """The name of a released model, or the path of a file here."""
+    if language is not None and config is not None:
+        raise ValueError("Both language and config were given; choose one of them.")
+    if config is not None:
+        path = fetch.local_path(config)
+        if path.suffix not in _SUFFIXES:
+            raise ValueError(
+                f"{config} is no model: wanted a file that ends in .safetensors (made by `pockettts-np quantize`), "
+                ".toml, .yaml or .yml. A model that has a name is asked for as language."
+            )
+        return path
+    language = language or catalogue.default_language()
+    return catalogue.BUILTIN_PATH if language == catalogue.BUILTIN else language
+
+
+def open_source(source: str | Path, quantize: bool) -> tuple[Config, Weights, Tokenizer]:
+    """What `find` found, its files fetched where they are not here. Errors as `TTSModel.load_model`."""
+    if isinstance(source, Path) and source.suffix == ".safetensors":
+        return open_model(source)
+    settings = load_config(source)
+    table = settings.flow_lm.lookup_table
+    tokenizer = load_tokenizer(fetch.local_path(table.tokenizer_path), table.n_bins, table.tokenizer)
+    return settings, _open_weights(settings, quantize), tokenizer
+
+
+def _open_weights(config: Config, quantize: bool) -> Weights:
+    """The tensors of all files that the configuration names, under the released names.
+
+    As in the reference, `mimi.weights_path` replaces the codec of a bundle, and the language model's own file needs it.
+    """
+    if config.flow_lm.weights_path and not config.mimi.weights_path:
+        raise ValueError("flow_lm.weights_path needs mimi.weights_path beside it, for the codec.")
+    sources: dict[str, Source] = {}
+    files = []
+    if config.weights_path:
+        path, _ = fetch.fetch_first(catalogue.weights_addresses(config))
+        sources, files = open_checkpoint(path), [path]
+    elif config.flow_lm.weights_path:
+        path = fetch.local_path(config.flow_lm.weights_path)
+        sources, files = open_flow_lm(path), [path]
+    if not files:
+        raise ValueError("The configuration names no weights: set weights_path, or flow_lm.weights_path.")
+    if config.mimi.weights_path:
+        path = fetch.local_path(config.mimi.weights_path)
+        sources = {name: source for name, source in sources.items() if not name.startswith("mimi.")}
+        sources |= open_mimi(path)
+        files.append(path)
+    label = " and ".join(str(path) for path in files)
+    return Weights(label, sources, np.int8, np.float16) if quantize else Weights(label, sources)

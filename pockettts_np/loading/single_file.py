@@ -1,0 +1,169 @@
+"""One file that is a whole model: int8 weights, configuration, tokenizer, and if wanted the voice to start with.
+
+The matrices of the language model are int8 panels, used where they lie in the file; those of the codec are float16;
+everything else is kept as it was published. The configuration and the tokenizer are in the file's metadata; the
+tensors of the voice are those of a saved voice, under names that begin with `voice.`.
+"""
+
+import base64
+import dataclasses
+import json
+import math
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..conditioners.tokenizer.load import load_tokenizer
+from ..conditioners.tokenizer.protocol import Tokenizer
+from ..config.config import Config
+from ..config.schema import build
+from ..files import replacing_file
+from ..hub import fetch
+from ..kernels.panels import PANEL, pack
+from ..models.flow_lm import FlowLM
+from ..weights.checkpoint import Weights, open_checkpoint
+from ..weights.safetensors_file import SafetensorsFile
+from ..weights.storage import quantize_rows, row_scales
+from .voice import VoiceState, read_voice, voice_tensors
+
+CONFIG_KEY, TOKENIZER_KEY = "pockettts_np.config", "pockettts_np.tokenizer"
+VOICE_PREFIX = "voice."
+PAGE_BYTES = 4096
+INT8, FLOAT32, FLOAT16, INT64 = (np.dtype(t) for t in (np.int8, np.float32, np.float16, np.int64))
+KINDS = {INT8: "I8", FLOAT32: "F32", FLOAT16: "F16", INT64: "I64"}  # in the order in which they are written
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A tensor of the file to be: what the header says of it, and its data, made piece by piece when it is written."""
+
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+    pieces: Callable[[], Iterable[np.ndarray]]
+
+
+def quantized_tensors(weights: Weights) -> dict[str, Planned]:
+    """The tensors of a quantised file, from the weights that a model was built of."""
+    stacks = {name: parts for name, parts in weights.matrix_names.items() if name.startswith("flow_lm.")}
+    inside = {part for parts in stacks.values() for part in parts}
+    tensors: dict[str, Planned] = {}
+    for name, parts in stacks.items():
+        n_out, n_in = weights.sources[parts[0]].shape()
+        panels_shape = len(parts), -(-n_out // PANEL), n_in, PANEL
+        tensors[name] = Planned(INT8, panels_shape, partial(_each, weights, parts, lambda w: pack(quantize_rows(w)[0])))
+        tensors[name + "_scale"] = Planned(FLOAT32, (len(parts), n_out), partial(_each, weights, parts, row_scales))
+    for name, source in weights.sources.items():
+        if name not in inside:
+            shape = source.shape()
+            dtype = FLOAT16 if name.startswith("mimi.") and len(shape) > 1 else FLOAT32
+            tensors[name] = Planned(dtype, shape, partial(_each, weights, [name], partial(np.asarray, dtype=dtype)))
+    return tensors
+
+
+def _each(weights: Weights, names: list[str], make: Callable[[np.ndarray], np.ndarray]) -> Iterator[np.ndarray]:
+    for name in names:
+        yield make(weights.finite(name, weights.sources[name].read()))
+        weights.sources[name].release()
+
+
+def write_model(
+    path: str | os.PathLike[str], weights: Weights, config: Config, voice: VoiceState | None = None
+) -> None:
+    """Write a quantised model; the file appears only once complete. ValueError: the weights are quantised already."""
+    if not any(name.startswith("flow_lm.") for name in weights.matrix_names):
+        raise ValueError(f"{weights.label} is quantised already; copy the file.")
+    tokenizer = fetch.local_path(config.flow_lm.lookup_table.tokenizer_path).read_bytes()
+    described = dataclasses.asdict(config) | {"replace_characters": dict(config.replace_characters)}
+    metadata = {
+        CONFIG_KEY: json.dumps(_portable(described)),
+        TOKENIZER_KEY: base64.b64encode(tokenizer).decode(),
+    }
+    tensors = quantized_tensors(weights)
+    for name, tensor in ({} if voice is None else voice_tensors(voice)).items():
+        tensors[VOICE_PREFIX + name] = Planned(tensor.dtype, tensor.shape, partial(iter, [tensor]))
+    _write_safetensors(path, tensors, metadata)
+
+
+def _portable(table: dict[str, Any]) -> dict[str, Any]:
+    """Without the keys that are not set, and without the folders of this machine; addresses stay whole."""
+    portable: dict[str, Any] = {}
+    for key, value in table.items():
+        if isinstance(value, dict):
+            portable[key] = _portable(value)
+        elif key.endswith("_path") and value is not None and "://" not in value:
+            portable[key] = Path(value).name
+        elif value is not None:
+            portable[key] = value
+    return portable
+
+
+def _write_safetensors(path: str | os.PathLike[str], tensors: dict[str, Planned], metadata: dict[str, str]) -> None:
+    """As the safetensors package, but with the data at a page and the panels first, so that they lie at cache lines."""
+    ordered = sorted(tensors.items(), key=lambda item: list(KINDS).index(item[1].dtype))
+    header: dict[str, Any] = {"__metadata__": metadata}
+    end = 0
+    for name, tensor in ordered:
+        start, end = end, end + math.prod(tensor.shape) * tensor.dtype.itemsize
+        header[name] = {"dtype": KINDS[tensor.dtype], "shape": tensor.shape, "data_offsets": [start, end]}
+    text = json.dumps(header).encode()
+    text += b" " * (-(len(text) + 8) % PAGE_BYTES)
+    with replacing_file(path) as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        for _, tensor in ordered:
+            for piece in tensor.pieces():
+                file.write(np.ascontiguousarray(piece).data)
+
+
+def open_model(path: Path) -> tuple[Config, Weights, Tokenizer]:
+    """What `write_model` wrote. ValueError: a safetensors file without a configuration inside."""
+    file = SafetensorsFile(path)
+    if not is_model(file):
+        raise ValueError(
+            f"{path} holds weights alone. Name the configuration (.yaml or .toml) that goes with them, "
+            "or a file that `pockettts-np quantize` made."
+        )
+    config = stored_config(file)
+    try:
+        tokenizer_bytes = base64.b64decode(file.metadata[TOKENIZER_KEY], validate=True)
+    except ValueError:
+        raise ValueError(f"{path} is damaged: its tokenizer cannot be read.") from None
+    lookup = config.flow_lm.lookup_table
+    suffix = ".json" if lookup.tokenizer != "sentencepiece" or ".json" in lookup.tokenizer_path else ".model"
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / f"tokenizer{suffix}"
+        copy.write_bytes(tokenizer_bytes)
+        try:
+            tokenizer = load_tokenizer(copy, lookup.n_bins, lookup.tokenizer)
+        except ValueError as error:
+            raise ValueError(f"{path}, the tokenizer inside: {str(error).removeprefix(f'{copy}: ')}") from error
+    sources = {name: x for name, x in open_checkpoint(path).items() if not name.startswith(VOICE_PREFIX)}
+    return config, Weights(str(path), sources, np.int8, np.float16), tokenizer
+
+
+def stored_voice(path: Path, flow_lm: FlowLM) -> VoiceState | None:
+    """The voice inside a quantised model, if there is one. ValueError: damaged."""
+    file = SafetensorsFile(path).under(VOICE_PREFIX)
+    return read_voice(file, flow_lm) if any(file.names()) else None
+
+
+def is_model(file: SafetensorsFile) -> bool:
+    """Whether a configuration and a tokenizer are inside."""
+    return CONFIG_KEY in file.metadata and TOKENIZER_KEY in file.metadata
+
+
+def stored_config(file: SafetensorsFile) -> Config:
+    """The configuration inside a quantised model. ValueError: damaged."""
+    try:
+        table = json.loads(file.metadata[CONFIG_KEY])
+        if not isinstance(table, dict):
+            raise ValueError
+    except (ValueError, RecursionError):
+        raise ValueError(f"{file.path} is damaged: its configuration cannot be read.") from None
+    name, released = str(table.pop("name", "")), bool(table.pop("released", False))
+    return build(Config, table, f"{file.path}: ", name=name, released=released)

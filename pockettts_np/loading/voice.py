@@ -1,0 +1,143 @@
+"""Voices as files: the language model's cache after it has read a voice, in the reference's safetensors format.
+
+One tensor a layer, `transformer.layers.N.self_attn/cache` float32 [2, 1, T, n_kv_heads, head_dim], unused rows NaN,
+with `…/offset` (rows seen) and `…/pad` (leading rows that hold nothing). Older files give the offset as the length of
+`…/current_end`; the oldest hold one tensor `audio_prompt` [1, T, d_model], the voice before the model has read it.
+"""
+
+import os
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import numpy as np
+
+from ..files import replacing_file
+from ..models.flow_lm import FlowLM
+from ..modules.attention import KVCache
+from ..weights.safetensors_file import SafetensorsFile
+
+VoiceState = KVCache
+
+_LAYER = "transformer.layers.{}.self_attn/{}"
+
+
+def export_model_state(state: VoiceState, path: str | os.PathLike[str]) -> None:
+    """Write a voice so that `load_voice`, or the reference, reads it again; the file appears only once complete."""
+    from safetensors.numpy import save
+
+    data = save(voice_tensors(state))
+    with replacing_file(path) as file:
+        file.write(data)
+
+
+def voice_tensors(state: VoiceState) -> dict[str, np.ndarray]:
+    """What a file of this voice holds."""
+    pad = state.position - state.n_rows
+    tensors = {}
+    for i, rows in enumerate(state.rows()):  # [2, T, n_kv_heads, head_dim]
+        cache = np.full((2, 1, state.position, *rows.shape[2:]), np.nan, np.float32)
+        cache[:, 0, pad:] = rows
+        tensors[_LAYER.format(i, "cache")] = cache
+        tensors[_LAYER.format(i, "offset")] = np.array([state.position], np.int64)
+        tensors[_LAYER.format(i, "pad")] = np.array([pad], np.int64)
+    return tensors
+
+
+def load_voice(path: str | os.PathLike[str], flow_lm: FlowLM) -> VoiceState:
+    """Read a voice saved here or by the reference.
+
+    Raises:
+        FileNotFoundError and other OSError: as opening it says.
+        ValueError: no voice, or a voice of a model with other layers, heads or widths, or one with NaN inside.
+    """
+    return read_voice(SafetensorsFile(Path(path)), flow_lm)
+
+
+def read_voice(file: SafetensorsFile, flow_lm: FlowLM) -> VoiceState:
+    """As `load_voice`, from a file that is open."""
+    path = file.path
+    names = set(file.names())
+    if names == {"audio_prompt"}:
+        return _prompt(file, flow_lm)
+    n_layers, n_heads, head_dim = flow_lm.init_state().sizes
+    found = sorted(name for name in names if name.endswith("/cache"))
+    if not found:
+        raise ValueError(f"{path} is not a voice: it holds no attention cache. Make one with export-voice.")
+    if found != sorted(_LAYER.format(i, "cache") for i in range(n_layers)):
+        raise ValueError(
+            f"{path} is the voice of another model: it has {len(found)} layers, this model {n_layers}. "
+            "Export the voice again with this model."
+        )
+    layers = [_layer(file, i, n_heads, head_dim) for i in range(n_layers)]
+    if len({(rows.shape, pad) for rows, pad in layers}) != 1:
+        raise ValueError(f"{path} is not a voice: its layers differ in length.")
+    n_rows, pad = layers[0][0].shape[1], layers[0][1]
+    rows = np.stack([rows for rows, _ in layers])
+    return KVCache.from_rows(rows, n_rows + pad, flow_lm.transformer.cache_dtype)
+
+
+def _layer(file: SafetensorsFile, index: int, n_heads: int, head_dim: int) -> tuple[np.ndarray, int]:
+    """The filled rows [2, T, n_heads, head_dim] of one layer, and how many leading rows were padding."""
+    name = _LAYER.format(index, "cache")
+    cache = file.float32(name)
+    if cache.ndim != 5 or cache.shape[:2] != (2, 1) or cache.shape[3:] != (n_heads, head_dim):
+        raise ValueError(
+            f"{file.path} is the voice of another model: {name!r} has shape {list(cache.shape)}; this model "
+            f"wants [2, 1, T, {n_heads}, {head_dim}]. Export the voice again with this model."
+        )
+    offset, pad = filled_rows(file, index)
+    if not 0 <= pad < offset <= cache.shape[2]:
+        raise ValueError(
+            f"{file.path} is damaged: layer {index} has room for {cache.shape[2]} rows, "
+            f"but says that rows {pad} to {offset} are filled."
+        )
+    rows = cache[:, 0, pad:offset]
+    if not np.isfinite(rows).all():
+        raise ValueError(f"{file.path} is damaged: the filled rows of layer {index} hold NaN or infinity.")
+    return rows, pad
+
+
+def filled_rows(file: SafetensorsFile, index: int) -> tuple[int, int]:
+    """Rows that a layer of the file has seen, and how many of the first are padding. ValueError: it does not say."""
+    names = set(file.names())
+    offset, end, pad = (_LAYER.format(index, key) for key in ("offset", "current_end", "pad"))
+    if offset in names:
+        n_seen = _integer(file, offset)
+    elif end in names and file.raw(end).ndim == 1:
+        n_seen = len(file.raw(end))
+    else:
+        raise ValueError(f"{file.path} is not a voice: it lacks the number {offset!r}.")
+    return n_seen, _integer(file, pad) if pad in names else 0
+
+
+def _integer(file: SafetensorsFile, name: str) -> int:
+    value = file.raw(name)
+    if value.size != 1 or value.dtype != np.int64:
+        raise ValueError(
+            f"{file.path} is damaged: {name!r} is {value.dtype} of shape {list(value.shape)}; wanted one int64."
+        )
+    return int(value.reshape(-1)[0])
+
+
+def _prompt(file: SafetensorsFile, flow_lm: FlowLM) -> VoiceState:
+    rows = file.float32("audio_prompt")
+    width = len(flow_lm.input_linear.bias)
+    if rows.ndim != 3 or rows.shape[0] != 1 or rows.shape[1] == 0 or rows.shape[2] != width:
+        raise ValueError(
+            f"{file.path} is the voice of another model: 'audio_prompt' has shape {list(rows.shape)}; "
+            f"this model wants [1, T, {width}]."
+        )
+    if not np.isfinite(rows).all():
+        raise ValueError(f"{file.path} is damaged: 'audio_prompt' holds NaN or infinity.")
+    state = flow_lm.init_state()
+    flow_lm.prompt(flow_lm.before_voice(rows[0]), state)
+    return state
+
+
+def is_saved_voice(address: str) -> bool:
+    """Whether a path or an address, without a revision (hf://…@main) or a query (https://…?download), is one."""
+    if address.startswith("hf://"):
+        address = address.rpartition("@")[0] or address
+    elif address.startswith(("http://", "https://")):
+        address = urlsplit(address).path
+    return address.endswith(".safetensors")

@@ -1,0 +1,88 @@
+"""The flow language model: text and voice in, one latent a step out (Rouard et al. 2025)."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..conditioners.embedding import TextEmbedding
+from ..config.config import Config
+from ..modules.attention import KVCache
+from ..modules.linear import Linear
+from ..modules.mlp import FlowNet
+from ..modules.norm import LayerNorm
+from ..weights.checkpoint import Weights
+from .transformer import Transformer
+
+
+@dataclass(frozen=True)
+class FlowLM:
+    """Rows of text, voice and latents go through one causal transformer; its cache is the whole state."""
+
+    text: TextEmbedding
+    input_linear: Linear
+    bos: np.ndarray  # [latent_dim] stands for the latent before the first
+    bos_before_voice: np.ndarray | None  # [1, d]
+    transformer: Transformer
+    out_norm: LayerNorm
+    z_proj: Linear | None
+    out_eos: Linear
+    flow_net: FlowNet
+    latent_std: np.ndarray  # [latent_dim]
+    latent_mean: np.ndarray  # [latent_dim]
+    speaker_projection: Linear | None  # encoder_dim -> d; None where the weights cannot clone
+
+    @classmethod
+    def load(cls, w: Weights, config: Config) -> "FlowLM":
+        c, latent_dim = config.flow_lm, config.mimi.latent_dim
+        d = c.transformer.d_model
+        return cls(
+            text=TextEmbedding.load(w.scope("conditioner"), c.lookup_table.n_bins, d, c.lookup_table.rank),
+            input_linear=Linear.load(w.scope("input_linear"), latent_dim, d),
+            bos=w.take("bos_emb", (latent_dim,)),
+            bos_before_voice=w.take("bos_before_voice", (1, 1, d))[0] if c.insert_bos_before_voice else None,
+            transformer=Transformer.load(w.scope("transformer"), c.transformer, c.transformer.max_period),
+            out_norm=LayerNorm.load(w.scope("out_norm"), d),
+            z_proj=Linear.load(w.scope("z_proj"), d, c.z_dim) if c.z_dim else None,
+            out_eos=Linear.load(w.scope("out_eos"), c.condition_dim, 1, bias=True),
+            flow_net=FlowNet.load(w.scope("flow_net"), c.flow, latent_dim, c.condition_dim),
+            latent_std=w.take("emb_std", (latent_dim,)),
+            latent_mean=w.take("emb_mean", (latent_dim,)),
+            speaker_projection=cls._load_speaker_projection(w, config.mimi.encoder_dim, d),
+        )
+
+    @staticmethod
+    def _load_speaker_projection(w: Weights, n_in: int, n_out: int) -> Linear | None:
+        """Weights published without voice cloning hold zeros, or nothing."""
+        if not w.has("speaker_proj_weight"):
+            return None
+        weight = w.take("speaker_proj_weight", (n_out, n_in))
+        return Linear.of(w, weight) if weight.any() else None
+
+    def init_state(self) -> KVCache:
+        return self.transformer.init_state()
+
+    def prompt(self, rows: np.ndarray, state: KVCache, threads: int = 1) -> None:
+        """Let the model read rows [T, d] of text or voice, in one or two threads."""
+        self.transformer(rows, state, threads)
+
+    def embed_voice(self, encoded: np.ndarray) -> np.ndarray:
+        """What the encoder made of a recording, as rows to prompt with: [T, encoder_dim] -> [T (+ 1), d]."""
+        if self.speaker_projection is None:
+            raise ValueError("These weights have no speaker projection: they cannot clone a voice.")
+        return self.before_voice(self.speaker_projection(encoded))
+
+    def before_voice(self, rows: np.ndarray) -> np.ndarray:
+        """Put the learnt beginning of a voice in front of its rows, where the model has one."""
+        return rows if self.bos_before_voice is None else np.concatenate([self.bos_before_voice, rows])
+
+    def step(self, latent: np.ndarray | None, state: KVCache) -> tuple[np.ndarray, float]:
+        """Read the last latent [latent_dim] (None before the first): the next condition [condition_dim], EOS logit."""
+        row = self.input_linear((self.bos if latent is None else latent)[None])
+        z = self.out_norm(self.transformer(row, state))
+        if self.z_proj is not None:
+            z = self.z_proj(z)
+        return z[0], float(self.out_eos(z)[0, 0])
+
+    def denormalize(self, latents: np.ndarray) -> np.ndarray:
+        """Latents as the language model makes them to those that the codec decodes: [T, latent_dim]."""
+        return latents * self.latent_std + self.latent_mean

@@ -1,0 +1,149 @@
+"""Mimi, the codec: latents to samples, and samples to what the voice is made of (Défossez et al. 2024, section 3)."""
+
+from collections.abc import Callable, Generator
+from contextlib import closing
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar
+
+import numpy as np
+
+from ..config.config import MimiConfig, MimiTransformerConfig, SEANetConfig
+from ..modules.attention import KVCache
+from ..modules.conv import Conv1d, ConvState, DepthwiseConvTranspose1d
+from ..modules.linear import Linear
+from ..threads import ahead
+from ..weights.checkpoint import Weights
+from .seanet import SEANet
+from .transformer import ProjectedTransformer
+
+BLOCK_FRAMES = 2  # frames encoded or decoded at once: bounds the memory, changes nothing else
+MAX_BLOCKS_AHEAD = 8
+
+Part = TypeVar("Part")
+
+
+@dataclass
+class DecoderState:
+    upsample: ConvState
+    transformer: KVCache
+    seanet: list[ConvState]
+
+
+@dataclass(frozen=True)
+class MimiDecoder:
+    """Latents [T, latent_dim] to samples [T · frame_samples]."""
+
+    projection: Linear
+    upsample: DepthwiseConvTranspose1d
+    transformer: ProjectedTransformer
+    seanet: SEANet
+
+    @classmethod
+    def load(cls, w: Weights, config: MimiConfig) -> "MimiDecoder":
+        seanet, transformer = config.decoding_seanet, config.decoding_transformer
+        width, stride = seanet.dimension, config.frame_stride
+        projection = w.scope("quantizer.output_proj").take("weight", (width, config.latent_dim, 1))[:, :, 0]
+        return cls(
+            Linear.of(w, projection),
+            DepthwiseConvTranspose1d.load(w.scope("upsample.convtr.convtr"), width, 2 * stride, stride),
+            ProjectedTransformer.load(
+                w.scope("decoder_transformer"),
+                transformer,
+                width,
+                transformer.max_period,
+                transformer.context,
+            ),
+            SEANet.load_decoder(w.scope("decoder"), seanet),
+        )
+
+    def init_state(self) -> DecoderState:
+        return DecoderState(self.upsample.init_state(), self.transformer.init_state(), self.seanet.init_state())
+
+    def __call__(self, latents: np.ndarray, state: DecoderState) -> np.ndarray:
+        blocks = range(0, max(1, len(latents)), BLOCK_FRAMES)
+        return np.concatenate([self._decode(latents[i : i + BLOCK_FRAMES], state) for i in blocks])
+
+    def _decode(self, latents: np.ndarray, state: DecoderState) -> np.ndarray:
+        x = self.upsample(self.projection(latents), state.upsample)
+        return self.seanet(self.transformer(x, state.transformer), state.seanet)[:, 0]
+
+
+@dataclass(frozen=True)
+class MimiEncoder:
+    """Samples to one row of `encoder_dim` numbers a frame.
+
+    The weights are read when they are first used: who speaks with a saved voice never needs them.
+    """
+
+    weights: Weights
+    config: MimiConfig
+    seanet_config: SEANetConfig
+    transformer_config: MimiTransformerConfig
+
+    @classmethod
+    def load(cls, w: Weights, config: MimiConfig) -> "MimiEncoder":
+        """ValueError: a tensor is missing or has another shape. NaN and infinity are found when they are read."""
+        if config.seanet is None or config.transformer is None:
+            raise ValueError("This configuration has no encoder (mimi.seanet and mimi.transformer).")
+        encoder = cls(w, config, config.seanet, config.transformer)
+        for load in (encoder._load_seanet, encoder._load_transformer, encoder._load_downsample):
+            load(w.unread())
+        return encoder
+
+    @cached_property
+    def seanet(self) -> SEANet:
+        return self._read(self._load_seanet)
+
+    @cached_property
+    def transformer(self) -> ProjectedTransformer:
+        return self._read(self._load_transformer)
+
+    @cached_property
+    def downsample(self) -> Conv1d:
+        return self._read(self._load_downsample)
+
+    def _read(self, load: Callable[[Weights], Part]) -> Part:
+        part = load(self.weights.again())
+        self.weights.release()
+        return part
+
+    def _load_seanet(self, w: Weights) -> SEANet:
+        return SEANet.load_encoder(w.scope("encoder"), self.seanet_config)
+
+    def _load_transformer(self, w: Weights) -> ProjectedTransformer:
+        sizes, width = self.transformer_config, self.seanet_config.dimension
+        return ProjectedTransformer.load(w.scope("encoder_transformer"), sizes, width, sizes.max_period, sizes.context)
+
+    def _load_downsample(self, w: Weights) -> Conv1d:
+        return Conv1d.load(
+            w.scope("downsample.conv.conv"),
+            self.seanet_config.dimension,
+            self.config.encoder_dim,
+            2 * self.config.frame_stride,
+            stride=self.config.frame_stride,
+            bias=False,
+            replicate=True,
+        )
+
+    def __call__(self, samples: np.ndarray, threads: int = 1) -> np.ndarray:
+        """Samples [n] to [ceil(n / frame_samples), encoder_dim]; two threads share the convolutions and the rest."""
+        transformer, downsample = self.transformer.init_state(), self.downsample.init_state()
+        convolved = self._convolve(samples)
+        batches = ahead(convolved, MAX_BLOCKS_AHEAD) if threads > 1 else ([block] for block in convolved)
+        with closing(batches):
+            rows = [
+                self.downsample(self.transformer(block, transformer), downsample)
+                for batch in batches
+                for block in batch
+            ]
+        return np.concatenate(rows)
+
+    def _convolve(self, samples: np.ndarray) -> Generator[np.ndarray]:
+        """The SEANet's output for blocks of whole frames, the last filled up with zeros."""
+        state = self.seanet.init_state()
+        size = BLOCK_FRAMES * self.config.frame_samples
+        for start in range(0, len(samples), size):
+            block = samples[start : start + size]
+            missing = -len(block) % self.config.frame_samples
+            yield self.seanet(np.pad(block, (0, missing)).astype(np.float32)[:, None], state)

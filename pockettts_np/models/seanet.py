@@ -1,0 +1,127 @@
+"""SEANet: the convolutional encoder and decoder of the codec (Tagliasacchi et al. 2020; Défossez et al. 2024, Mimi).
+
+Both are a plain sequence of layers; ELU stands before every convolution but the first.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ..config.config import SEANetConfig
+from ..kernels import entry_points as kernels
+from ..modules.conv import Conv1d, ConvState, ConvTranspose1d
+from ..modules.linear import Linear
+from ..weights.checkpoint import Weights
+
+
+@dataclass(frozen=True)
+class ResidualBlock:
+    """x + last(elu(conv(elu(x)))): a dilated convolution, then one of kernel 1."""
+
+    conv: Conv1d
+    last: Linear
+
+    @classmethod
+    def load(cls, w: Weights, width: int, dilation: int, config: SEANetConfig) -> "ResidualBlock":
+        hidden = width // config.compress
+        conv = Conv1d.load(
+            w.scope("block.1.conv"),
+            width,
+            hidden,
+            config.residual_kernel_size,
+            dilation=dilation,
+            replicate=config.pad_mode == "replicate",
+        )
+        last = Conv1d.load(w.scope("block.3.conv"), hidden, width, kernel_size=1)
+        return cls(replace(conv, product=conv.product.packed()), last.product.packed())
+
+    def init_state(self) -> ConvState:
+        return self.conv.init_state()
+
+    def __call__(self, x: np.ndarray, state: ConvState) -> np.ndarray:  # [T, C], in place
+        first, one, two = x[:1].copy(), self.conv.product, self.last
+        kernels.elu(first)
+        self.conv.start(first, state)
+        kernels.residual_block(state.previous, x, self.conv.dilation, one.panels, one.bias, two.panels, two.bias)
+        return x
+
+
+Layer = Conv1d | ConvTranspose1d | ResidualBlock
+
+
+@dataclass(frozen=True)
+class SEANet:
+    """The layers in order. Their names in a checkpoint count the ELUs too."""
+
+    layers: list[Layer]
+
+    @classmethod
+    def load_encoder(cls, w: Weights, config: SEANetConfig) -> "SEANet":
+        """Samples [T, 1] to [T / hop, dimension]."""
+        names = _Names(w.scope("model"))
+        replicate = config.pad_mode == "replicate"
+        width = config.n_filters
+        layers: list[Layer] = [
+            Conv1d.load(names.next("conv"), config.channels, width, config.kernel_size, replicate=replicate)
+        ]
+        for ratio in reversed(config.ratios):
+            layers += _residuals(names, width, config)
+            names.skip_elu()
+            conv = names.next("conv")
+            layers.append(Conv1d.load(conv, width, 2 * width, 2 * ratio, stride=ratio, replicate=replicate))
+            width *= 2
+        names.skip_elu()
+        last = names.next("conv")
+        layers.append(Conv1d.load(last, width, config.dimension, config.last_kernel_size, replicate=replicate))
+        return cls(layers)
+
+    @classmethod
+    def load_decoder(cls, w: Weights, config: SEANetConfig) -> "SEANet":
+        """[T, dimension] to samples [T · hop, 1]."""
+        names = _Names(w.scope("model"))
+        replicate = config.pad_mode == "replicate"
+        width = config.n_filters * 2 ** len(config.ratios)
+        layers: list[Layer] = [
+            Conv1d.load(names.next("conv"), config.dimension, width, config.kernel_size, replicate=replicate)
+        ]
+        for ratio in config.ratios:
+            names.skip_elu()
+            layers.append(ConvTranspose1d.load(names.next("convtr"), width, width // 2, 2 * ratio, ratio))
+            width //= 2
+            layers += _residuals(names, width, config)
+        names.skip_elu()
+        last = names.next("conv")
+        layers.append(Conv1d.load(last, width, config.channels, config.last_kernel_size, replicate=replicate))
+        return cls(layers)
+
+    def init_state(self) -> list[ConvState]:
+        return [layer.init_state() for layer in self.layers]
+
+    def __call__(self, x: np.ndarray, state: list[ConvState]) -> np.ndarray:
+        for i, (layer, layer_state) in enumerate(zip(self.layers, state, strict=True)):
+            if i > 0 and not isinstance(layer, ResidualBlock):
+                kernels.elu(x)  # the last layer's own array
+            x = layer(x, layer_state)
+        return x
+
+
+def _residuals(names: "_Names", width: int, config: SEANetConfig) -> list[Layer]:
+    return [
+        ResidualBlock.load(names.next(), width, config.dilation_base**j, config)
+        for j in range(config.n_residual_layers)
+    ]
+
+
+class _Names:
+    """Walks through `model.0`, `model.1`, …"""
+
+    def __init__(self, w: Weights) -> None:
+        self.w = w
+        self.index = -1
+
+    def skip_elu(self) -> None:
+        self.index += 1
+
+    def next(self, kind: str = "") -> Weights:
+        self.index += 1
+        return self.w.scope(f"{self.index}.{kind}" if kind else str(self.index))

@@ -1,0 +1,134 @@
+"""The streaming transformer of the language model and of the codec."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..config.config import FlowLMTransformerConfig, MimiTransformerConfig
+from ..kernels import entry_points as kernels
+from ..kernels.transformer import StackWeights
+from ..modules.attention import KVCache
+from ..modules.linear import Linear
+from ..threads import wavefront
+from ..weights.checkpoint import Weights
+
+BLOCK_ROWS = 64  # rows that go through all layers together: activations stay in the cache
+UNLIMITED = 2**31
+
+
+TransformerSizes = FlowLMTransformerConfig | MimiTransformerConfig
+
+
+@dataclass(frozen=True)
+class Transformer:
+    """A stack of pre-norm layers: RoPE, causal attention over the last `context` rows, tanh-GELU feed-forward."""
+
+    weights: StackWeights
+    inv_freq: np.ndarray  # [head_dim / 2] radians a position
+    n_kv_heads: int
+    context: int
+    cache_dtype: type  # of the panels of its cache: float32, or int16 for float16
+
+    @classmethod
+    def load(
+        cls,
+        w: Weights,
+        sizes: TransformerSizes,
+        max_period: float,
+        context: int | None = None,
+        layer_scale: bool = False,
+    ) -> "Transformer":
+        """Layers `layers.N` of `w`; with `layer_scale`, both branches are multiplied by a learnt vector."""
+        d, ff, layers = sizes.d_model, sizes.ff_dim, range(sizes.num_layers)
+        qkv_dim = sizes.q_dim + 2 * sizes.kv_heads * sizes.head_dim
+
+        def stacked(leaf: str, *shape: int) -> np.ndarray:
+            return w.stack([f"layers.{i}.{leaf}" for i in layers], shape)
+
+        def matrices(leaf: str, n_out: int, n_in: int) -> tuple[np.ndarray, np.ndarray]:
+            return w.matrices(f"layers.{{}}.{leaf}.weight", len(layers), (n_out, n_in))
+
+        in_proj, in_scale = matrices("self_attn.in_proj", qkv_dim, d)
+        out_proj, out_scale = matrices("self_attn.out_proj", d, sizes.q_dim)
+        linear1, scale1 = matrices("linear1", ff, d)
+        linear2, scale2 = matrices("linear2", d, ff)
+        if layer_scale:  # a product with the output, as the scale of a row is
+            out_scale *= stacked("layer_scale_1.scale", d)
+            scale2 *= stacked("layer_scale_2.scale", d)
+        norm1 = np.stack([stacked("norm1.weight", d), stacked("norm1.bias", d)], axis=1)
+        norm2 = np.stack([stacked("norm2.weight", d), stacked("norm2.bias", d)], axis=1)
+        weights = StackWeights(norm1, norm2, in_proj, in_scale, out_proj, out_scale, linear1, scale1, linear2, scale2)
+        exponent = np.arange(sizes.head_dim // 2, dtype=np.float32) * np.float32(
+            -np.log(max_period) * 2 / sizes.head_dim
+        )
+        return cls(weights, np.exp(exponent), sizes.kv_heads, context or UNLIMITED, w.cache_dtype)
+
+    def init_state(self) -> KVCache:
+        sizes = len(self.weights.norm1), self.n_kv_heads, 2 * len(self.inv_freq)
+        return KVCache.empty(*sizes, dtype=self.cache_dtype)
+
+    def __call__(self, x: np.ndarray, state: KVCache, threads: int = 1) -> np.ndarray:  # [T, d] -> [T, d]
+        out = np.array(x, np.float32, order="C")
+        if threads > 1 and len(out) > 1:
+            self._in_two_threads(out, state)
+            return out
+        for start in range(0, len(out), BLOCK_ROWS):
+            rows = out[start : start + BLOCK_ROWS]
+            state.reserve(len(rows), self.context)
+            self._run(rows, state, 0, slice(None))
+            state.advance(len(rows))
+        return out
+
+    def _in_two_threads(self, out: np.ndarray, state: KVCache) -> None:
+        """Blocks of rows follow each other through the layers: a row needs the keys of the rows before it, no more."""
+        state.reserve(len(out), self.context)
+        block_rows = min(BLOCK_ROWS // 2, -(-len(out) // 2))
+
+        def step(block: int, layer: int) -> None:
+            first = block * block_rows
+            self._run(out[first : first + block_rows], state, first, slice(layer, layer + 1))
+
+        wavefront(step, -(-len(out) // block_rows), len(self.weights.norm1))
+        state.advance(len(out))
+
+    def _run(self, rows: np.ndarray, state: KVCache, offset: int, layers: slice) -> None:
+        """Some layers on rows that stand `offset` after the next of the cache, in place."""
+        kernels.transformer(
+            rows,
+            state.keys[layers],
+            state.values[layers],
+            state.n_rows + offset,
+            state.position + offset,
+            self.context,
+            self.inv_freq,
+            StackWeights(*(array[layers] for array in self.weights)),
+        )
+
+
+@dataclass(frozen=True)
+class ProjectedTransformer:
+    """A transformer between two projections, each left out where the widths agree."""
+
+    input_proj: Linear | None
+    transformer: Transformer
+    output_proj: Linear | None
+
+    @classmethod
+    def load(
+        cls, w: Weights, sizes: TransformerSizes, width: int, max_period: float, context: int
+    ) -> "ProjectedTransformer":
+        """`width` is that of the rows outside; the layers have layer scales."""
+        d = sizes.d_model
+        return cls(
+            None if d == width else Linear.load(w.scope("input_proj"), width, d),
+            Transformer.load(w.scope("transformer"), sizes, max_period, context, layer_scale=True),
+            None if d == width else Linear.load(w.scope("output_projs.0"), d, width),
+        )
+
+    def init_state(self) -> KVCache:
+        return self.transformer.init_state()
+
+    def __call__(self, x: np.ndarray, state: KVCache) -> np.ndarray:  # [T, width] -> [T, width]
+        x = x if self.input_proj is None else self.input_proj(x)
+        x = self.transformer(x, state)
+        return x if self.output_proj is None else self.output_proj(x)

@@ -1,0 +1,98 @@
+"""What attention remembers: keys and values of past rows; and the angles of rotary position embeddings."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from ..kernels.panels import PANEL
+
+
+@dataclass
+class KVCache:
+    """Keys and values of past rows, all layers in two arrays of panels, and where the next row stands.
+
+    The panels are float32, or the bits of float16 as int16.
+    """
+
+    keys: np.ndarray  # [n_layers, n_kv_heads, capacity / 32, head_dim, 32]; row r is column r % 32 of panel r // 32
+    values: np.ndarray  # [n_layers, n_kv_heads, ceil(head_dim / 32), capacity, 32]; all finite, also unused rows
+    n_rows: int  # rows held
+    position: int  # rows seen: the position of the next one
+
+    @classmethod
+    def empty(
+        cls, n_layers: int, n_kv_heads: int, head_dim: int, capacity: int = 0, dtype: DTypeLike = np.float32
+    ) -> "KVCache":
+        n_panels = -(-capacity // PANEL)
+        keys = np.zeros((n_layers, n_kv_heads, n_panels, head_dim, PANEL), dtype)
+        values = np.zeros((n_layers, n_kv_heads, -(-head_dim // PANEL), n_panels * PANEL, PANEL), dtype)
+        return cls(keys, values, 0, 0)
+
+    @classmethod
+    def from_rows(cls, rows: np.ndarray, position: int, dtype: DTypeLike = np.float32) -> "KVCache":
+        """From keys and values [n_layers, 2, T, n_kv_heads, head_dim]."""
+        n_layers, _, n_rows, n_heads, dim = rows.shape
+        cache = cls.empty(n_layers, n_heads, dim, n_rows, dtype)
+        rows = rows.astype(np.float16).view(np.int16) if cache.keys.dtype == np.int16 else rows
+        keys, values = rows.transpose(1, 0, 3, 2, 4)  # [n_layers, n_kv_heads, T, head_dim]
+        for row in range(0, n_rows, PANEL):
+            panel = keys[:, :, row : row + PANEL].swapaxes(-1, -2)
+            cache.keys[:, :, row // PANEL, :, : panel.shape[-1]] = panel
+        for column in range(0, dim, PANEL):
+            part = values[:, :, :, column : column + PANEL]
+            cache.values[:, :, column // PANEL, :n_rows, : part.shape[-1]] = part
+        cache.n_rows, cache.position = n_rows, position
+        return cache
+
+    def rows(self) -> np.ndarray:
+        """Keys and values of the rows held: [n_layers, 2, n_rows, n_kv_heads, head_dim]."""
+        n_layers, n_heads, n_panels, dim, _ = self.keys.shape
+        capacity = n_panels * PANEL
+        keys = self.keys.swapaxes(-1, -2).reshape(n_layers, n_heads, capacity, dim)
+        values = self.values.swapaxes(2, 3).reshape(n_layers, n_heads, capacity, -1)[..., :dim]
+        rows = np.stack([keys, values], axis=1)[:, :, :, : self.n_rows].swapaxes(2, 3)
+        return rows.view(np.float16).astype(np.float32) if rows.dtype == np.int16 else rows
+
+    def key_rows(self, layer: int, head: int) -> np.ndarray:
+        """Keys that one key-value head holds: [n_rows, head_dim]."""
+        keys = self.keys[layer, head].swapaxes(1, 2).reshape(-1, self.sizes[2])[: self.n_rows]
+        return keys.view(np.float16).astype(np.float32) if keys.dtype == np.int16 else keys
+
+    @property
+    def sizes(self) -> tuple[int, int, int]:
+        """Layers, key-value heads, width of a head."""
+        return self.keys.shape[0], self.keys.shape[1], self.keys.shape[3]
+
+    @property
+    def capacity(self) -> int:
+        return self.values.shape[3]
+
+    def copy(self, spare_rows: int = 0) -> "KVCache":
+        """An independent cache with room for `spare_rows` more."""
+        return self._resized(0, self.n_rows + spare_rows)
+
+    def reserve(self, n_new: int, context: int) -> None:
+        """Make room for `n_new` rows: drop panels of rows that no query will see again, then grow."""
+        if self.n_rows + n_new <= self.capacity:
+            return
+        dropped = max(0, self.n_rows - (context - 1)) // PANEL
+        needed = self.n_rows - dropped * PANEL + n_new
+        grown = self.capacity if needed <= self.capacity else max(needed, min(2 * self.capacity, 2 * context))
+        new = self._resized(dropped, grown)
+        self.keys, self.values, self.n_rows = new.keys, new.values, new.n_rows
+
+    def advance(self, n_new: int) -> None:
+        """Count rows that were written."""
+        self.n_rows += n_new
+        self.position += n_new
+
+    def _resized(self, dropped_panels: int, capacity: int) -> "KVCache":
+        n_layers, n_heads, dim = self.sizes
+        new = self.empty(n_layers, n_heads, dim, capacity, self.keys.dtype)
+        end_panel = -(-self.n_rows // PANEL)
+        dropped_rows = dropped_panels * PANEL
+        new.n_rows, new.position = self.n_rows - dropped_rows, self.position
+        new.keys[:, :, : end_panel - dropped_panels] = self.keys[:, :, dropped_panels:end_panel]
+        new.values[:, :, :, : new.n_rows] = self.values[:, :, :, dropped_rows : self.n_rows]
+        return new

@@ -1,0 +1,74 @@
+"""The HTTP application: which path leads where."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import Route
+
+from ..limits import Refusal
+from ..service import Studio
+from .answers import on_departure, on_fault, on_http_exception, on_refusal
+from .guard import Guard
+from .openai import create_speech, list_models, list_voices, retrieve_model
+from .reference import health, text_to_speech
+
+_PAGE = Path(__file__).parent / "page"
+
+
+def create_app(
+    studio: Studio, api_key: str | None = None, origins: Sequence[str] = (), only_loopback: bool = False
+) -> Starlette:
+    """An ASGI application for `studio`, which it closes at the end.
+
+    Args:
+        api_key: what clients must send as a bearer token, if anything.
+        origins: sites whose pages may use this server from a browser.
+        only_loopback: whether only this machine can connect, so that no other Host is meant.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        yield
+        await studio.desk.close()
+
+    middleware = [Middleware(Guard, api_key=api_key, origins=origins, only_loopback=only_loopback)]
+    if origins:
+        methods, headers = ["GET", "POST"], ["Authorization", "Content-Type"]
+        cors = Middleware(CORSMiddleware, allow_origins=origins, allow_methods=methods, allow_headers=headers)
+        middleware.insert(0, cors)
+    handlers = {
+        Refusal: on_refusal,
+        HTTPException: on_http_exception,
+        ClientDisconnect: on_departure,
+        Exception: on_fault,
+    }
+    app = Starlette(routes=_routes(), middleware=middleware, exception_handlers=handlers, lifespan=lifespan)
+    app.state.studio = studio
+    app.state.uploads = asyncio.Semaphore(studio.limits.n_uploads)
+    return app
+
+
+def _routes() -> list[Route]:
+    return [
+        Route("/", _page),
+        *(Route(f"/page/{path.name}", _page) for path in sorted(_PAGE.iterdir())),
+        Route("/health", health),
+        Route("/tts", text_to_speech, methods=["POST"]),
+        Route("/v1/audio/speech", create_speech, methods=["POST"]),
+        Route("/v1/audio/voices", list_voices),
+        Route("/v1/models", list_models),
+        Route("/v1/models/{name}", retrieve_model),
+    ]
+
+
+async def _page(request: Request) -> Response:
+    name = request.scope["path"].rpartition("/")[2] or "index.html"  # of a route, so of a file that is there
+    return FileResponse(_PAGE / name, headers={"Cache-Control": "no-cache"})

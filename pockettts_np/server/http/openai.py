@@ -1,0 +1,113 @@
+"""POST /v1/audio/speech and its neighbours, as OpenAI's clients call them."""
+
+import math
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from ...audio.effects import FASTEST, SLOWEST
+from ...audio.encoding import FORMATS, require_format
+from ...hub.catalogue import default_text
+from ..limits import Refusal
+from ..service import Studio
+from ..voices import VoiceSource
+from .answers import SpeechResponse
+from .body import read_json
+
+_FORMS = {"mp3": "mp3", "opus": "opus", "flac": "flac", "wav": "wav", "pcm": "s16le"}  # theirs: ours
+_OPENAI_MODELS = ("tts-1", "tts-1-hd", "gpt-4o-mini-tts")  # what programs name that let nobody choose
+_OWNER = "pockettts-np"
+
+
+async def create_speech(request: Request) -> Response:
+    """Speech in the format asked for, sent as it is made. `instructions` are not followed: the models know none."""
+    studio: Studio = request.app.state.studio
+    fields = await read_json(request, studio.limits.text_body_bytes, studio.limits.body_seconds)
+    _require_model(fields, studio)
+    text = studio.require_text(_required(fields, "input"), "input")
+    voice = _voice(fields, studio)
+    name = _one_of(fields, "response_format", tuple(_FORMS), "mp3")
+    form = _FORMS[name]
+    _require_form(form, studio.model.sample_rate)
+    as_events = _one_of(fields, "stream_format", ("audio", "sse"), "audio") == "sse"
+    media_type = f"audio/pcm; rate={studio.model.sample_rate}" if name == "pcm" else FORMATS[form].media_type
+    return SpeechResponse(studio.speech(text, voice, form, _speed(fields)), media_type, as_events)
+
+
+async def list_voices(request: Request) -> Response:
+    """Every voice by the name that `voice` takes, and what else the page must know."""
+    studio: Studio = request.app.state.studio
+    model = studio.model
+    return JSONResponse(
+        {
+            "object": "list",
+            "voices": [{"id": name, "name": name, "object": "voice"} for name in studio.voices.names()],
+            "cloning": model.has_voice_cloning,
+            "model": model.config.name,
+            "sample_text": default_text(model.config.name),
+            "longest_text": studio.limits.text_characters,
+        }
+    )
+
+
+async def list_models(request: Request) -> Response:
+    """The one model that is loaded."""
+    return JSONResponse({"object": "list", "data": [_model(request.app.state.studio)]})
+
+
+async def retrieve_model(request: Request) -> Response:
+    """The model, by its name or by one of OpenAI's that stands for it."""
+    studio: Studio = request.app.state.studio
+    _require_model({"model": request.path_params["name"]}, studio)
+    return JSONResponse(_model(studio))
+
+
+def _model(studio: Studio) -> dict[str, object]:
+    return {"id": studio.model.config.name, "object": "model", "created": 0, "owned_by": _OWNER}
+
+
+def _required(fields: dict[str, Any], name: str) -> Any:
+    if fields.get(name) is None:
+        raise Refusal(400, f"The field {name} is missing.", "missing_required_parameter", name)
+    return fields[name]
+
+
+def _one_of(fields: dict[str, Any], name: str, known: tuple[str, ...], default: str) -> str:
+    value = default if fields.get(name) is None else fields[name]
+    if value not in known:
+        raise Refusal(400, f"{name} is {str(value)[:100]!r}; wanted {', '.join(known)}.", "invalid_value", name)
+    return str(value)
+
+
+def _require_model(fields: dict[str, Any], studio: Studio) -> None:
+    name = _required(fields, "model")
+    known = (studio.model.config.name, *_OPENAI_MODELS)
+    if name not in known:
+        sentence = f"There is no model {str(name)[:100]!r}; this server has {known[0]!r}."
+        raise Refusal(404, sentence, "model_not_found", "model")
+
+
+def _voice(fields: dict[str, Any], studio: Studio) -> VoiceSource:
+    voice = _required(fields, "voice")
+    name = voice.get("id") if isinstance(voice, dict) else voice
+    if not isinstance(name, str):
+        raise Refusal(400, 'voice is neither a name nor {"id": a name}.', "invalid_type", "voice")
+    return studio.voices.named(name)
+
+
+def _speed(fields: dict[str, Any]) -> float:
+    speed = 1.0 if fields.get("speed") is None else fields["speed"]
+    if isinstance(speed, bool) or not isinstance(speed, (int, float)) or not math.isfinite(speed):
+        raise Refusal(400, f"speed is {str(speed)[:100]!r}; wanted a number.", "invalid_type", "speed")
+    if not SLOWEST <= speed <= FASTEST:
+        sentence = f"speed is {speed:g}; wanted {SLOWEST:g} to {FASTEST:g}."
+        raise Refusal(400, sentence, "invalid_value", "speed")
+    return float(speed)
+
+
+def _require_form(form: str, rate_hz: int) -> None:
+    try:
+        require_format(form, rate_hz)
+    except ValueError as error:
+        raise Refusal(400, str(error), "invalid_value", "response_format") from None

@@ -1,0 +1,135 @@
+"""From a prompted state to sound: the only generation loop, and the decoder's."""
+
+import logging
+import math
+import threading
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..models.flow_lm import FlowLM
+from ..models.mimi import MimiDecoder
+from ..modules.attention import KVCache
+from . import noise
+
+logger = logging.getLogger(__name__)
+
+MIN_FRAMES_BEFORE_EOS = 6  # the first frames may cross the threshold before any speech
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How latents are drawn."""
+
+    temperature: float  # variance of the noise
+    n_steps: int  # steps of the sampler
+    noise_clamp: float | None  # largest magnitude of the noise
+    eos_threshold: float  # speech ends once the EOS logit exceeds it
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.temperature) and self.temperature >= 0):
+            raise ValueError(f"The temperature is {self.temperature}; wanted a number from 0 up.")
+        if self.n_steps < 1:
+            raise ValueError(f"sampler_decode_steps is {self.n_steps}; wanted at least 1.")
+        if self.noise_clamp is not None and not self.noise_clamp > 0:
+            raise ValueError(f"noise_clamp is {self.noise_clamp}; wanted a positive number, or none.")
+        if math.isnan(self.eos_threshold):
+            raise ValueError("eos_threshold is NaN; wanted a number.")
+
+
+def generate_latents(
+    flow_lm: FlowLM,
+    state: KVCache,
+    sampling: Sampling,
+    draws: Iterator[np.ndarray],
+    max_frames: int,
+    frames_after_eos: int,
+    stop: threading.Event,
+) -> Iterator[np.ndarray]:
+    """Latents [latent_dim], one a frame, until the model has said its text, `stop` is set or `max_frames` are made."""
+    times = flow_lm.flow_net.time_table(sampling.n_steps)
+    latent: np.ndarray | None = None
+    last_frame = max_frames
+    for frame in range(max_frames):
+        if stop.is_set():
+            return
+        z, eos_logit = flow_lm.step(latent, state)
+        if eos_logit > sampling.eos_threshold and frame >= MIN_FRAMES_BEFORE_EOS:
+            last_frame = min(last_frame, frame + frames_after_eos)
+        if frame == last_frame:
+            return
+        start = noise.scale(next(draws), sampling.temperature, sampling.noise_clamp)
+        latent = flow_lm.flow_net.sample(z, start, times)
+        if not np.isfinite(latent).all():
+            raise FloatingPointError("The model made NaN or infinity instead of a latent; its weights are damaged.")
+        yield latent
+    logger.warning(
+        "The longest length, %d frames, came before the end of speech: often a sign of an error.", max_frames
+    )
+
+
+def decode(
+    flow_lm: FlowLM,
+    decoder: MimiDecoder,
+    batches: Iterator[list[np.ndarray]],
+    fade_in_samples: int,
+    lookahead_frames: int = 0,
+) -> Iterator[np.ndarray]:
+    """Samples of each batch of latents; a fresh decoder begins with a small step, so the first samples fade in.
+
+    A decoder that looks ahead speaks a frame when it reads the `lookahead_frames`-th latent after it: what it says
+    before the first frame is left out, and the last latent stands in for those after the last.
+    """
+    state = decoder.init_state()
+    fade_in: np.ndarray | None = np.linspace(0, 1, fade_in_samples, dtype=np.float32)
+    n_early = lookahead_frames
+    for batch in _prolonged(batches, lookahead_frames):
+        samples = decoder(flow_lm.denormalize(np.stack(batch)), state)
+        left_out = min(n_early, len(batch))
+        n_early -= left_out
+        samples = samples[left_out * (len(samples) // len(batch)) :]
+        if len(samples) == 0:
+            continue
+        if fade_in is not None:
+            samples[:fade_in_samples] *= fade_in
+            fade_in = None
+        yield samples
+
+
+def _prolonged(batches: Iterator[list[np.ndarray]], n_frames: int) -> Iterator[list[np.ndarray]]:
+    """The batches, then the last latent `n_frames` times more."""
+    last: list[np.ndarray] = []
+    for batch in batches:
+        yield batch
+        last = batch[-1:]
+    if last and n_frames:
+        yield last * n_frames
+
+
+def one_by_one(latents: Iterator[np.ndarray]) -> Generator[list[np.ndarray]]:
+    """Each latent is a batch: language model and decoder take turns in one thread."""
+    for latent in latents:
+        yield [latent]
+
+
+def fade_out(pieces: Generator[np.ndarray], n_samples: int) -> Generator[np.ndarray]:
+    """The same samples, each handed on once `n_samples` more are there, so that the last of them fade out."""
+    held = np.zeros(0, np.float32)
+    with closing(pieces):
+        for piece in pieces:
+            held = np.concatenate([held, piece])
+            if len(held) > n_samples:
+                yield held[:-n_samples]
+                held = held[-n_samples:]
+    if len(held):
+        yield held * np.linspace(1, 0, len(held), dtype=np.float32)
+
+
+def silence(n_samples: int, frame_samples: int, stop: threading.Event) -> Iterator[np.ndarray]:
+    """Zeros, a frame at a time and the rest, until `stop` is set."""
+    for start in range(0, n_samples, frame_samples):
+        if stop.is_set():
+            return
+        yield np.zeros(min(frame_samples, n_samples - start), np.float32)

@@ -1,0 +1,4 @@
+"""When each word is spoken.
+
+Read in this order: timestamps, alignment, letters, subtitles.
+"""

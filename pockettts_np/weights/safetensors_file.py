@@ -1,0 +1,131 @@
+"""Safetensors files, memory-mapped.
+
+The header is read here rather than by the safetensors package because that copies every tensor and cannot give bfloat16
+to NumPy; the format is eight bytes of length, a JSON table, then the raw data.
+"""
+
+import copy
+import json
+import math
+import mmap
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..kernels.panels import bfloat16_to_float32
+
+DTYPES = {
+    "F32": np.float32,
+    "F16": np.float16,
+    "BF16": np.uint16,
+    "F64": np.float64,
+    "I64": np.int64,
+    "I8": np.int8,
+}
+MAX_HEADER_BYTES = 100_000_000  # the format's own limit
+
+
+class SafetensorsFile:
+    """A safetensors file whose tensors are views of a private memory map: nothing is read before it is used.
+
+    Raises:
+        FileNotFoundError, IsADirectoryError, PermissionError: as opening it says.
+        ValueError: no safetensors file, or cut short.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        with self.path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            header_bytes = int.from_bytes(file.read(8), "little") if size >= 8 else 0
+            if not 2 <= header_bytes <= min(size - 8, MAX_HEADER_BYTES):
+                raise ValueError(f"{path} is not a safetensors file, or it was cut short ({size} bytes).")
+            try:
+                header = _parsed(file.read(header_bytes))
+                metadata = header.pop("__metadata__", {}).items()
+                self.metadata = {key: value for key, value in metadata if isinstance(value, str)}
+                self._entries = {
+                    name: self._entry(name, entry, size - 8 - header_bytes) for name, entry in header.items()
+                }
+            except (KeyError, TypeError, AttributeError):
+                raise ValueError(f"{path} is not a safetensors file: its header cannot be read.") from None
+            # Copy-on-write: the arrays count as writable, so that kernels are not compiled twice.
+            self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+        self._data_start = 8 + header_bytes
+
+    def _entry(self, name: str, entry: dict[str, Any], data_bytes: int) -> tuple[str, tuple[int, ...], int, int]:
+        dtype, shape, offsets = entry["dtype"], tuple(entry["shape"]), tuple(entry["data_offsets"])
+        if len(offsets) != 2 or not all(type(n) is int and 0 <= n < 2**63 for n in (*shape, *offsets)):
+            raise ValueError(f"{self.path}: tensor {name!r} has a shape or an offset that is no count.")
+        if not isinstance(dtype, str):
+            raise ValueError(f"{self.path}: tensor {name!r} has no type.")
+        start, stop = offsets
+        if stop > data_bytes:
+            raise ValueError(
+                f"{self.path} was cut short: tensor {name!r} ends at byte {stop} of the data, "
+                f"the file has {data_bytes}. Fetch it again."
+            )
+        if dtype in DTYPES and stop - start != math.prod(shape) * np.dtype(DTYPES[dtype]).itemsize:
+            raise ValueError(f"{self.path}: tensor {name!r} holds {stop - start} bytes, not {dtype} {list(shape)}.")
+        return dtype, shape, start, stop
+
+    def under(self, prefix: str) -> "SafetensorsFile":
+        """The same file, but only its tensors whose names begin with `prefix`, under the rest of their names."""
+        view = copy.copy(self)
+        view._entries = {
+            name.removeprefix(prefix): entry for name, entry in self._entries.items() if name.startswith(prefix)
+        }
+        return view
+
+    def names(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def dtype(self, name: str) -> str:
+        return self._entries[name][0]
+
+    def shape(self, name: str) -> tuple[int, ...]:
+        return self._entries[name][1]
+
+    def readable_shape(self, name: str) -> tuple[int, ...]:
+        """The tensor's shape. ValueError: its type cannot be read."""
+        dtype, shape, _, _ = self._entries[name]
+        if dtype not in DTYPES:
+            raise ValueError(f"{self.path}: tensor {name!r} has type {dtype}; wanted one of {', '.join(DTYPES)}.")
+        return shape
+
+    def raw(self, name: str) -> np.ndarray:
+        """The tensor as it is stored, a view of the map; bfloat16 as uint16."""
+        shape = self.readable_shape(name)
+        dtype, _, start, stop = self._entries[name]
+        array = np.frombuffer(self._map, np.uint8, stop - start, self._data_start + start)
+        if (self._data_start + start) % np.dtype(DTYPES[dtype]).itemsize:
+            array = array.copy()  # an odd offset: no aligned view of it exists
+        return array.view(DTYPES[dtype]).reshape(shape)
+
+    def float32(self, name: str) -> np.ndarray:
+        """The tensor as float32: a view of the map if stored so, else converted."""
+        raw = self.raw(name)
+        if self.dtype(name) == "BF16":
+            return bfloat16_to_float32(raw)
+        with np.errstate(over="ignore"):  # a float64 that is too large becomes infinite, which readers refuse
+            return raw.astype(np.float32, copy=False)
+
+    def release(self, name: str) -> None:
+        """Give the memory of a tensor that was copied back to the system (it can be read again)."""
+        _, _, start, stop = self._entries[name]
+        page = mmap.PAGESIZE
+        first = -(-(self._data_start + start) // page) * page
+        length = (self._data_start + stop) // page * page - first
+        if length > 0 and hasattr(mmap, "MADV_DONTNEED"):
+            self._map.madvise(mmap.MADV_DONTNEED, first, length)
+
+
+def _parsed(header: bytes) -> Any:
+    """The table that the header is. TypeError: it is none."""
+    try:
+        return json.loads(header)
+    except (ValueError, RecursionError):  # no JSON, no UTF-8, or a number of more digits than Python reads
+        raise TypeError from None

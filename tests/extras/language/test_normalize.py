@@ -1,0 +1,94 @@
+"""Numbers in words against num2words, and the languages that it reads."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from num2words import num2words
+
+from pockettts_np.language.english import numbers
+from pockettts_np.language.normalize import normalize
+
+LANGUAGES = ["french", "german", "italian", "portuguese", "spanish", "dutch"]
+NUMBERS = [*range(2200), *range(2200, 10**6, 991), *(10**k + d for k in range(4, 36) for d in (-1, 0, 1, 17, 100))]
+FRAGMENTS = [
+    "1",
+    "23",
+    "1999",
+    "1.234",
+    ",5",
+    ".5",
+    "007",
+    "€",
+    "%",
+    "-",
+    "er",
+    "e",
+    "ª",
+    ".",
+    " Mai",
+    "²",
+    "٣",
+    " ",
+    "1 2",
+]
+
+
+def plain(words):
+    """Without the marks that num2words sets: "one thousand, two hundred", "oh-five"."""
+    return words.replace(",", "").replace("oh-", "oh ")
+
+
+def test_english_numbers_are_those_of_num2words():
+    for n in NUMBERS:
+        assert numbers.cardinal(n) == plain(num2words(n))
+        assert numbers.cardinal(-n) == (plain(num2words(-n)) if n else "zero")
+        assert numbers.ordinal(n) == plain(num2words(n, to="ordinal"))
+
+
+def test_english_years_are_those_of_num2words():
+    for n in range(1000, 3000):
+        assert numbers.year(n) == plain(num2words(n, to="year"))
+
+
+def test_english_decimals_are_those_of_num2words():
+    for hundredths in range(1, 100_000, 37):
+        figures = f"{hundredths / 100:.2f}".rstrip("0").rstrip(".")
+        assert numbers.number_words(figures) == plain(num2words(figures))
+
+
+@pytest.mark.parametrize(
+    ("language", "written", "spoken"),
+    [
+        ("french", "Le 1er mai 1999", "Le premier mai mille neuf cent quatre-vingt-dix-neuf"),
+        ("french", "la 1re et la 2e", "la première et la deuxième"),
+        ("french_24l", "1 234,5 km à 20 %", "mille deux cent trente-quatre virgule cinq km à vingt pour cent"),
+        (
+            "german",
+            "Am 3. Mai 1999 waren es 5. Gut.",
+            "Am dritten Mai neunzehnhundertneunundneunzig waren es fünf. Gut.",
+        ),
+        ("german_24l", "1.234,50 €", "eintausendzweihundertvierunddreißig Komma fünf null Euro"),
+        ("italian", "il 3º, 3,14 e -5", "il terzo, tre virgola uno quattro e meno cinque"),
+        ("spanish", "la 2ª de 1.000.000", "la segunda de un millón"),
+        ("portuguese", "a 21ª por 1 €", "a vigésima primeira por um euro"),
+        ("dutch", "In 1999 de 3e, € 5", "In negentien honderd negenennegentig de derde, vijf euro"),
+        ("german", "um 14:30, 007, [pause:500ms] ²", "um vierzehn dreißig, null null sieben, [pause:500ms] zwei"),
+        ("french", "1234567890123456", " ".join(num2words(int(n), lang="fr") for n in "1234567890123456")),
+    ],
+)
+def test_other_languages(language, written, spoken):
+    assert normalize(written, language) == spoken
+
+
+@given(st.sampled_from(LANGUAGES), st.one_of(st.text(), st.lists(st.sampled_from(FRAGMENTS)).map("".join)))
+def test_no_digit_is_left_and_a_second_time_changes_nothing(language, text):
+    spoken = normalize(text, language)
+    assert not re.search(r"\d", spoken)
+    assert normalize(spoken, language) == spoken
+
+
+@given(st.sampled_from(LANGUAGES), st.text("abcäéñ ,.'€%-!?\n"))
+def test_text_without_numbers_stays_as_it_is(language, text):
+    assert normalize(text, language) == text

@@ -1,0 +1,357 @@
+"""Two laws of every streaming layer: the result does not depend on how the stream was cut, and later input never
+changes earlier output. Geometry is parametrised; Hypothesis draws the cuts and the numbers."""
+
+import copy
+import dataclasses
+import functools
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pockettts_np.config.config import FlowLMTransformerConfig
+from pockettts_np.kernels.panels import PANEL
+from pockettts_np.models.seanet import ResidualBlock, SEANet
+from pockettts_np.models.transformer import BLOCK_ROWS, Transformer
+from pockettts_np.modules.attention import KVCache
+from pockettts_np.modules.conv import Conv1d, ConvTranspose1d, DepthwiseConvTranspose1d
+from tests.support import naive
+from tests.support.helpers import NETWORK, OPERATION, assert_close
+from tests.support.random_models import RandomWeights, small_config, small_model
+
+pytestmark = pytest.mark.numerics
+
+SEEDS = st.integers(0, 2**32 - 1)
+
+
+def normal(seed: int, *shape: int) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+
+
+@st.composite
+def cuts(draw, n: int, step: int = 1) -> list[int]:
+    """Bounds 0, …, n of the pieces of a stream, multiples of `step`: any set of places to cut at, none and all too."""
+    inner = draw(st.sets(st.integers(1, n // step - 1))) if n > step else set()
+    return [0, *(step * i for i in sorted(inner)), n]
+
+
+def in_pieces(layer, x: np.ndarray, bounds: list[int]) -> np.ndarray:
+    state = layer.init_state()
+    return np.concatenate([layer(x[a:b], state) for a, b in itertools.pairwise(bounds)])
+
+
+def whole(layer, x: np.ndarray) -> np.ndarray:
+    return layer(x, layer.init_state())
+
+
+# ---------------------------------------------------------------- convolutions
+
+
+@dataclasses.dataclass(frozen=True)
+class Geometry:
+    kernel: int
+    stride: int = 1
+    dilation: int = 1
+    replicate: bool = False
+    bias: bool = True
+    n_out: int = 3
+
+
+CONVS = [
+    Geometry(kernel=1),
+    Geometry(kernel=1, replicate=True),
+    Geometry(kernel=3),
+    Geometry(kernel=7),
+    Geometry(kernel=3, dilation=2),
+    Geometry(kernel=3, dilation=4, replicate=True),
+    Geometry(kernel=2, stride=2),
+    Geometry(kernel=8, stride=4),
+    Geometry(kernel=12, stride=6, replicate=True),
+    Geometry(kernel=5, stride=3, dilation=2),
+    Geometry(kernel=32, stride=16, replicate=True, bias=False),
+    Geometry(kernel=3, n_out=1),
+    Geometry(kernel=3, dilation=2, n_out=1),
+    Geometry(kernel=4, stride=2, n_out=1, replicate=True, bias=False),
+    Geometry(kernel=3, dilation=2, n_out=40),
+]
+
+
+@functools.cache
+def conv(g: Geometry) -> tuple[Conv1d, dict[str, np.ndarray]]:
+    w = RandomWeights.seeded(1)
+    sizes = {"stride": g.stride, "dilation": g.dilation, "bias": g.bias, "replicate": g.replicate}
+    return Conv1d.load(w, 2, g.n_out, g.kernel, **sizes), w.tensors
+
+
+@pytest.mark.parametrize("g", CONVS, ids=str)
+@pytest.mark.parametrize("n_outputs", [1, 2, 7, 70])  # windows are multiplied 64 at a time
+def test_conv1d_equals_naive(g, n_outputs):
+    layer, tensors = conv(g)
+    x = normal(0, n_outputs * g.stride, 2)
+    want = naive.conv1d(x, tensors["weight"], tensors.get("bias"), g.stride, g.dilation, replicate=g.replicate)
+    assert_close(whole(layer, x), want)
+
+
+@pytest.mark.parametrize("g", CONVS, ids=str)
+@given(data=st.data(), seed=SEEDS)
+@settings(max_examples=25)
+def test_conv1d_in_pieces_equals_whole(g, data, seed):
+    layer, _ = conv(g)
+    x = normal(seed, 9 * g.stride, 2)
+    assert_close(in_pieces(layer, x, data.draw(cuts(len(x), g.stride))), whole(layer, x))
+
+
+TRANSPOSED = [(1, 1), (4, 4), (4, 2), (6, 2), (7, 3), (5, 1), (12, 6)]  # kernel, stride
+
+
+@functools.cache
+def transposed(kernel: int, stride: int) -> tuple[ConvTranspose1d, dict[str, np.ndarray]]:
+    w = RandomWeights.seeded(2)
+    return ConvTranspose1d.load(w, 3, 2, kernel, stride), w.tensors
+
+
+@functools.cache
+def depthwise(kernel: int, stride: int) -> tuple[DepthwiseConvTranspose1d, dict[str, np.ndarray]]:
+    w = RandomWeights.seeded(3)
+    return DepthwiseConvTranspose1d.load(w, 3, kernel, stride), w.tensors
+
+
+@pytest.mark.parametrize(("kernel", "stride"), TRANSPOSED)
+@pytest.mark.parametrize("n", [1, 2, 7, 70])
+def test_conv_transpose1d_equals_naive(kernel, stride, n):
+    x = normal(0, n, 3)
+    layer, tensors = transposed(kernel, stride)
+    assert_close(whole(layer, x), naive.conv_transpose1d(x, tensors["weight"], tensors["bias"], stride))
+    layer, tensors = depthwise(kernel, stride)
+    assert_close(whole(layer, x), naive.depthwise_conv_transpose1d(x, tensors["weight"], stride))
+
+
+@pytest.mark.parametrize("make", [transposed, depthwise])
+@pytest.mark.parametrize(("kernel", "stride"), TRANSPOSED)
+@given(data=st.data(), seed=SEEDS)
+@settings(max_examples=25)
+def test_conv_transpose1d_in_pieces_equals_whole(make, kernel, stride, data, seed):
+    layer, _ = make(kernel, stride)
+    x = normal(seed, 8, 3)
+    assert_close(in_pieces(layer, x, data.draw(cuts(8))), whole(layer, x))
+
+
+def test_a_silent_stream_through_a_transposed_convolution_is_its_bias():
+    """The tail must not carry the bias: it would be added twice wherever a chunk begins."""
+    layer, tensors = transposed(6, 2)
+    got = in_pieces(layer, np.zeros((5, 3), np.float32), [0, 1, 2, 5])
+    assert np.array_equal(got, np.tile(tensors["bias"], (10, 1)))
+
+
+# ---------------------------------------------------------------- networks
+
+
+def transformer(context: int | None, n_layers: int = 2) -> Transformer:
+    sizes = FlowLMTransformerConfig(
+        d_model=6, attn_dim=8, num_heads=4, num_kv_heads=2, num_layers=n_layers, hidden_scale=1, max_period=100
+    )
+    return Transformer.load(RandomWeights.seeded(4), sizes, sizes.max_period, context)
+
+
+TRANSFORMERS = {context: transformer(context) for context in (None, 1, 2, 5, 12)}
+
+
+@pytest.mark.parametrize("context", TRANSFORMERS)
+@given(data=st.data(), seed=SEEDS)
+@settings(max_examples=15)
+def test_transformer_in_pieces_equals_whole(context, data, seed):
+    layer, x = TRANSFORMERS[context], normal(seed, 24, 6)
+    assert_close(in_pieces(layer, x, data.draw(cuts(24))), whole(layer, x))
+
+
+@pytest.mark.parametrize("context", [1, 5, PANEL, PANEL + 1, PANEL + 8])
+@given(data=st.data(), seed=SEEDS)
+@settings(max_examples=5)
+def test_the_cache_lets_go_of_panels_that_no_query_sees(context, data, seed):
+    """Rows go by panels of 32, once the cache is full: so a stream has to be some panels longer than the context."""
+    layer, unlimited = transformer(context, n_layers=1), transformer(None, n_layers=1)
+    x = normal(seed, 5 * PANEL, 6)
+    got = in_pieces(layer, x, data.draw(cuts(len(x))))
+    assert_close(got, whole(layer, x))
+    state = unlimited.init_state()
+    state.position = len(x) - context  # one layer sees no more of the stream than this
+    assert_close(got[-1], unlimited(x[-context:], state)[-1])
+
+
+@pytest.mark.parametrize("context", [None, 5, BLOCK_ROWS - 1])
+def test_transformer_over_more_rows_than_a_block(context):
+    sizes = FlowLMTransformerConfig(d_model=2, num_heads=1, num_layers=2, hidden_scale=1, max_period=100)
+    w = RandomWeights.seeded(5)
+    layer = Transformer.load(w, sizes, sizes.max_period, context)
+    x = normal(0, 2 * BLOCK_ROWS + 3, 2)
+    want = x.astype(np.float64)
+    for i in range(2):
+        want = naive.transformer_layer(want, naive.scope(w.tensors, f"layers.{i}"), 1, 1, context, 100)
+    assert_close(whole(layer, x), want, NETWORK)
+
+
+def test_the_cache_of_a_context_does_not_grow_with_the_stream():
+    layer = TRANSFORMERS[5]
+    state = layer.init_state()
+    for _ in range(5 * PANEL):
+        layer(normal(0, 1, 6), state)
+        assert state.capacity <= 2 * PANEL
+    assert state.position == 5 * PANEL
+
+
+def test_an_empty_piece_changes_nothing():
+    layer, x = TRANSFORMERS[None], normal(0, 4, 6)
+    assert_close(in_pieces(layer, x, [0, 0, 2, 2, 4, 4]), whole(layer, x))
+
+
+@functools.cache
+def seanet(kind: str) -> SEANet:
+    """Two stages of strides 3 and 2, a dilated second residual block; `kind` has its padding after a space."""
+    side, pad_mode = kind.split()
+    sizes = {"n_filters": 2, "n_residual_layers": 2, "ratios": (3, 2), "dimension": 4, "pad_mode": pad_mode}
+    config = dataclasses.replace(small_config().mimi.seanet, **sizes)
+    load = SEANet.load_encoder if side == "encoder" else SEANet.load_decoder
+    return load(RandomWeights.seeded(6), config)
+
+
+SEANETS = ["encoder constant", "encoder replicate", "decoder constant", "decoder replicate"]
+
+
+def seanet_input(kind: str, seed: int, frames: int = 7) -> tuple[np.ndarray, int]:
+    """A stream of so many steps on the slow side, and how many rows make one step."""
+    return (normal(seed, 6 * frames, 1), 6) if kind.startswith("encoder") else (normal(seed, frames, 4), 1)
+
+
+@pytest.mark.parametrize("kind", SEANETS)
+@given(data=st.data(), seed=SEEDS)
+@settings(max_examples=15)
+def test_seanet_in_pieces_equals_whole(kind, data, seed):
+    layer = seanet(kind)
+    x, step = seanet_input(kind, seed)
+    assert_close(in_pieces(layer, x, data.draw(cuts(len(x), step))), whole(layer, x), NETWORK)
+
+
+@pytest.mark.parametrize("dilation", [1, 4])
+def test_residual_block_equals_naive(dilation):
+    w = RandomWeights.seeded(7)
+    config = dataclasses.replace(small_config().mimi.seanet, n_filters=2, compress=2, residual_kernel_size=3)
+    block, x = ResidualBlock.load(w, 4, dilation, config), normal(0, 9, 4)
+    assert_close(whole(block, x.copy()), naive.residual_block(x, w.tensors, dilation))
+
+
+MODEL = small_model()
+
+
+@given(data=st.data(), seed=SEEDS)
+@settings(max_examples=4)
+def test_decoder_in_pieces_equals_whole(data, seed):
+    latents = normal(seed, 5, 8)
+    got = in_pieces(MODEL.decoder, latents, data.draw(cuts(5)))
+    assert got.shape == (5 * 1920,)
+    assert_close(got, whole(MODEL.decoder, latents), NETWORK)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_encoding_in_blocks_equals_encoding_at_once(monkeypatch, threads):
+    samples = normal(0, 4 * 1920 + 700)
+    want = MODEL.encoder(samples)
+    assert want.shape == (5, MODEL.config.mimi.encoder_dim)
+    monkeypatch.setattr("pockettts_np.models.mimi.BLOCK_FRAMES", 2 - threads % 2)
+    assert_close(MODEL.encoder(samples, threads), want, NETWORK)
+
+
+@pytest.mark.parametrize("context", [None, 5, PANEL + 1])
+@pytest.mark.parametrize("n", [1, 2, 3, BLOCK_ROWS, 2 * BLOCK_ROWS + 5])
+def test_two_threads_read_a_prompt_as_one_does(context, n):
+    layer = transformer(context)
+    x, states = normal(0, n + 3, 6), [layer.init_state() for _ in range(2)]
+    for state in states:
+        layer(x[:3], state)
+    one, two = layer(x[3:], states[0]), layer(x[3:], states[1], threads=2)
+    assert_close(two, one)
+    assert states[1].position == n + 3
+    assert_close(layer(x[:3], states[1]), layer(x[:3], states[0]))  # and they go on alike
+
+
+def test_the_encoder_completes_a_frame_with_silence():
+    samples = normal(0, 1920 + 1)
+    padded = np.concatenate([samples, np.zeros(1919, np.float32)])
+    assert np.array_equal(MODEL.encoder(samples), MODEL.encoder(padded))
+
+
+# ---------------------------------------------------------------- causality and forks
+
+LAYERS = {
+    **{f"conv {g}": (conv(g)[0], g.stride * 4, g.stride, 2) for g in CONVS},
+    **{f"transposed {k} {s}": (transposed(k, s)[0], 4, 1, 3) for k, s in TRANSPOSED},
+    "depthwise": (depthwise(4, 2)[0], 4, 1, 3),
+    **{f"transformer {context}": (TRANSFORMERS[context], 9, 1, 6) for context in TRANSFORMERS},
+    **{kind: (seanet(kind), *((24, 6, 1) if "encoder" in kind else (4, 1, 4))) for kind in SEANETS},
+}  # layer, rows of a stream, rows of a step, channels
+
+
+@pytest.mark.parametrize("name", LAYERS)
+@given(data=st.data(), seed=SEEDS)
+@settings(max_examples=8)
+def test_later_input_never_changes_earlier_output(name, data, seed):
+    layer, n, step, channels = LAYERS[name]
+    x = normal(seed, n, channels)
+    known = step * data.draw(st.integers(1, n // step))
+    other = x.copy()
+    other[known:] += 1 + normal(seed + 1, n - known, channels)
+    a, b = whole(layer, x), whole(layer, other)
+    n_out = len(a) * known // n
+    assert_close(a[:n_out], b[:n_out])
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_every_step_of_input_changes_the_output_at_once(name):
+    """No lookahead, and no needless delay either: each step of input already reaches the step of output beside it."""
+    layer, n, step, channels = LAYERS[name]
+    x = normal(0, n, channels)
+    other = x.copy()
+    other[-1] += 1
+    a, b = whole(layer, x), whole(layer, other)
+    last = len(a) * step // n
+    assert np.abs(a[-last:] - b[-last:]).max() > 0
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_copied_states_go_their_own_ways(name):
+    layer, n, step, channels = LAYERS[name]
+    x, half = normal(0, n, channels), n // step // 2 * step
+    state = layer.init_state()
+    first = layer(x[:half], state)
+    fork = copy.deepcopy(state)
+    one = layer(x[half:], state)
+    layer(normal(1, n, channels), fork)  # what one branch hears, the other does not
+    assert_close(np.concatenate([first, one]), whole(layer, x), OPERATION if "coder" not in name else NETWORK)
+
+
+def test_a_copied_cache_is_independent_and_has_room():
+    layer, x = TRANSFORMERS[None], normal(0, 4 + PANEL, 6)
+    state = layer.init_state()
+    layer(x[:4], state)
+    held = state.rows()
+    forks = [state.copy(spare_rows=PANEL) for _ in range(2)]
+    panels = [fork.keys for fork in forks]
+    layer(normal(1, PANEL, 6), forks[0])
+    want = whole(layer, x)[4:]
+    assert_close(layer(x[4:], forks[1]), want)  # what the other fork heard, it did not
+    assert np.array_equal(forks[0].rows()[:, :, :4], held)
+    assert all(fork.keys is first for fork, first in zip(forks, panels, strict=True))  # nothing had to grow
+    assert_close(layer(x[4:], state), want)
+
+
+def test_rows_of_a_cache_are_those_it_was_made_of():
+    rows = normal(0, 2, 2, PANEL + 3, 3, PANEL + 2)
+    cache = KVCache.from_rows(rows, position=90)
+    assert cache.sizes == (2, 3, PANEL + 2)
+    assert (cache.n_rows, cache.position) == (PANEL + 3, 90)
+    for same in (cache, cache.copy(), cache.copy(spare_rows=2 * PANEL)):
+        assert np.array_equal(same.rows(), rows)
+    halves = KVCache.from_rows(rows, 90, np.int16)
+    assert np.array_equal(halves.rows(), rows.astype(np.float16))
+    assert halves.keys.nbytes == cache.keys.nbytes / 2

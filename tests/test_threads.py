@@ -1,0 +1,135 @@
+"""Work for two threads: in order, bounded, without losing an error or leaving a thread behind."""
+
+import itertools
+import threading
+import time
+from contextlib import closing
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pockettts_np.threads import ahead, wavefront
+
+LIMIT = 8
+
+
+def own_threads() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("pockettts-")]
+
+
+@pytest.fixture(autouse=True)
+def no_thread_is_left():
+    yield
+    assert own_threads() == []
+
+
+# ---------------------------------------------------------------- ahead
+
+
+@pytest.mark.parametrize("limit", [1, 5, 1000])
+@pytest.mark.parametrize("n", [0, 1, 200])
+def test_batches_hold_every_item_once_and_in_order(n, limit):
+    batches = list(ahead(iter(range(n)), limit))
+    assert all(batches)
+    assert [item for batch in batches for item in batch] == list(range(n))
+
+
+def test_the_first_item_does_not_wait_for_a_second():
+    gate = threading.Event()
+
+    def source():
+        yield 0
+        assert gate.wait(10)
+        yield 1
+
+    with closing(ahead(source(), LIMIT)) as batches:
+        assert next(batches) == [0]
+        gate.set()
+        assert next(batches) == [1]
+
+
+def test_items_that_are_ready_come_as_one_batch():
+    done = threading.Event()
+
+    def source():
+        yield from range(5)
+        done.set()
+
+    with closing(ahead(source(), LIMIT)) as batches:
+        next(batches)
+        assert done.wait(10)
+        assert len(list(batches)) <= 1
+
+
+def test_the_thread_waits_for_a_slow_listener():
+    made, taken = [], 0
+    with closing(ahead((made.append(i) or i for i in range(10_000)), LIMIT)) as batches:
+        for _ in range(3):
+            taken += len(next(batches))
+            time.sleep(0.02)
+            assert len(made) <= taken + LIMIT + 1
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError, KeyboardInterrupt])
+def test_an_error_in_the_thread_reaches_the_caller_after_what_was_made(error):
+    def source():
+        yield from range(2)
+        raise error
+
+    made = []
+    with pytest.raises(error):
+        made.extend(item for batch in ahead(source(), LIMIT) for item in batch)
+    assert made == [0, 1]
+
+
+@pytest.mark.parametrize("item_s", [0, 0.02])
+@pytest.mark.parametrize("wait_s", [0, 0.02])  # after which a quick thread is as far ahead as it may be
+def test_closing_early_ends_the_thread_at_once(item_s, wait_s):
+    batches = ahead((time.sleep(item_s) or i for i in range(10_000)), LIMIT)
+    next(batches)
+    time.sleep(wait_s)
+    assert own_threads() == ["pockettts-ahead"]
+    batches.close()
+    assert own_threads() == []
+
+
+# ---------------------------------------------------------------- wavefront
+
+
+@given(n_blocks=st.integers(1, 7), n_stages=st.integers(1, 5), data=st.data())
+@settings(max_examples=30)
+def test_a_block_begins_a_stage_when_the_one_before_has_ended_it(n_blocks, n_stages, data):
+    slow = data.draw(st.sets(st.tuples(st.integers(0, n_blocks - 1), st.integers(0, n_stages - 1)), max_size=3))
+    ended, calls, threads, lock = set(), [], set(), threading.Lock()
+
+    def step(block, stage):
+        with lock:
+            assert block == 0 or (block - 1, stage) in ended
+            assert stage == 0 or (block, stage - 1) in ended
+            calls.append((block, stage))
+            threads.add(threading.get_ident())
+        time.sleep(0.002 * ((block, stage) in slow))
+        with lock:
+            ended.add((block, stage))
+
+    wavefront(step, n_blocks, n_stages)
+    assert sorted(calls) == list(itertools.product(range(n_blocks), range(n_stages)))
+    assert len(threads) == min(n_blocks, 2)
+
+
+@pytest.mark.parametrize("error", [ZeroDivisionError, KeyboardInterrupt])
+@pytest.mark.parametrize("failing", list(itertools.product(range(4), range(3))))
+def test_an_error_in_any_step_reaches_the_caller(failing, error):
+    calls = []
+
+    def step(block, stage):
+        calls.append((block, stage))
+        if (block, stage) == failing:
+            raise error
+
+    with pytest.raises(error):
+        wavefront(step, 4, 3)
+    block, stage = failing
+    assert not {(block, later) for later in range(stage + 1, 3)} & set(calls)
+    assert (block + 1, stage) not in calls
