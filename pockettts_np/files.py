@@ -7,10 +7,10 @@ import os
 import secrets
 import shutil
 import sys
-from time import sleep
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from time import sleep
 from typing import BinaryIO
 
 logger = logging.getLogger(__name__)

@@ -1,26 +1,109 @@
-"""Work for two threads. Kernels release the GIL, so both run at once; nobody waits busily."""
+"""Work for threads: how many cores there are for it, and what goes from one thread to another.
+
+Kernels release the GIL, so threads run at once; nobody waits busily.
+"""
 
 import os
 import queue
 import threading
-from collections.abc import Callable, Generator, Iterator
-from typing import TypeVar
+from collections.abc import Callable, Generator, Iterable, Iterator
+from pathlib import Path
+from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
+_CGROUPS = Path("/sys/fs/cgroup")
+_OWN_CGROUPS = Path("/proc/self/cgroup")
+
 
 def usable_cores() -> int:
-    """Cores that this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+    """Cores that this process may keep busy: those it may run on, but no more than its CPU quota pays for.
+
+    A container limited to one CPU sees all cores of its host; the quota of its control group (cgroup 1 or 2, Linux)
+    tells what it really gets, in whole cores, at least one.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, int(min(cores, _quota_cores())))
 
 
-class _End:
+def _quota_cores() -> float:
+    """The smallest CPU quota of this process's control groups and those above them, in cores; infinity without any."""
+    return min(map(_quota_of, _cgroup_folders()), default=float("inf"))
+
+
+def _cgroup_folders() -> Iterator[Path]:
+    """Where the groups of this process and their parents are mounted; inside a container, only its own may be."""
+    try:
+        lines = _OWN_CGROUPS.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        root = _CGROUPS / controllers if controllers else _CGROUPS
+        group = root / path.lstrip("/")
+        yield group
+        yield from (parent for parent in group.parents if parent == root or root in parent.parents)
+
+
+def _quota_of(folder: Path) -> float:
+    """Cores that a control group may use; infinity where it does not say."""
+    try:
+        if (folder / "cpu.max").exists():  # cgroup 2
+            quota, period = (folder / "cpu.max").read_text(encoding="ascii").split()
+        else:
+            quota, period = (
+                (folder / f"cpu.cfs_{name}_us").read_text(encoding="ascii") for name in ("quota", "period")
+            )
+        return int(quota) / int(period) if int(quota) > 0 else float("inf")
+    except (OSError, ValueError, ZeroDivisionError):  # no limit is "max", or -1
+        return float("inf")
+
+
+class End:
     """What follows the last item: the error that ended the work, if any."""
 
     def __init__(self, error: BaseException | None = None) -> None:
         self.error = error
+
+
+class Relay(Generic[T]):
+    """Hands items from the thread that makes them to whoever takes them, at most `limit` ahead.
+
+    `put` is how an item, and at last an `End`, gets to the consumer; it must not wait. The consumer calls `took` for
+    each item that it has, and `close` when it wants no more.
+    """
+
+    def __init__(self, put: "Callable[[T | End], object]", limit: int) -> None:
+        self._put = put
+        self._room = threading.Semaphore(limit)
+        self.closed = threading.Event()
+
+    def fill(self, items: Iterable[T]) -> None:
+        """Hand over all items, in the thread that makes them. An error goes to the consumer, whatever it is."""
+        try:
+            if not self.closed.is_set():
+                self._hand_over(items)
+            self._put(End())
+        except BaseException as error:
+            self._put(End(error))
+
+    def _hand_over(self, items: Iterable[T]) -> None:
+        for item in items:
+            self._put(item)
+            self._room.acquire()
+            if self.closed.is_set():
+                return
+
+    def took(self) -> None:
+        """Make room for one more."""
+        self._room.release()
+
+    def close(self) -> None:
+        """End the work before its next item but one."""
+        self.closed.set()
+        self._room.release()
 
 
 def ahead(items: Iterator[T], limit: int) -> Generator[list[T]]:
@@ -29,44 +112,30 @@ def ahead(items: Iterator[T], limit: int) -> Generator[list[T]]:
     The first item never waits for a second. An error in the thread is raised here. Closing this iterator ends the
     thread before its next item but one.
     """
-    ready: queue.SimpleQueue[T | _End] = queue.SimpleQueue()
-    room = threading.Semaphore(limit)
-    closed = threading.Event()
-
-    def work() -> None:
-        try:
-            for item in items:
-                ready.put(item)
-                room.acquire()
-                if closed.is_set():
-                    return
-            ready.put(_End())
-        except BaseException as error:  # handed to the caller's thread, whatever it is
-            ready.put(_End(error))
-
-    thread = threading.Thread(target=work, name="pockettts-ahead", daemon=True)
+    ready: queue.SimpleQueue[T | End] = queue.SimpleQueue()
+    relay: Relay[T] = Relay(ready.put, limit)
+    thread = threading.Thread(target=relay.fill, args=(items,), name="pockettts-ahead", daemon=True)
     thread.start()
     try:
-        yield from _batches(ready, room)
+        yield from _batches(ready, relay)
     finally:
-        closed.set()
-        room.release()
+        relay.close()
         thread.join()
 
 
-def _batches(ready: "queue.SimpleQueue[T | _End]", room: threading.Semaphore) -> Iterator[list[T]]:
+def _batches(ready: "queue.SimpleQueue[T | End]", relay: Relay[T]) -> Iterator[list[T]]:
     while True:
         batch: list[T] = []
         item = ready.get()
-        while not isinstance(item, _End):
+        while not isinstance(item, End):
             batch.append(item)
-            room.release()
+            relay.took()
             if ready.empty():
                 break
             item = ready.get()
         if batch:
             yield batch
-        if isinstance(item, _End):
+        if isinstance(item, End):
             if item.error is not None:
                 raise item.error
             return

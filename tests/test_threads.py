@@ -1,6 +1,7 @@
 """Work for two threads: in order, bounded, without losing an error or leaving a thread behind."""
 
 import itertools
+import os
 import threading
 import time
 from contextlib import closing
@@ -9,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pockettts_np.threads import ahead, wavefront
+from pockettts_np import threads
+from pockettts_np.threads import ahead, usable_cores, wavefront
 
 LIMIT = 8
 
@@ -133,3 +135,67 @@ def test_an_error_in_any_step_reaches_the_caller(failing, error):
     block, stage = failing
     assert not {(block, later) for later in range(stage + 1, 3)} & set(calls)
     assert (block + 1, stage) not in calls
+
+
+# ---------------------------------------------------------------- cores
+
+
+@pytest.fixture
+def machine(tmp_path, monkeypatch):
+    """A machine with eight cores whose control groups are the files given."""
+
+    def make(own: str, **files: str) -> int:
+        (tmp_path / "own").write_text(own)
+        for name, content in files.items():
+            path = tmp_path / "cgroup" / name.replace("__", "/")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content)
+        return usable_cores()
+
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(8)), raising=False)
+    monkeypatch.setattr(threads, "_OWN_CGROUPS", tmp_path / "own")
+    monkeypatch.setattr(threads, "_CGROUPS", tmp_path / "cgroup")
+    return make
+
+
+@pytest.mark.parametrize(
+    ("quota", "cores"),
+    [
+        ("max 100000", 8),
+        ("100000 100000", 1),
+        ("50000 100000", 1),
+        ("250000 100000", 2),
+        ("9000000 100000", 8),
+        ("300000 50000", 6),
+        ("", 8),
+        ("a b c", 8),
+        ("100 0", 8),
+    ],
+)
+def test_a_container_counts_the_cores_that_its_quota_pays_for(machine, quota, cores):
+    assert machine("0::/\n", **{"cpu.max": quota}) == cores
+
+
+def test_the_tightest_quota_of_the_groups_above_counts(machine):
+    """Of /a/b/c and its parents; that of a sibling does not matter."""
+    files = {"a__b__c__cpu.max": "max 100000", "a__b__cpu.max": "300000 100000", "a__cpu.max": "400000 100000"}
+    assert machine("0::/a/b/c\n", **files, **{"other__cpu.max": "100000 100000"}) == 3
+
+
+@pytest.mark.parametrize(("quota", "cores"), [("-1", 8), ("200000", 2)])
+@pytest.mark.parametrize("group", ["docker/5f", "."])
+def test_quotas_of_the_first_kind_of_control_groups_count(machine, quota, cores, group):
+    """Inside a container the group's own folder may be the one that is mounted."""
+    here = f"cpu,cpuacct__{group.replace('/', '__')}__cpu.cfs_"
+    files = {f"{here}quota_us": quota + "\n", f"{here}period_us": "100000\n"}
+    assert machine("4:memory:/docker/5f\n3:cpu,cpuacct:/docker/5f\n", **files) == cores
+
+
+def test_without_control_groups_all_cores_count(machine, monkeypatch, tmp_path):
+    monkeypatch.setattr(threads, "_OWN_CGROUPS", tmp_path / "nothing")
+    assert usable_cores() == 8
+    monkeypatch.delattr(os, "sched_getaffinity")  # as on macOS and Windows
+    monkeypatch.setattr(os, "cpu_count", lambda: 5)
+    assert usable_cores() == 5
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert usable_cores() == 1

@@ -10,22 +10,6 @@ from . import convolutions, elementwise, flow, products
 from . import transformer as _transformer
 from .compiled import entry
 
-__all__ = [
-    "attention",
-    "conv1d",
-    "conv1d_to_one",
-    "dot_rows",
-    "elu",
-    "flow_net",
-    "gelu",
-    "layer_norm",
-    "matmul",
-    "residual_block",
-    "rope",
-    "silu",
-    "transformer",
-]
-
 elu = entry(elementwise.elu)
 silu = entry(elementwise.silu)
 gelu = entry(elementwise.gelu)

@@ -7,7 +7,7 @@ from .limits import Refusal
 from .service import require_characters
 
 
-class WrittenText:
+class IncomingText:
     """Text that a coroutine writes and a thread reads: what is there at once, until `close`."""
 
     def __init__(self, max_characters: int, max_wait_seconds: float) -> None:

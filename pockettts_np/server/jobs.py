@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager, closing
 from typing import Generic, TypeVar
 
+from ..threads import End, Relay
 from .limits import Refusal
 
 T = TypeVar("T")
@@ -16,15 +17,15 @@ Job = Callable[[threading.Event], Generator[T]]  # yields its results, and retur
 MAX_AHEAD = 512  # results that may wait for a slow client: forty seconds of speech by frame
 
 
-class Desk:
+class JobQueue:
     """A bounded queue before `n_workers` threads. Its methods belong to one event loop."""
 
     def __init__(self, n_workers: int, n_waiting: int) -> None:
         self._n_places = n_workers + n_waiting
         self._n_workers = n_workers
-        self._pool = ThreadPoolExecutor(n_workers, thread_name_prefix="pockettts-desk")
+        self._pool = ThreadPoolExecutor(n_workers, thread_name_prefix="pockettts-job")
         self._free = asyncio.Semaphore(n_workers)
-        self._running: set[Belt] = set()
+        self._running: set[Results] = set()
         self._job_seconds = 1.0  # what a job has lately taken
         self.n_inside = 0  # jobs running or waiting, and results not yet handed on
 
@@ -40,12 +41,12 @@ class Desk:
         self.n_inside += 1
         try:
             await self._free.acquire()
-            belt: Belt[T] = Belt(MAX_AHEAD)
-            self._start(belt, job)
+            results: Results[T] = Results(MAX_AHEAD)
+            self._start(results, job)
             try:
-                yield belt
+                yield results
             finally:
-                belt.stop()
+                results.stop()
         finally:
             self.n_inside -= 1
 
@@ -56,72 +57,52 @@ class Desk:
             sentence = f"The server is busy with {self.n_inside} requests. Try again in {seconds} s."
             raise Refusal(429, sentence, "rate_limit_exceeded", retry_after_s=seconds)
 
-    def _start(self, belt: "Belt[T]", job: Job[T]) -> None:
+    def _start(self, results: "Results[T]", job: Job[T]) -> None:
         loop = asyncio.get_running_loop()
         begin = time.perf_counter()
 
         def ended(_: Future[None]) -> None:
-            self._running.discard(belt)
+            self._running.discard(results)
             self._job_seconds += 0.2 * (time.perf_counter() - begin - self._job_seconds)
             self._free.release()
 
-        self._running.add(belt)
-        self._pool.submit(belt.fill, job).add_done_callback(lambda future: loop.call_soon_threadsafe(ended, future))
+        self._running.add(results)
+        running = self._pool.submit(results.make, job)
+        running.add_done_callback(lambda future: loop.call_soon_threadsafe(ended, future))
 
     async def close(self) -> None:
         """Stop every job and wait for the threads."""
-        for belt in self._running:
-            belt.stop()
+        for results in self._running:
+            results.stop()
         await asyncio.to_thread(self._pool.shutdown)
 
 
-class _End:
-    """What follows the last result: the error that ended the job, if any."""
-
-    def __init__(self, error: BaseException | None) -> None:
-        self.error = error
-
-
-class Belt(Generic[T]):
-    """Carries results from a thread to a coroutine, at most `limit` ahead of it."""
+class Results(Generic[T]):
+    """What a job makes in a thread, for a coroutine to iterate over; the job is at most `limit` results ahead."""
 
     def __init__(self, limit: int) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._results: asyncio.Queue[T | _End] = asyncio.Queue()
-        self._room = threading.Semaphore(limit)
-        self._stopped = threading.Event()
+        loop = asyncio.get_running_loop()
+        self._ready: asyncio.Queue[T | End] = asyncio.Queue()
+        self._relay: Relay[T] = Relay(lambda item: loop.call_soon_threadsafe(self._ready.put_nowait, item), limit)
 
-    def fill(self, job: Job[T]) -> None:
+    def make(self, job: Job[T]) -> None:
         """Run the job, in its thread."""
-        error: BaseException | None = None
-        try:
-            with closing(job(self._stopped)) as results:
-                for result in () if self._stopped.is_set() else results:
-                    self._put(result)
-                    self._room.acquire()
-                    if self._stopped.is_set():
-                        break
-        except BaseException as raised:  # handed to the coroutine, whatever it is
-            error = raised
-        self._put(_End(error))
-
-    def _put(self, result: T | _End) -> None:
-        self._loop.call_soon_threadsafe(self._results.put_nowait, result)
+        with closing(job(self._relay.closed)) as results:
+            self._relay.fill(results)
 
     def stop(self) -> None:
         """End the job within one result."""
-        self._stopped.set()
-        self._room.release()
+        self._relay.close()
 
-    def __aiter__(self) -> "Belt[T]":
+    def __aiter__(self) -> "Results[T]":
         return self
 
     async def __anext__(self) -> T:
-        result = await self._results.get()
-        if not isinstance(result, _End):
-            self._room.release()
+        result = await self._ready.get()
+        if not isinstance(result, End):
+            self._relay.took()
             return result
-        self._results.put_nowait(_End(None))  # for whoever asks again
+        self._ready.put_nowait(End())  # for whoever asks again
         if result.error is not None:
             raise result.error
         raise StopAsyncIteration

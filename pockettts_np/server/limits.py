@@ -1,19 +1,15 @@
 """What a server grants one caller, and the refusal that answers a request for more."""
 
-import os
 from dataclasses import dataclass, field
 
-
-def _default_workers() -> int:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(2, cores)
+from ..threads import usable_cores
 
 
 @dataclass(frozen=True)
 class Limits:
     """Bounds on what callers can make the server hold or do."""
 
-    n_workers: int = field(default_factory=_default_workers)  # speeches made at once
+    n_workers: int = field(default_factory=lambda: max(2, usable_cores()))  # speeches made at once
     n_waiting: int = 16  # requests that wait for one of them
     text_characters: int = 10_000
     chunk_tokens: int = 150  # longest text without punctuation that is spoken in one go, as the model likes it

@@ -13,22 +13,22 @@ from ..audio.samples import Samples
 from ..conditioners.text import NothingToSpeakError, split_into_chunks
 from ..language.pauses import parts
 from ..model import MAX_TOKENS_PER_CHUNK, TTSModel
-from .jobs import Desk
+from .jobs import JobQueue
 from .limits import Limits, Refusal
 from .voices import Voices, VoiceSource
 
 CLOSING_SILENCE_SECONDS = 0.2
 
 
-class Studio:
-    """The model, its voices and the desk where its work waits."""
+class Service:
+    """The model, its voices, and the queue where its work waits."""
 
     def __init__(self, model: TTSModel, voices: Voices, limits: Limits) -> None:
         self._models = {True: model, False: replace(model, threads=1)}  # by whether it has the cores for itself
         self.model = model
         self.voices = voices
         self.limits = limits
-        self.desk = Desk(limits.n_workers, limits.n_waiting)
+        self.jobs = JobQueue(limits.n_workers, limits.n_waiting)
 
     def require_text(self, text: object, param: str) -> str:
         """The text of a request. Refusal 400: no text, nothing in it, or too much."""
@@ -49,7 +49,7 @@ class Studio:
         A text in pieces is spoken sentence by sentence; waiting for a piece must end when the block is left. Errors
         as `refusal_of` knows them.
         """
-        return self.desk.results(lambda stop: self._speech(text, voice, form, speed, stop))
+        return self.jobs.results(lambda stop: self._speech(text, voice, form, speed, stop))
 
     def _speech(
         self, text: str | Iterable[str], voice: VoiceSource, form: str, speed: float, stop: threading.Event
@@ -60,7 +60,7 @@ class Studio:
 
     def _sound(self, text: str | Iterable[str], voice: VoiceSource, stop: threading.Event) -> Generator[Samples]:
         state = self.voices.state(voice, stop)
-        model = self._models[self.desk.n_running == 1]
+        model = self._models[self.jobs.n_running == 1]
         if isinstance(text, str) and self._n_tokens_at_once(text) <= self.limits.chunk_tokens:
             blocks = model.generate_audio_stream(state, text, stop=stop)
         else:

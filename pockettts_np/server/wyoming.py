@@ -22,9 +22,9 @@ from wyoming.ping import Ping, Pong
 from wyoming.tts import Synthesize, SynthesizeChunk, SynthesizeStart, SynthesizeStop, SynthesizeStopped
 
 from ..version import __version__
-from .incoming_text import WrittenText
+from .incoming_text import IncomingText
 from .limits import Refusal, refusal_of
-from .service import Studio
+from .service import Service
 from .voices import VoiceSource
 
 logger = logging.getLogger(__name__)
@@ -47,21 +47,21 @@ _LANGUAGES = {
 
 @dataclass(frozen=True)
 class _Request:
-    text: str | WrittenText
+    text: str | IncomingText
     voice: VoiceSource
 
 
 class Connection:
     """One client: its events are read while its speech is made, so that its leaving is seen at once."""
 
-    def __init__(self, studio: Studio, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        limits = studio.limits
-        self._studio = studio
+    def __init__(self, service: Service, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        limits = service.limits
+        self._service = service
         self._reader = _BoundedReader(reader, limits.text_body_bytes, limits.body_seconds, lambda: self._n_asked > 0)
         self._writer = writer
         self._requests: asyncio.Queue[_Request] = asyncio.Queue(MAX_REQUESTS)
         self._n_asked = 0  # requests that are not spoken yet
-        self._written: WrittenText | None = None  # the text between synthesize-start and -stop
+        self._incoming: IncomingText | None = None  # the text between synthesize-start and -stop
 
     async def run(self) -> None:
         """Serve until the client leaves or errs, which it is told."""
@@ -72,8 +72,8 @@ class Connection:
         finally:
             reading.cancel()
             speaking.cancel()
-            if self._written is not None:
-                self._written.close()
+            if self._incoming is not None:
+                self._incoming.close()
             await asyncio.wait({reading, speaking})
         for task in (speaking, reading):
             if not task.cancelled() and (error := task.exception()):
@@ -83,7 +83,7 @@ class Connection:
     async def _read(self) -> None:
         while (event := await _next_event(self._reader)) is not None:
             if Describe.is_type(event.type):
-                await self._send(_info(self._studio))
+                await self._send(_info(self._service))
             elif Ping.is_type(event.type):
                 await self._send(Pong(event.data.get("text")))
             else:
@@ -92,39 +92,39 @@ class Connection:
     def _take(self, event: Event) -> None:
         """Note a request, or a piece of one; other events are not for this server."""
         if Synthesize.is_type(event.type):
-            if self._written is None:  # else it repeats, for older servers, what came in pieces
-                self._ask(self._studio.require_text(event.data.get("text"), "text"), event)
+            if self._incoming is None:  # else it repeats, for older servers, what came in pieces
+                self._ask(self._service.require_text(event.data.get("text"), "text"), event)
         elif SynthesizeStart.is_type(event.type):
-            if self._written is not None:
+            if self._incoming is not None:
                 raise Refusal(400, "synthesize-start came twice without synthesize-stop.", "bad_event")
-            limits = self._studio.limits
-            self._written = WrittenText(limits.text_characters, limits.body_seconds)
-            self._ask(self._written, event)
-        elif SynthesizeChunk.is_type(event.type) and self._written is not None:
-            self._written.write(event.data.get("text"))
-        elif SynthesizeStop.is_type(event.type) and self._written is not None:
-            self._written.close()
-            self._written = None
+            limits = self._service.limits
+            self._incoming = IncomingText(limits.text_characters, limits.body_seconds)
+            self._ask(self._incoming, event)
+        elif SynthesizeChunk.is_type(event.type) and self._incoming is not None:
+            self._incoming.write(event.data.get("text"))
+        elif SynthesizeStop.is_type(event.type) and self._incoming is not None:
+            self._incoming.close()
+            self._incoming = None
 
-    def _ask(self, text: str | WrittenText, event: Event) -> None:
+    def _ask(self, text: str | IncomingText, event: Event) -> None:
         try:
-            self._requests.put_nowait(_Request(text, _voice(event, self._studio)))
+            self._requests.put_nowait(_Request(text, _voice(event, self._service)))
             self._n_asked += 1
         except asyncio.QueueFull:
             raise Refusal(429, f"More than {MAX_REQUESTS} texts wait on this connection.", "busy") from None
 
     async def _speak(self) -> None:
-        rate_hz = self._studio.model.sample_rate
+        rate_hz = self._service.model.sample_rate
         while True:
             request = await self._requests.get()
-            async with self._studio.speech(request.text, request.voice, "s16le") as pieces:
+            async with self._service.speech(request.text, request.voice, "s16le") as pieces:
                 first = await anext(pieces)
                 await self._send(AudioStart(rate_hz, 2, 1))
                 await self._send(AudioChunk(rate_hz, 2, 1, first))
                 async for piece in pieces:
                     await self._send(AudioChunk(rate_hz, 2, 1, piece))
             await self._send(AudioStop())
-            if isinstance(request.text, WrittenText):
+            if isinstance(request.text, IncomingText):
                 await self._send(SynthesizeStopped())
             self._n_asked -= 1
 
@@ -202,20 +202,20 @@ async def _next_event(reader: _BoundedReader) -> Event | None:
     return event
 
 
-def _voice(event: Event, studio: Studio) -> VoiceSource:
+def _voice(event: Event, service: Service) -> VoiceSource:
     """The voice by its name; a language alone is that of the model."""
     voice: Any = event.data.get("voice") or {}
     name = voice.get("name") if isinstance(voice, dict) else voice
     if name is None:
-        return studio.voices.default
+        return service.voices.default
     if not isinstance(name, str):
         raise Refusal(400, "The voice's name is not a string.", "invalid_type", "voice")
-    return studio.voices.named(name)
+    return service.voices.named(name)
 
 
-def _info(studio: Studio) -> Info:
+def _info(service: Service) -> Info:
     """What Home Assistant shows."""
-    model = studio.model.config.name
+    model = service.model.config.name
     language = next((code for name, code in _LANGUAGES.items() if name in model), "en")
     voices = [
         TtsVoice(
@@ -226,7 +226,7 @@ def _info(studio: Studio) -> Info:
             version=None,
             languages=[language],
         )
-        for name in studio.voices.names()
+        for name in service.voices.names()
     ]
     program = TtsProgram(
         name="pockettts-np",
@@ -243,8 +243,8 @@ def _info(studio: Studio) -> Info:
 class WyomingServer:
     """Listens at tcp://HOST:PORT or unix://PATH until `run`'s caller, or a signal, ends it."""
 
-    def __init__(self, studio: Studio) -> None:
-        self._studio = studio
+    def __init__(self, service: Service) -> None:
+        self._service = service
         self._connections: set[asyncio.Task[None]] = set()
         self._ending = asyncio.Event()
         self.uri = ""  # where it listens, once it does
@@ -261,7 +261,7 @@ class WyomingServer:
                 connection.cancel()
             if self._connections:
                 await asyncio.wait(self._connections)
-            await self._studio.desk.close()
+            await self._service.jobs.close()
 
     def end(self) -> None:
         """Cut what is spoken, and end. Of the server's own thread."""
@@ -298,7 +298,7 @@ class WyomingServer:
             if len(self._connections) > MAX_CONNECTIONS:
                 await async_write_event(Error("Too many connections.", "busy").event(), writer)
             else:
-                await Connection(self._studio, reader, writer).run()
+                await Connection(self._service, reader, writer).run()
             await _let_read(reader, writer)
         except (OSError, asyncio.CancelledError):
             pass  # the client left, or the server ends

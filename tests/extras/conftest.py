@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.live_server import HeldSpeech, calm, make_studio, served
+from tests.support.live_server import HeldSpeech, calm, make_service, served
 from tests.support.random_models import small_model
 
 
@@ -13,15 +13,15 @@ def model():
 
 
 @pytest.fixture(scope="session")
-def studio(model):
+def service(model):
     """What the session's server serves."""
-    return make_studio(model)
+    return make_service(model)
 
 
 @pytest.fixture(scope="session")
-def server(studio):
+def server(service):
     """The address of a server that all tests may use who leave it as it was."""
-    with served(studio) as url:
+    with served(service) as url:
         yield url
 
 

@@ -15,7 +15,7 @@ import soundfile
 from pockettts_np.server.http.app import create_app
 from pockettts_np.server.http.run import address_of, bound_socket, make_server
 from pockettts_np.server.limits import Limits
-from pockettts_np.server.service import Studio
+from pockettts_np.server.service import Service
 from pockettts_np.server.voices import Voices
 
 FRAME = np.linspace(-0.5, 0.5, 1920, dtype=np.float32)
@@ -62,16 +62,16 @@ def calm(model):
     return replace(model, sampling=replace(model.sampling, temperature=0.0))
 
 
-def make_studio(model, limits=Limits(n_workers=2, n_waiting=4), folder=None, allow_urls=False):  # noqa: B008
-    return Studio(model, Voices(model, model.get_initial_state(), limits, folder, allow_urls), limits)
+def make_service(model, limits=Limits(n_workers=2, n_waiting=4), folder=None, allow_urls=False):  # noqa: B008
+    return Service(model, Voices(model, model.get_initial_state(), limits, folder, allow_urls), limits)
 
 
 @contextlib.contextmanager
-def served(studio, **options):
+def served(service, **options):
     """The address of a running server."""
     bound = bound_socket("127.0.0.1", 0)
     bound.listen()
-    server = make_server(create_app(studio, **options))
+    server = make_server(create_app(service, **options))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, name="server")
     thread.start()
     try:

@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from ..terminal.options import add_model_command, whole
-from .service import add_studio_options, limits_of, open_studio, require_extra
+from .service import add_service_options, limits_of, open_service, require_extra
 
 logger = logging.getLogger(__name__)
 
@@ -19,7 +19,7 @@ def add_parser(commands: Any) -> None:
     add = parser.add_argument
     add("--host", default="127.0.0.1", help="address to listen on; 0.0.0.0 lets others in (%(default)s)")
     add("--port", type=whole(0), default=8000, help="port to listen on; 0 takes a free one (%(default)s)")
-    add_studio_options(parser)
+    add_service_options(parser)
     add("--api-key", metavar="KEY", help=f"what callers must know; better given in the variable {KEY_VARIABLE}")
     add("--allow-origin", action="append", default=[], metavar="URL", help="a site whose pages may use this server")
     add("--allow-voice-urls", action="store_true", help="let callers name public addresses of recordings")
@@ -35,11 +35,11 @@ def serve(args: argparse.Namespace) -> None:
 
     upload_bytes = None if args.max_upload is None else args.max_upload * 1_000_000
     with run.bound_socket(args.host, args.port) as bound:
-        studio = open_studio(args, limits_of(args, upload_bytes=upload_bytes), args.allow_voice_urls)
+        service = open_service(args, limits_of(args, upload_bytes=upload_bytes), args.allow_voice_urls)
         api_key = args.api_key or os.environ.get(KEY_VARIABLE) or None
         if api_key is None and not run.is_loopback(bound):
             logger.warning("Everyone who reaches this machine can use the server; --api-key would ask them for a key.")
-        app = create_app(studio, api_key, args.allow_origin, run.is_loopback(bound))
+        app = create_app(service, api_key, args.allow_origin, run.is_loopback(bound))
         bound.listen()
         logger.info("Listening on %s; Ctrl-C ends.", run.address_of(bound))
         run.make_server(app).run(sockets=[bound])

@@ -1,4 +1,4 @@
-"""What the commands that serve share: their options, and the studio that they open."""
+"""What the commands that serve share: their options, and the service that they open."""
 
 import argparse
 import importlib
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from ...loading.voice import VoiceState
     from ...model import TTSModel
     from ...server.limits import Limits
-    from ...server.service import Studio
+    from ...server.service import Service
 
 logger = logging.getLogger(__name__)
 
 
-def add_studio_options(parser: argparse.ArgumentParser) -> None:
+def add_service_options(parser: argparse.ArgumentParser) -> None:
     """Options of the model, the voices and the limits."""
     add = parser.add_argument
     add("--quantize", action=argparse.BooleanOptionalAction, default=False, help="int8 weights: less memory")
@@ -46,9 +46,9 @@ def limits_of(args: argparse.Namespace, **more: Any) -> "Limits":
     return Limits(**{name: value for name, value in given.items() if value is not None})
 
 
-def open_studio(args: argparse.Namespace, limits: "Limits", allow_urls: bool = False) -> "Studio":
+def open_service(args: argparse.Namespace, limits: "Limits", allow_urls: bool = False) -> "Service":
     """The model, loaded and warm, and its voices. Errors as those of loading them."""
-    from ...server.service import Studio
+    from ...server.service import Service
     from ...server.voices import Voices
 
     if args.voices is not None and not args.voices.is_dir():
@@ -62,7 +62,7 @@ def open_studio(args: argparse.Namespace, limits: "Limits", allow_urls: bool = F
     else:
         voice = model.get_state_for_audio_prompt(args.default_voice, truncate=True)
     _warm_up(model, voice)
-    return Studio(model, Voices(model, voice, limits, args.voices, allow_urls), limits)
+    return Service(model, Voices(model, voice, limits, args.voices, allow_urls), limits)
 
 
 def _warm_up(model: "TTSModel", voice: "VoiceState") -> None:

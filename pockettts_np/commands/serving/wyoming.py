@@ -5,7 +5,7 @@ import logging
 from typing import Any
 
 from ..terminal.options import add_model_command
-from .service import add_studio_options, limits_of, open_studio, require_extra
+from .service import add_service_options, limits_of, open_service, require_extra
 
 logger = logging.getLogger(__name__)
 
@@ -18,7 +18,7 @@ def add_parser(commands: Any) -> None:
         default="tcp://127.0.0.1:10200",
         help="where to listen: tcp://HOST:PORT, 0.0.0.0 lets others in, port 0 is any; or unix://PATH (%(default)s)",
     )
-    add_studio_options(parser)
+    add_service_options(parser)
 
 
 def wyoming(args: argparse.Namespace) -> None:
@@ -28,10 +28,10 @@ def wyoming(args: argparse.Namespace) -> None:
 
     from ...server.wyoming import WyomingServer
 
-    studio = open_studio(args, limits_of(args))
+    service = open_service(args, limits_of(args))
 
     async def run() -> None:
-        server = WyomingServer(studio)
+        server = WyomingServer(service)
         server.end_on_signals()
         await server.run(args.uri)
 

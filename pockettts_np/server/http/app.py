@@ -14,7 +14,7 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from ..limits import Refusal
-from ..service import Studio
+from ..service import Service
 from .answers import on_departure, on_fault, on_http_exception, on_refusal
 from .guard import Guard
 from .openai import create_speech, list_models, list_voices, retrieve_model
@@ -24,9 +24,9 @@ _PAGE = Path(__file__).parent / "page"
 
 
 def create_app(
-    studio: Studio, api_key: str | None = None, origins: Sequence[str] = (), only_loopback: bool = False
+    service: Service, api_key: str | None = None, origins: Sequence[str] = (), only_loopback: bool = False
 ) -> Starlette:
-    """An ASGI application for `studio`, which it closes at the end.
+    """An ASGI application for `service`, which it closes at the end.
 
     Args:
         api_key: what clients must send as a bearer token, if anything.
@@ -37,7 +37,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         yield
-        await studio.desk.close()
+        await service.jobs.close()
 
     middleware = [Middleware(Guard, api_key=api_key, origins=origins, only_loopback=only_loopback)]
     if origins:
@@ -51,8 +51,8 @@ def create_app(
         Exception: on_fault,
     }
     app = Starlette(routes=_routes(), middleware=middleware, exception_handlers=handlers, lifespan=lifespan)
-    app.state.studio = studio
-    app.state.uploads = asyncio.Semaphore(studio.limits.n_uploads)
+    app.state.service = service
+    app.state.uploads = asyncio.Semaphore(service.limits.n_uploads)
     return app
 
 

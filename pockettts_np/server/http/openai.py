@@ -10,7 +10,7 @@ from ...audio.effects import FASTEST, SLOWEST
 from ...audio.encoding import FORMATS, require_format
 from ...hub.catalogue import default_text
 from ..limits import Refusal
-from ..service import Studio
+from ..service import Service
 from ..voices import VoiceSource
 from .answers import SpeechResponse
 from .body import read_json
@@ -22,49 +22,49 @@ _OWNER = "pockettts-np"
 
 async def create_speech(request: Request) -> Response:
     """Speech in the format asked for, sent as it is made. `instructions` are not followed: the models know none."""
-    studio: Studio = request.app.state.studio
-    fields = await read_json(request, studio.limits.text_body_bytes, studio.limits.body_seconds)
-    _require_model(fields, studio)
-    text = studio.require_text(_required(fields, "input"), "input")
-    voice = _voice(fields, studio)
+    service: Service = request.app.state.service
+    fields = await read_json(request, service.limits.text_body_bytes, service.limits.body_seconds)
+    _require_model(fields, service)
+    text = service.require_text(_required(fields, "input"), "input")
+    voice = _voice(fields, service)
     name = _one_of(fields, "response_format", tuple(_FORMS), "mp3")
     form = _FORMS[name]
-    _require_form(form, studio.model.sample_rate)
+    _require_form(form, service.model.sample_rate)
     as_events = _one_of(fields, "stream_format", ("audio", "sse"), "audio") == "sse"
-    media_type = f"audio/pcm; rate={studio.model.sample_rate}" if name == "pcm" else FORMATS[form].media_type
-    return SpeechResponse(studio.speech(text, voice, form, _speed(fields)), media_type, as_events)
+    media_type = f"audio/pcm; rate={service.model.sample_rate}" if name == "pcm" else FORMATS[form].media_type
+    return SpeechResponse(service.speech(text, voice, form, _speed(fields)), media_type, as_events)
 
 
 async def list_voices(request: Request) -> Response:
     """Every voice by the name that `voice` takes, and what else the page must know."""
-    studio: Studio = request.app.state.studio
-    model = studio.model
+    service: Service = request.app.state.service
+    model = service.model
     return JSONResponse(
         {
             "object": "list",
-            "voices": [{"id": name, "name": name, "object": "voice"} for name in studio.voices.names()],
+            "voices": [{"id": name, "name": name, "object": "voice"} for name in service.voices.names()],
             "cloning": model.has_voice_cloning,
             "model": model.config.name,
             "sample_text": default_text(model.config.name),
-            "longest_text": studio.limits.text_characters,
+            "longest_text": service.limits.text_characters,
         }
     )
 
 
 async def list_models(request: Request) -> Response:
     """The one model that is loaded."""
-    return JSONResponse({"object": "list", "data": [_model(request.app.state.studio)]})
+    return JSONResponse({"object": "list", "data": [_model(request.app.state.service)]})
 
 
 async def retrieve_model(request: Request) -> Response:
     """The model, by its name or by one of OpenAI's that stands for it."""
-    studio: Studio = request.app.state.studio
-    _require_model({"model": request.path_params["name"]}, studio)
-    return JSONResponse(_model(studio))
+    service: Service = request.app.state.service
+    _require_model({"model": request.path_params["name"]}, service)
+    return JSONResponse(_model(service))
 
 
-def _model(studio: Studio) -> dict[str, object]:
-    return {"id": studio.model.config.name, "object": "model", "created": 0, "owned_by": _OWNER}
+def _model(service: Service) -> dict[str, object]:
+    return {"id": service.model.config.name, "object": "model", "created": 0, "owned_by": _OWNER}
 
 
 def _required(fields: dict[str, Any], name: str) -> Any:
@@ -80,20 +80,20 @@ def _one_of(fields: dict[str, Any], name: str, known: tuple[str, ...], default: 
     return str(value)
 
 
-def _require_model(fields: dict[str, Any], studio: Studio) -> None:
+def _require_model(fields: dict[str, Any], service: Service) -> None:
     name = _required(fields, "model")
-    known = (studio.model.config.name, *_OPENAI_MODELS)
+    known = (service.model.config.name, *_OPENAI_MODELS)
     if name not in known:
         sentence = f"There is no model {str(name)[:100]!r}; this server has {known[0]!r}."
         raise Refusal(404, sentence, "model_not_found", "model")
 
 
-def _voice(fields: dict[str, Any], studio: Studio) -> VoiceSource:
+def _voice(fields: dict[str, Any], service: Service) -> VoiceSource:
     voice = _required(fields, "voice")
     name = voice.get("id") if isinstance(voice, dict) else voice
     if not isinstance(name, str):
         raise Refusal(400, 'voice is neither a name nor {"id": a name}.', "invalid_type", "voice")
-    return studio.voices.named(name)
+    return service.voices.named(name)
 
 
 def _speed(fields: dict[str, Any]) -> float:

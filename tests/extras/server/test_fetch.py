@@ -11,7 +11,7 @@ import pytest
 from pockettts_np import export_model_state
 from pockettts_np.server import fetch
 from pockettts_np.server.limits import Limits, Refusal
-from tests.support.live_server import make_studio, post, recording, served, tone
+from tests.support.live_server import make_service, post, recording, served, tone
 
 NEVER = threading.Event()
 
@@ -270,11 +270,11 @@ def test_the_server_clones_a_voice_behind_an_address(site, model, tmp_path):
     export_model_state(voice, tmp_path / "saved.safetensors")
     server.files["b.safetensors"] = (tmp_path / "saved.safetensors").read_bytes()
     server.files["c.wav"] = b"no sound"
-    with served(make_studio(model, Limits(fetch_seconds=5), allow_urls=True)) as studio_url:
+    with served(make_service(model, Limits(fetch_seconds=5), allow_urls=True)) as service_url:
 
         def speak(name):
             form = {"text": "Hello world.", "voice_url": f"{url}/file/{name}"}
-            return post(f"{studio_url}/tts", data=form)
+            return post(f"{service_url}/tts", data=form)
 
         assert speak("a.wav").status_code == 200
         assert speak("b.safetensors").status_code == 200

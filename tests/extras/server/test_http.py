@@ -29,7 +29,7 @@ from tests.support.live_server import (
     PATIENCE_SECONDS,
     calm,
     get,
-    make_studio,
+    make_service,
     raw_connection,
     recording,
     served,
@@ -134,8 +134,8 @@ def test_speed_changes_the_length(client):
     assert 0.4 < len(fast) / len(plain) < 0.6
 
 
-def test_openai_lists_the_model(client, studio):
-    name = studio.model.config.name
+def test_openai_lists_the_model(client, service):
+    name = service.model.config.name
     assert [model.id for model in client.models.list()] == [name]
     assert client.models.retrieve(name).id == name
     assert client.models.retrieve("tts-1").id == name
@@ -353,7 +353,7 @@ def test_an_upload_longer_than_thirty_seconds_is_cut(server, model, monkeypatch)
 
 def test_an_upload_over_the_limit_is_refused(model):
     limits = Limits(upload_bytes=50_000, text_characters=100)
-    with served(make_studio(model, limits)) as url:
+    with served(make_service(model, limits)) as url:
         for size in (50_001, 500_000):  # in the form, and before it is read
             got = post(url, "/tts", data={"text": TEXT}, **file_of(bytes(size)))
             assert got.status_code == 413
@@ -362,8 +362,8 @@ def test_an_upload_over_the_limit_is_refused(model):
 
 def test_only_so_many_uploads_at_once(model):
     head = "POST /tts HTTP/1.1\r\nHost: x\r\nContent-Length: 900000\r\nContent-Type: multipart/form-data; boundary=x"
-    studio = make_studio(model, Limits(n_uploads=1))
-    with served(studio) as url, raw_connection(url, f"{head}\r\n\r\n--x".encode()) as first:
+    service = make_service(model, Limits(n_uploads=1))
+    with served(service) as url, raw_connection(url, f"{head}\r\n\r\n--x".encode()) as first:
 
         def is_busy():
             return post(url, "/tts", data={"text": TEXT}, **file_of(bytes(200_000))).status_code == 429
@@ -379,7 +379,7 @@ def test_only_so_many_uploads_at_once(model):
 
 def test_voices_in_the_folder_are_offered_by_name(model, tmp_path):
     voice = model.get_state_for_audio_prompt(tone(0.3))
-    with served(make_studio(model, folder=tmp_path)) as url:
+    with served(make_service(model, folder=tmp_path)) as url:
         listed = lambda: [voice["id"] for voice in get(f"{url}/v1/audio/voices").json()["voices"]]  # noqa: E731
         assert listed() == ["default"]
         export_model_state(voice, tmp_path / "anna.safetensors")
@@ -394,7 +394,7 @@ def test_voices_in_the_folder_are_offered_by_name(model, tmp_path):
 
 
 def test_a_voice_that_was_replaced_is_read_again(model, tmp_path):
-    with served(make_studio(model, folder=tmp_path)) as url:
+    with served(make_service(model, folder=tmp_path)) as url:
         answers = []
         for seconds in (1, 2):
             export_model_state(model.get_state_for_audio_prompt(tone(seconds / 5)), tmp_path / "anna.safetensors")
@@ -408,7 +408,7 @@ def test_no_name_leads_out_of_the_folder(model, tmp_path):
     inside.mkdir()
     secret = tmp_path / "secret.safetensors"
     export_model_state(model.get_initial_state(), secret)
-    with served(make_studio(model, folder=inside)) as url:
+    with served(make_service(model, folder=inside)) as url:
         for name in (
             str(secret),
             "../secret",
@@ -434,7 +434,7 @@ def test_a_released_model_offers_the_catalogue(model, monkeypatch):
         return self.get_initial_state()
 
     monkeypatch.setattr(TTSModel, "get_state_for_audio_prompt", load)
-    with served(make_studio(released)) as url:
+    with served(make_service(released)) as url:
         assert "alba" in get(f"{url}/v1/audio/voices").text
         assert post(url, json=SPEECH | {"voice": "alba"}).status_code == 200
         assert post(url, "/tts", data={"text": TEXT, "voice_url": "alba"}).status_code == 200
@@ -446,7 +446,7 @@ def test_a_voice_that_cannot_be_fetched_is_no_fault_of_the_client(model, monkeyp
         raise ConnectionError("The hub cannot be reached. Check the network.")
 
     monkeypatch.setattr(TTSModel, "get_state_for_audio_prompt", fail)
-    with served(make_studio(replace(model, config=replace(model.config, released=True)))) as url:
+    with served(make_service(replace(model, config=replace(model.config, released=True)))) as url:
         got = post(url, json=SPEECH | {"voice": "alba"})
     assert got.status_code == 503
     assert got.json()["error"] == {
@@ -460,7 +460,7 @@ def test_a_voice_that_cannot_be_fetched_is_no_fault_of_the_client(model, monkeyp
 def test_the_memory_for_voices_is_bounded(model):
     voice = model.get_state_for_audio_prompt(tone())
     n_bytes = voice.keys.nbytes + voice.values.nbytes
-    voices = make_studio(model, Limits(cached_voice_bytes=2 * n_bytes + 100)).voices
+    voices = make_service(model, Limits(cached_voice_bytes=2 * n_bytes + 100)).voices
     n_loaded = 0
 
     def load(stop):
@@ -491,7 +491,7 @@ def test_health_tells_how_busy_the_server_is(server, held):
 
 @pytest.mark.parametrize("path", ["/v1/audio/speech", "/v1/audio/voices", "/v1/models", "/tts", "/v1/nothing"])
 def test_without_the_key_nothing_is_served(model, path):
-    with served(make_studio(model), api_key="geheim ß") as url:
+    with served(make_service(model), api_key="geheim ß") as url:
         for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic geheim"}):
             got = httpx.request("POST" if "speech" in path or path == "/tts" else "GET", url + path, headers=headers)
             assert got.status_code == 401
@@ -499,7 +499,7 @@ def test_without_the_key_nothing_is_served(model, path):
 
 
 def test_with_the_key_everything_is_served_and_the_page_asks_for_it(model):
-    with served(make_studio(model), api_key="secret") as url:
+    with served(make_service(model), api_key="secret") as url:
         with openai.OpenAI(base_url=f"{url}/v1", api_key="secret", max_retries=0) as client:
             assert_speech(client.audio.speech.create(**SPEECH).content, spoken(model))
         client = openai.OpenAI(base_url=f"{url}/v1", api_key="wrong", max_retries=0)
@@ -518,7 +518,7 @@ def test_pages_of_other_sites_are_refused(server):
 
 def test_an_allowed_site_may_ask(model):
     site = "https://reader.example"
-    with served(make_studio(model), origins=[site], only_loopback=True) as url:
+    with served(make_service(model), origins=[site], only_loopback=True) as url:
         got = post(url, json=SPEECH, headers={"Origin": site})
         assert got.status_code == 200
         assert got.headers["access-control-allow-origin"] == site
@@ -530,14 +530,14 @@ def test_an_allowed_site_may_ask(model):
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:8000", "127.0.0.1.evil.example", "[", ""])
 def test_a_name_that_leads_here_from_elsewhere_is_refused(model, host):
     """DNS rebinding: the browser takes the page of evil.example and this server for one site."""
-    with served(make_studio(model), only_loopback=True) as url:
+    with served(make_service(model), only_loopback=True) as url:
         assert get(f"{url}/health", headers={"Host": host}).status_code == 403
         for good in ("localhost", "localhost:1234", "127.0.0.1:80", "[::1]:80"):
             assert get(f"{url}/health", headers={"Host": good}).status_code == 200
 
 
 def test_a_model_that_cannot_clone_says_so(model):
-    with served(make_studio(replace(model, encoder=None))) as url:
+    with served(make_service(replace(model, encoder=None))) as url:
         assert get(f"{url}/v1/audio/voices").json()["cloning"] is False
         got = post(url, "/tts", data={"text": TEXT}, **file_of(recording()))
         assert got.status_code == 400
@@ -553,7 +553,7 @@ def test_one_model_serves_many_threads_alike(model):
     def ask(url):
         answers.append(post(url, json=SPEECH).content)
 
-    with served(make_studio(model, Limits(n_workers=4))) as url:
+    with served(make_service(model, Limits(n_workers=4))) as url:
         threads = [threading.Thread(target=ask, args=[url]) for _ in range(8)]
         for thread in threads:
             thread.start()

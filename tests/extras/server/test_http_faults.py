@@ -13,12 +13,12 @@ import httpx
 import pytest
 
 from pockettts_np.server.http import run
-from pockettts_np.server.jobs import Belt, Desk
+from pockettts_np.server.jobs import JobQueue, Results
 from pockettts_np.server.limits import Limits, Refusal, refusal_of
 from tests.support.live_server import (
     PATIENCE_SECONDS,
     get,
-    make_studio,
+    make_service,
     post,
     raw_connection,
     recording,
@@ -69,7 +69,7 @@ def test_a_client_that_resets_the_connection_stops_its_speech(server, held):
 
 
 def test_a_client_that_leaves_the_queue_gives_up_its_place(model, held):
-    with served(make_studio(model, Limits(n_workers=1, n_waiting=1))) as url:
+    with served(make_service(model, Limits(n_workers=1, n_waiting=1))) as url:
         first = raw_connection(url, request())
         until(lambda: len(held.texts) == 1)
         second = raw_connection(url, request())
@@ -111,7 +111,7 @@ def test_leaving_in_the_middle_of_an_upload_leaves_nothing_behind(server, share)
 
 
 def test_a_body_that_does_not_come_is_given_up(model):
-    with served(make_studio(model, Limits(body_seconds=0.2))) as url:
+    with served(make_service(model, Limits(body_seconds=0.2))) as url:
         for path, code in (("/v1/audio/speech", "request_timeout"), ("/tts", "within 0.2 seconds")):
             head = f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n"
             head += "Content-Type: application/x-www-form-urlencoded\r\n\r\ntext="
@@ -192,7 +192,7 @@ def test_garbage_is_refused(server):
 
 
 def test_a_full_queue_turns_away_and_says_for_how_long(model, held):
-    with served(make_studio(model, Limits(n_workers=1, n_waiting=2))) as url:
+    with served(make_service(model, Limits(n_workers=1, n_waiting=2))) as url:
         waiting = [raw_connection(url, request()) for _ in range(3)]
         until(lambda: get(f"{url}/health").json() | {"version": 0, "model": 0} == {
             "status": "healthy", "running": 1, "waiting": 2, "version": 0, "model": 0,
@@ -215,7 +215,7 @@ def test_a_full_queue_turns_away_and_says_for_how_long(model, held):
 
 def test_two_hundred_connections(model, monkeypatch):
     """A hundred that say nothing, and a hundred requests: those get speech or are told to come back."""
-    with served(make_studio(model, Limits(n_workers=2, n_waiting=10))) as url:
+    with served(make_service(model, Limits(n_workers=2, n_waiting=10))) as url:
         silent = [raw_connection(url) for _ in range(100)]
         asking = [raw_connection(url, request()) for _ in range(100)]
         statuses = [connection.recv(12)[9:] for connection in asking]
@@ -312,7 +312,7 @@ def n_open_files():
 
 
 def test_a_server_that_ends_lets_running_requests_finish(model, held):
-    with served(make_studio(model)) as url:
+    with served(make_service(model)) as url:
         connection = raw_connection(url, request())
         assert connection.recv(15) == b"HTTP/1.1 200 OK"
         threading.Timer(0.3, held.gate.set).start()
@@ -323,7 +323,7 @@ def test_a_server_that_ends_lets_running_requests_finish(model, held):
 
 def test_a_server_that_ends_cuts_what_takes_too_long(model, held, monkeypatch):
     monkeypatch.setattr(run, "GRACE_SECONDS", 1)
-    with served(make_studio(model)) as url:
+    with served(make_service(model)) as url:
         connection = raw_connection(url, request())
         assert connection.recv(15) == b"HTTP/1.1 200 OK"
         waiting = raw_connection(url)
@@ -354,7 +354,7 @@ def test_where_the_server_is_found():
         assert run.address_of(bound).startswith("http://[::1]:")
 
 
-# The desk alone
+# The job queue alone
 
 
 def counting(stop, n=5):
@@ -364,19 +364,19 @@ def counting(stop, n=5):
         yield i
 
 
-def test_the_desk_hands_on_results_in_order():
+def test_the_queue_hands_on_results_in_order():
     async def work():
-        desk = Desk(1, 0)
-        async with desk.results(counting) as results:
+        jobs = JobQueue(1, 0)
+        async with jobs.results(counting) as results:
             got = [result async for result in results]
             assert [result async for result in results] == []  # the end stays the end
-        await desk.close()
+        await jobs.close()
         return got
 
     assert asyncio.run(work()) == [0, 1, 2, 3, 4]
 
 
-def test_the_desk_works_no_further_ahead_than_its_belt_is_long():
+def test_the_queue_works_no_further_ahead_than_its_limit():
     made = []
 
     def job(stop):
@@ -385,15 +385,15 @@ def test_the_desk_works_no_further_ahead_than_its_belt_is_long():
             yield i
 
     async def work():
-        belt = Belt(3)
-        thread = threading.Thread(target=belt.fill, args=[job])
+        results = Results(3)
+        thread = threading.Thread(target=results.make, args=[job])
         thread.start()
         await asyncio.sleep(0.2)
         assert made == [0, 1, 2, 3]
-        assert [await anext(belt), await anext(belt)] == [0, 1]
+        assert [await anext(results), await anext(results)] == [0, 1]
         await asyncio.sleep(0.2)
         assert made == [0, 1, 2, 3, 4, 5]
-        belt.stop()
+        results.stop()
         thread.join(PATIENCE_SECONDS)
         assert not thread.is_alive()
 
@@ -401,15 +401,15 @@ def test_the_desk_works_no_further_ahead_than_its_belt_is_long():
     assert made == [0, 1, 2, 3, 4, 5]
 
 
-def test_a_desk_that_closes_ends_every_job():
+def test_a_queue_that_closes_ends_every_job():
     async def work():
-        desk = Desk(2, 0)
-        async with desk.results(lambda stop: endless(stop)) as results:
+        jobs = JobQueue(2, 0)
+        async with jobs.results(lambda stop: endless(stop)) as results:
             assert await anext(results) == "on"
-            await desk.close()
-            assert desk.n_inside == 1
-        assert desk.n_inside == 0
-        assert desk.n_running == 0
+            await jobs.close()
+            assert jobs.n_inside == 1
+        assert jobs.n_inside == 0
+        assert jobs.n_running == 0
 
     def endless(stop):
         while not stop.is_set():
@@ -421,8 +421,8 @@ def test_a_desk_that_closes_ends_every_job():
 def test_jobs_wait_for_their_turn():
     turns = []
 
-    async def one(desk, name):
-        async with desk.results(lambda stop: iter_of(name)) as results:
+    async def one(jobs, name):
+        async with jobs.results(lambda stop: iter_of(name)) as results:
             async for result in results:
                 turns.append(result)
 
@@ -432,9 +432,9 @@ def test_jobs_wait_for_their_turn():
         yield f"{name} ends"
 
     async def work():
-        desk = Desk(1, 5)
-        await asyncio.gather(*(one(desk, name) for name in "abc"))
-        await desk.close()
+        jobs = JobQueue(1, 5)
+        await asyncio.gather(*(one(jobs, name) for name in "abc"))
+        await jobs.close()
 
     asyncio.run(work())
     assert turns == [f"{name} {what}" for name in "abc" for what in ("begins", "ends")]

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from pockettts_np import TTSModel, export_model_state
-from tests.support.live_server import PATIENCE_SECONDS, get, make_studio, served
+from tests.support.live_server import PATIENCE_SECONDS, get, make_service, served
 
 PAGE = resources.files("pockettts_np.server.http") / "page"
 FILES = sorted(path.name for path in PAGE.iterdir())
@@ -129,7 +129,7 @@ def test_a_person_can_use_it_in_a_browser(tmp_path):
     voice, screenshot = tmp_path / "voice.safetensors", tmp_path / "page.png"
     export_model_state(model.get_default_voice(), voice)
     tool = Path(__file__).parents[3] / "tools" / "check" / "page.py"
-    with served(make_studio(model)) as url:
+    with served(make_service(model)) as url:
         command = [sys.executable, tool, url, "--chromium", chromium, "--screenshot", screenshot, "--upload", voice]
         done = subprocess.run(command, capture_output=True, text=True, timeout=4 * PATIENCE_SECONDS)
     assert done.stdout.endswith("The page works.\n"), done.stdout + done.stderr

@@ -23,23 +23,23 @@ from pockettts_np import export_model_state
 from pockettts_np.audio.effects import processed
 from pockettts_np.audio.samples import to_int16
 from pockettts_np.server import wyoming
-from pockettts_np.server.incoming_text import WrittenText
+from pockettts_np.server.incoming_text import IncomingText
 from pockettts_np.server.limits import Limits
 from pockettts_np.server.service import CLOSING_SILENCE_SECONDS
 from pockettts_np.server.wyoming import WyomingServer
-from tests.support.live_server import PATIENCE_SECONDS, make_studio, tone, until
+from tests.support.live_server import PATIENCE_SECONDS, make_service, tone, until
 
 TEXT = "Hello world."
 PIECES = ["Hello wor", "ld. And ", "hello", " again. "]
 
 
 @contextlib.contextmanager
-def served(studio, uri="tcp://127.0.0.1:0"):
+def served(service, uri="tcp://127.0.0.1:0"):
     """Where the server listens, in a thread with a loop of its own."""
     ready, shared = threading.Event(), {}
 
     async def serve():
-        shared["server"], shared["loop"] = WyomingServer(studio), asyncio.get_running_loop()
+        shared["server"], shared["loop"] = WyomingServer(service), asyncio.get_running_loop()
         task = asyncio.create_task(shared["server"].run(uri))
         while not shared["server"].uri and not task.done():
             await asyncio.sleep(0.001)
@@ -58,13 +58,13 @@ def served(studio, uri="tcp://127.0.0.1:0"):
 
 
 @pytest.fixture(scope="module")
-def studio(model):
-    return make_studio(model, Limits(n_workers=2, n_waiting=20, text_characters=1000, body_seconds=600))
+def service(model):
+    return make_service(model, Limits(n_workers=2, n_waiting=20, text_characters=1000, body_seconds=600))
 
 
 @pytest.fixture(scope="module")
-def uri(studio):
-    with served(studio) as uri:
+def uri(service):
+    with served(service) as uri:
         yield uri
 
 
@@ -189,7 +189,7 @@ def test_texts_on_one_connection_are_spoken_one_after_another(uri, model):
 def test_voices_go_by_name(model, tmp_path):
     voice = model.get_state_for_audio_prompt(tone())
     export_model_state(voice, tmp_path / "anna.safetensors")
-    with served(make_studio(model, folder=tmp_path)) as uri:
+    with served(make_service(model, folder=tmp_path)) as uri:
         (event,) = ask(uri, Describe(), until_type="info")
         assert [voice.name for voice in Info.from_event(event).tts[0].voices] == ["default", "anna"]
         assert_same(sound(ask(uri, Synthesize(TEXT, SynthesizeVoice(name="anna")))), spoken(model, TEXT, voice))
@@ -232,10 +232,10 @@ def test_half_a_character_is_an_error_event(uri):
         ([SynthesizeStart(SynthesizeVoice(name="nobody"))], "There is no voice"),
     ],
 )
-def test_pieces_that_cannot_be_spoken_are_an_error_event(uri, studio, events, words):
+def test_pieces_that_cannot_be_spoken_are_an_error_event(uri, service, events, words):
     got = ask(uri, *events)
     assert words in Error.from_event(got[-1]).text
-    until(lambda: studio.desk.n_inside == studio.desk.n_running == 0)
+    until(lambda: service.jobs.n_inside == service.jobs.n_running == 0)
 
 
 def test_pieces_outside_of_a_text_are_ignored(uri):
@@ -244,7 +244,7 @@ def test_pieces_outside_of_a_text_are_ignored(uri):
 
 
 def test_text_that_stops_coming_is_given_up(model):
-    with served(make_studio(model, Limits(body_seconds=0.2))) as uri:
+    with served(make_service(model, Limits(body_seconds=0.2))) as uri:
         got = ask(uri, SynthesizeStart(), SynthesizeChunk("Hello"))
         assert "No text and no end of it came for 0.2 seconds." in Error.from_event(got[-1]).text
 
@@ -255,7 +255,7 @@ def test_too_many_texts_on_one_connection(uri, held):
 
 
 def test_a_full_queue_is_an_error_event(model, held):
-    with served(make_studio(model, Limits(n_workers=1, n_waiting=0))) as uri, connected(uri, Synthesize(TEXT)):
+    with served(make_service(model, Limits(n_workers=1, n_waiting=0))) as uri, connected(uri, Synthesize(TEXT)):
         until(lambda: len(held.texts) == 1)
         (error,) = ask(uri, Synthesize(TEXT))
         assert Error.from_event(error).code == "rate_limit_exceeded"
@@ -295,11 +295,11 @@ def connected(uri, *events, data=b""):
         b"\n",
     ],
 )
-def test_what_is_no_event_is_an_error_event_and_ends_the_connection_alone(uri, studio, data):
+def test_what_is_no_event_is_an_error_event_and_ends_the_connection_alone(uri, service, data):
     with connected(uri, data=data) as connection:
         connection.shutdown(socket.SHUT_WR)
         assert connection.makefile("rb").read().startswith(b'{"type": "error"')
-    until(lambda: studio.desk.n_inside == 0)
+    until(lambda: service.jobs.n_inside == 0)
     assert ask(uri, Synthesize(TEXT))[-1].type == "audio-stop"
 
 
@@ -311,7 +311,7 @@ def test_a_client_that_says_nothing_and_leaves_gets_nothing(uri):
 
 @pytest.mark.parametrize("data", [b'{"type": "synth', b'{"type": "synthesize", "data_length": 50}\n{"text": "He'])
 def test_half_an_event_is_given_up(model, data):
-    with served(make_studio(model, Limits(body_seconds=0.2))) as uri, connected(uri, data=data) as connection:
+    with served(make_service(model, Limits(body_seconds=0.2))) as uri, connected(uri, data=data) as connection:
         assert b"The rest of an event did not come within 0.2 seconds." in connection.makefile("rb").read()
 
 
@@ -335,20 +335,20 @@ def read_all(connection):
             pass
 
 
-def test_a_client_that_leaves_stops_its_speech(uri, studio, held):
+def test_a_client_that_leaves_stops_its_speech(uri, service, held):
     with connected(uri, Synthesize(TEXT)) as connection:
         read_all(connection)
     until(lambda: held.n_stopped == 1)
-    until(lambda: studio.desk.n_running == 0)
+    until(lambda: service.jobs.n_running == 0)
 
 
-def test_a_client_that_leaves_in_the_middle_of_its_text_stops_it(uri, studio):
+def test_a_client_that_leaves_in_the_middle_of_its_text_stops_it(uri, service):
     with connected(uri, SynthesizeStart(), SynthesizeChunk("Hello world. And")) as connection:
         read_all(connection)
-    until(lambda: studio.desk.n_running == studio.desk.n_inside == 0)
+    until(lambda: service.jobs.n_running == service.jobs.n_inside == 0)
 
 
-def test_a_client_that_takes_nothing_is_dropped(uri, studio, held, monkeypatch):
+def test_a_client_that_takes_nothing_is_dropped(uri, service, held, monkeypatch):
     monkeypatch.setattr(wyoming, "STALL_SECONDS", 0.3)
     held.gate.set()
     held.n_frames = 10_000
@@ -372,7 +372,7 @@ def test_a_fault_of_the_program_is_told_without_its_details(uri, held, caplog):
 
 
 def test_a_server_that_ends_cuts_what_is_spoken(model, held):
-    with served(make_studio(model)) as uri:
+    with served(make_service(model)) as uri:
         connection = connected(uri, Synthesize(TEXT))
         assert connection.recv(10)
     assert held.n_stopped == 1
@@ -380,28 +380,28 @@ def test_a_server_that_ends_cuts_what_is_spoken(model, held):
 
 
 def test_it_listens_at_a_path_too(model, tmp_path):
-    with served(make_studio(model), f"unix://{tmp_path}/socket") as uri:
+    with served(make_service(model), f"unix://{tmp_path}/socket") as uri:
         assert ask(uri, Synthesize(TEXT))[-1].type == "audio-stop"
 
 
 @pytest.mark.parametrize("uri", ["tcp://127.0.0.1", "udp://127.0.0.1:1", "stdio://", "", "unix://"])
 def test_other_places_to_listen_are_refused(model, uri):
     with pytest.raises(ValueError, match="no place to listen; wanted tcp://HOST:PORT"):
-        asyncio.run(WyomingServer(make_studio(model)).run(uri))
+        asyncio.run(WyomingServer(make_service(model)).run(uri))
 
 
 def test_a_port_that_is_taken_is_a_sentence(model, uri):
     with pytest.raises(OSError, match=r"cannot be taken: .* Name another port"):
-        asyncio.run(WyomingServer(make_studio(model)).run(uri))
+        asyncio.run(WyomingServer(make_service(model)).run(uri))
 
 
 def test_the_language_is_that_of_the_model(model):
     german = replace(model, config=replace(model.config, name="german_24l"))
-    assert wyoming._info(make_studio(german)).tts[0].voices[0].languages == ["de"]
+    assert wyoming._info(make_service(german)).tts[0].voices[0].languages == ["de"]
 
 
 def test_written_text_is_read_piece_by_piece():
-    text = WrittenText(100, 5.0)
+    text = IncomingText(100, 5.0)
     got = []
     reader = threading.Thread(target=lambda: got.extend(text))
     reader.start()
