@@ -18,9 +18,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, cast
 
-import numpy as np
-
-from .audio.effects import CLOSING_SILENCE_SECONDS, processed
+from .audio.effects import closing_silence, processed
 from .audio.encoding import SUFFIXES, format_of, open_sink
 from .files import replacing_file
 
@@ -167,7 +165,7 @@ def speak(settings: Settings, item: Item, stop: threading.Event | None = None) -
         for block in blocks:
             sink.write(block)
             n_samples += len(block)
-        sink.write(np.zeros(int(CLOSING_SILENCE_SECONDS * rate_hz), np.float32))
+        sink.write(closing_silence(rate_hz))
     if stop is not None and stop.is_set():
         raise CancelledError
     return file.getvalue(), n_samples / rate_hz

@@ -8,7 +8,7 @@ import secrets
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from time import sleep
 from typing import BinaryIO
@@ -35,21 +35,41 @@ def replacing_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     if not target.parent.is_dir():
         raise FileNotFoundError(f"{path} cannot be written: there is no folder {target.parent}.")
     replaces = target.is_file() or not target.exists()
-    written = target.with_name(UNFINISHED.format(secrets.token_hex(6))) if replaces else target
+    with beside(target) if replaces else nullcontext(target) as written:
+        try:
+            with _create(written) if replaces else target.open("wb") as file:
+                yield file
+            if target.is_file():
+                shutil.copymode(target, written)
+            if replaces:
+                written.replace(target)
+        except OSError as error:
+            if error.filename == str(written) or error.errno in WRITE_ERRORS:
+                error.filename = str(path)
+            raise
+
+
+@contextmanager
+def beside(target: Path) -> Iterator[Path]:
+    """A free name in the folder of `target`, for what is to take its place; what still has it at the end is removed."""
+    path = target.with_name(UNFINISHED.format(secrets.token_hex(6)))
     try:
-        with _create(written) if replaces else target.open("wb") as file:
-            yield file
-        if target.is_file():
-            shutil.copymode(target, written)
-        if replaces:
-            written.replace(target)
-    except OSError as error:
-        if error.filename == str(written) or error.errno in WRITE_ERRORS:
-            error.filename = str(path)
-        raise
+        yield path
     finally:
-        if replaces:
-            written.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
+
+
+def publish(written: Path, target: Path) -> None:
+    """Give a whole file its final name so that both outlast a power cut."""
+    sync_file(written)
+    written.replace(target)
+    sync_folder(target.parent)
+
+
+def sync_file(path: Path) -> None:
+    """Make what is in a file last through a power cut."""
+    with path.open("r+b") as file:
+        os.fsync(file.fileno())
 
 
 def _create(path: Path) -> BinaryIO:
@@ -81,7 +101,7 @@ def megabytes(n_bytes: int) -> str:
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[bool]:
-    """Holds the lock file at `path`; the system lets go when the process ends, also by kill -9.
+    """Hold the lock file at `path`; the system lets go when the process ends, also by kill -9.
 
     Yields False where the file system has no locks. The file stays, for removing it would let two waiters hold
     two files of one name. huggingface_hub locks the same file in the same way.
@@ -110,7 +130,7 @@ def _holds_lock(descriptor: int) -> bool | None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Makes a rename in `folder` last through a power cut, where the system can."""
+    """Make a rename in `folder` last through a power cut, where the system can."""
     with contextlib.suppress(OSError):  # Windows opens no folders
         descriptor = os.open(folder, os.O_RDONLY)
         try:

@@ -6,6 +6,8 @@ nothing in the result; a block may come out empty, longer or later than it went 
 
 from collections.abc import Generator, Iterable
 
+import numpy as np
+
 from .limiter import limited
 from .resampling import resampled
 from .samples import Samples
@@ -14,6 +16,11 @@ from .time_stretch import stretched
 CLOSING_SILENCE_SECONDS = 0.2  # behind the speech in every file
 SLOWEST, FASTEST = 0.5, 2.0
 RATES_HZ = range(8_000, 192_001)
+
+
+def closing_silence(rate_hz: int) -> Samples:
+    """What every file ends with, at `rate_hz` samples a second."""
+    return np.zeros(int(CLOSING_SILENCE_SECONDS * rate_hz), np.float32)
 
 
 def require_processing(speed: float, to_hz: int | None) -> None:

@@ -10,17 +10,14 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from ..config.config import Config
+from ..language.punctuation import CLAUSE_MARKS, CLOSING_MARKS, DASHES, SENTENCE_MARKS
 from .tokenizer.protocol import Tokenizer
 
 _log = logging.getLogger(__name__)
 
-_SENTENCE_END = ".!?…"
-_WEAK_END = ",;:-–—"
-_CLOSING = "\"'”’)]»"
-_STRAY_AFTER_SENTENCE = re.compile(rf"([{_SENTENCE_END}])\s*[,;:]")
-# Their tokens, but for the first, are the marks to cut at: the first may be joined with a space mark.
-_SENTENCE_MARKS = ".!...?"
-_CLAUSE_MARKS = ",;:"
+_WEAK_MARKS = CLAUSE_MARKS + DASHES
+_STRAY_AFTER_SENTENCE = re.compile(rf"([{SENTENCE_MARKS}])\s*[{CLAUSE_MARKS}]")
+_SENTENCE_CUTS = ".!...?"  # its tokens, but for the first, which may be joined with a space mark, are cut at
 _FEW_WORDS = 4  # up to so many words, the end of speech is spoken out for longer
 _PADDING = " " * 8
 
@@ -60,11 +57,11 @@ def prepare_text_prompt(text: str, switches: Config) -> tuple[str, int]:
 
 def _with_sentence_end(text: str) -> str:
     """`text` ending as a sentence, looking through closing quotes and brackets."""
-    core = text.rstrip(_CLOSING + " ")
-    if not core or core[-1] in _SENTENCE_END:
+    core = text.rstrip(CLOSING_MARKS + " ")
+    if not core or core[-1] in SENTENCE_MARKS:
         return text
-    if core[-1] in _WEAK_END:
-        return core.rstrip(_WEAK_END + " ") + "." + text[len(core) :].strip()
+    if core[-1] in _WEAK_MARKS:
+        return core.rstrip(_WEAK_MARKS + " ") + "." + text[len(core) :].strip()
     return text + "."
 
 
@@ -115,7 +112,7 @@ Segment = tuple[int, str]  # number of tokens, and their text
 
 def _segments_within(tokenizer: Tokenizer, ids: list[int], max_tokens: int) -> Iterator[Segment]:
     """The sentences of `ids`; one of more than `max_tokens` in its clauses, if it has several."""
-    clause_marks = set(tokenizer.encode(_CLAUSE_MARKS)[1:])
+    clause_marks = set(tokenizer.encode(CLAUSE_MARKS)[1:])
     for sentence in _sentences(tokenizer, ids):
         clauses = []
         if sentence[0] > max_tokens:
@@ -125,7 +122,7 @@ def _segments_within(tokenizer: Tokenizer, ids: list[int], max_tokens: int) -> I
 
 
 def _sentences(tokenizer: Tokenizer, ids: list[int]) -> list[Segment]:
-    cuts = _cuts(ids, set(tokenizer.encode(_SENTENCE_MARKS)[1:]))
+    cuts = _cuts(ids, set(tokenizer.encode(_SENTENCE_CUTS)[1:]))
     return _decoded(tokenizer, ids, [cut for cut in cuts if not _is_in_number(tokenizer, ids, cut)])
 
 

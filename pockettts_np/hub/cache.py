@@ -9,13 +9,12 @@ import logging
 import os
 import re
 import shutil
-import uuid
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from ..files import locked, sync_folder
+from ..files import beside, locked, replacing_file, sync_file, sync_folder
 from ..settings import expanded, is_on, setting
 from .download import digest, download
 from .errors import AccessError, CorruptError, HubError, NetworkError, NotFoundError
@@ -244,18 +243,13 @@ def _write_ref(path: Path, commit: str) -> None:
     if _read_ref(path) == commit:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{uuid.uuid4().hex}.tmp")
-    try:
-        aside.write_text(commit, encoding="ascii")
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
+    with replacing_file(path) as file:
+        file.write(commit.encode("ascii"))
 
 
 def _link(blob: Path, pointer: Path) -> None:
     """Makes `pointer` show the blob: a relative link, or where the system has none a hard link or a copy."""
-    aside = pointer.with_name(f".{uuid.uuid4().hex}.tmp")
-    try:
+    with beside(pointer) as aside:
         try:
             aside.symlink_to(os.path.relpath(blob, pointer.parent))
         except (OSError, NotImplementedError):
@@ -263,9 +257,6 @@ def _link(blob: Path, pointer: Path) -> None:
                 aside.hardlink_to(blob)
             except (OSError, NotImplementedError):
                 shutil.copyfile(blob, aside)
-                with aside.open("r+b") as file:
-                    os.fsync(file.fileno())
+                sync_file(aside)
         aside.replace(pointer)
         sync_folder(pointer.parent)
-    finally:
-        aside.unlink(missing_ok=True)

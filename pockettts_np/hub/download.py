@@ -8,7 +8,6 @@ What a dead writer leaves is taken over by the next one where a hash will prove 
 import contextlib
 import hashlib
 import logging
-import os
 import re
 import shutil
 import uuid
@@ -18,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from ..files import megabytes, sync_folder
+from ..files import megabytes, publish
 from .errors import CorruptError, PassingError, StorageError
 from .http import Patience, Remote, open_url
 
@@ -81,7 +80,7 @@ def download(remote: Remote, final: Path, is_locked: bool, name: str) -> None:
         max(leftovers, key=lambda path: path.stat().st_size).rename(part.path)
     try:
         _fill(part, remote, report)
-        _publish(part.path, final)
+        publish(part.path, final)
     except FileNotFoundError:
         if not final.is_file():  # else another process was first, and has cleared up
             raise
@@ -223,11 +222,3 @@ def digest(path: Path, n_digits: int) -> str:
         while block := file.read(_BLOCK_BYTES):
             checksum.update(block)
     return checksum.hexdigest()
-
-
-def _publish(path: Path, final: Path) -> None:
-    """Gives the checked file its final name, on the disk for good."""
-    with path.open("r+b") as file:
-        os.fsync(file.fileno())
-    path.replace(final)
-    sync_folder(final.parent)

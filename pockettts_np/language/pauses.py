@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
+from .punctuation import CLAUSE_MARKS, SENTENCE_MARKS
+
 MAX_PAUSE_SECONDS = 600
 MAX_SECONDS_IN_A_TEXT = 3600
 STRENGTH_MS = {"none": 0, "x-weak": 250, "weak": 500, "medium": 750, "strong": 1000, "x-strong": 1250}
@@ -23,7 +25,7 @@ _UNFINISHED = re.compile(rf"\[pause:[^\[\]\n]{{0,{_MAX_CHARS}}}\Z|</?break[^<>]{
 _TIME = re.compile(r"\s*([0-9]+\.?[0-9]*|\.[0-9]+)\s*(ms|s|)\s*", re.IGNORECASE)
 _ATTRIBUTE = re.compile(r"""\s+(time|strength)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
 _ATTRIBUTES = re.compile(rf"(?:{_ATTRIBUTE.pattern})*\s*/")
-_LEADING_MARKS = re.compile(r"\A[.,;:!?…]+(?:\s+|\Z)")
+_LEADING_MARKS = re.compile(rf"\A[{SENTENCE_MARKS}{CLAUSE_MARKS}]+(?:\s+|\Z)")
 
 
 @dataclass(frozen=True)

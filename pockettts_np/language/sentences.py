@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from .pauses import Markup, Pause, beside_pause
+from .punctuation import CLAUSE_MARKS, CLOSING_MARKS, SENTENCE_MARKS
 
 _ABBREVIATION = re.compile(  # in the languages of the models
     "mr|mrs|ms|dr|prof|rev|hon|gen|col|maj|capt|lt|sgt|gov|sen|rep|st|sr|jr|messrs|mme|mlle|hr|fr|dhr|mevr|sig|dott|"
@@ -19,12 +20,12 @@ _ABBREVIATION = re.compile(  # in the languages of the models
 )
 _RUN_CHARS = 200  # in a word without end
 _MAX_TOKEN_CHARS = 16  # of a sentence; it bounds what has no tokens at all
-_CLOSING = "\"'”’)\\]»"
+_CLOSING = re.escape(CLOSING_MARKS)
 _GAP = re.compile(  # white space, the seam in `one.Two`, or the middle of a word without end
     rf"\s+|(?<=[a-zß-ÿ]{{2}}[.!?])(?=[A-ZÀ-Þ][a-zß-ÿ])|(?P<run>(?<=\S{{{_RUN_CHARS}}}))"
 )
-_END = re.compile(rf"([\w'’]*)([.!?…]+)[{_CLOSING}]*\Z")
-_CLAUSE_END = re.compile(rf"[,;:]+[{_CLOSING}]*(?=\s|\Z)")
+_END = re.compile(rf"([\w'’]*)([{SENTENCE_MARKS}]+)[{_CLOSING}]*\Z")
+_CLAUSE_END = re.compile(rf"[{CLAUSE_MARKS}]+[{_CLOSING}]*(?=\s|\Z)")
 _WHITE_SPACE = re.compile(r"\s+")
 _EMPTY_LINE = "\n\n"
 

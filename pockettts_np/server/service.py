@@ -5,9 +5,7 @@ from collections.abc import AsyncIterator, Generator, Iterable
 from contextlib import AbstractAsyncContextManager, closing, suppress
 from dataclasses import replace
 
-import numpy as np
-
-from ..audio.effects import processed
+from ..audio.effects import closing_silence, processed
 from ..audio.encoding import encoded
 from ..audio.samples import Samples
 from ..conditioners.text import NothingToSpeakError, split_into_chunks
@@ -16,8 +14,6 @@ from ..model import MAX_TOKENS_PER_CHUNK, TTSModel
 from .jobs import JobQueue
 from .limits import Limits, Refusal
 from .voices import Voices, VoiceSource
-
-CLOSING_SILENCE_SECONDS = 0.2
 
 
 class Service:
@@ -92,4 +88,4 @@ def require_characters(text: object, param: str) -> str:
 
 def _with_silence(blocks: Generator[Samples], rate_hz: int) -> Generator[Samples]:
     yield from blocks
-    yield np.zeros(int(CLOSING_SILENCE_SECONDS * rate_hz), np.float32)
+    yield closing_silence(rate_hz)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..files import replacing_file
+from ..language.punctuation import CLAUSE_MARKS, CLOSING_MARKS, DASHES, SENTENCE_MARKS
 from .letters import Word
 
 LINE_CHARS = 42
@@ -14,9 +15,7 @@ LONGEST_CUE_MS = 7000
 LONGEST_SILENCE_MS = 1000  # between two words of a cue
 SHORTEST_CHARS = 28  # a third of a full cue: no shorter one is made only to end it at a mark
 
-_SENTENCE_MARKS = ".!?…"
-_CLAUSE_MARKS = ",;:-–—"
-_CLOSING = "\"'”’)]»"
+_WEAK_MARKS = CLAUSE_MARKS + DASHES
 
 
 @dataclass(frozen=True)
@@ -94,7 +93,7 @@ def _n_words(words: Sequence[Word]) -> int:
         n_most += 1
     if n_most == len(words) or _is_pause(words[n_most - 1], words[n_most]):
         return n_most
-    for marks in (_SENTENCE_MARKS, _CLAUSE_MARKS):
+    for marks in (SENTENCE_MARKS, _WEAK_MARKS):
         for n in range(n_most, 0, -1):
             if _ends_in(words[n - 1], marks) and len(_text(words[:n])) >= SHORTEST_CHARS:
                 return n
@@ -120,7 +119,7 @@ def _lines(words: Sequence[Word]) -> tuple[str, ...]:
     def ugliness(pair: tuple[str, str, Word]) -> tuple[bool, int]:
         first, second, last_word = pair
         too_long = max(len(first), len(second)) > LINE_CHARS
-        at_mark = _ends_in(last_word, _SENTENCE_MARKS + _CLAUSE_MARKS)
+        at_mark = _ends_in(last_word, SENTENCE_MARKS + _WEAK_MARKS)
         return too_long, abs(len(first) - len(second)) - LINE_CHARS // 2 * at_mark
 
     return min(pairs, key=ugliness)[:2]
@@ -131,7 +130,7 @@ def _text(words: Sequence[Word]) -> str:
 
 
 def _ends_in(word: Word, marks: str) -> bool:
-    return word.text.rstrip(_CLOSING)[-1:] in tuple(marks)
+    return word.text.rstrip(CLOSING_MARKS)[-1:] in tuple(marks)
 
 
 def _ms(seconds: float) -> int:

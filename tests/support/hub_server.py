@@ -336,7 +336,7 @@ def wrong_files(root: Path, hub: Hub) -> list[str]:
     wrong = []
     contents = {file.content for file in hub.files.values()}
     for path in root.rglob("*"):
-        if not path.is_file() or path.suffix in (".incomplete", ".lock", ".tmp", ".TAG"):
+        if not path.is_file() or path.suffix in (".incomplete", ".lock", ".part", ".TAG"):
             continue
         kind = path.relative_to(root).parts
         content = path.read_bytes()

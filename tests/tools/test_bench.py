@@ -9,7 +9,10 @@ import pytest
 
 from tests.support.helpers import GOLDEN
 from tools.bench import __main__ as bench
-from tools.bench import kernels, numpy_kernels, report, worker
+from tools.bench import kernels as bench_kernels
+from tools.bench import numpy_kernels as bench_numpy
+from tools.bench import report as bench_report
+from tools.bench import worker as bench_worker
 from tools.bench.report import FIGURES, PACKAGE, REFERENCE, WANTED, Case, Wanted
 
 MODEL = str(GOLDEN / "lsd.toml")
@@ -22,18 +25,18 @@ class OneProcess:
 
     def __init__(self, gain: float = 1.0) -> None:
         self.order: list[tuple[str, str]] = []
-        self.results: dict[worker.Job, dict] = {}
+        self.results: dict[bench_worker.Job, dict] = {}
         self.gain = np.float32(gain)
 
-    def __call__(self, side: bench.Side, job: worker.Job) -> tuple[dict, float]:
+    def __call__(self, side: bench.Side, job: bench_worker.Job) -> tuple[dict, float]:
         self.order.append((job.task, side.name))
         job = job._replace(engine="package")
         if job not in self.results:
-            self.results[job] = worker.TASKS[job.task](job)
+            self.results[job] = bench_worker.TASKS[job.task](job)
         if side.name == REFERENCE and job.task == "check":
-            with np.load(worker.result_path(job)) as file:
+            with np.load(bench_worker.result_path(job)) as file:
                 louder = {name: file[name] * self.gain for name in file.files}
-            np.savez(worker.result_path(job._replace(engine="reference")), **louder)
+            np.savez(bench_worker.result_path(job._replace(engine="reference")), **louder)
         return dict(self.results[job]), 1.0
 
 
@@ -43,7 +46,7 @@ def measure(worker: OneProcess, *options: str) -> dict:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(bench, "run_worker", worker)
         found = bench.measure_cases(SIDES, [Case(MODEL, 1, args.quantize)], args)
-    return {"command": "test", "machine": report.machine(), "settings": settings} | found
+    return {"command": "test", "machine": bench_report.machine(), "settings": settings} | found
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +85,7 @@ def test_what_is_checked(run):
 
 
 def test_the_report_holds_every_figure(run):
-    text = report.markdown(json.loads(json.dumps(run)))
+    text = bench_report.markdown(json.loads(json.dumps(run)))
     for label in ("clone a 0.1 s recording", "speed over 2 frames", "peak memory of `generate`", "ours / reference"):
         assert label in text
     assert {line.count("|") for line in text.splitlines() if line.startswith("|")} == {5}
@@ -91,18 +94,18 @@ def test_the_report_holds_every_figure(run):
 def test_a_run_is_shown_again(run, tmp_path, capsys):
     bench.write(tmp_path / "run.json", json.dumps(run))
     assert bench.main(["--show", str(tmp_path / "run.json"), "--json", str(tmp_path / "copy.json")]) == 0
-    assert capsys.readouterr().out.strip() == report.markdown(run).strip()
+    assert capsys.readouterr().out.strip() == bench_report.markdown(run).strip()
     assert json.loads((tmp_path / "copy.json").read_text()) == json.loads(json.dumps(run))
 
 
 def test_a_bar_has_every_part_and_earlier_runs_only_ours(run):
-    bars = report.bars(run) | report.bars(run, " before", (PACKAGE,))
+    bars = bench_report.bars(run) | bench_report.bars(run, " before", (PACKAGE,))
     assert sorted(bars) == [f"lsd, int8, one core: {name}" for name in (REFERENCE, PACKAGE, f"{PACKAGE} before")]
-    assert all(len(parts) == len(report.PARTS) for parts in bars.values())
+    assert all(len(parts) == len(bench_report.PARTS) for parts in bars.values())
 
 
 def test_a_worker_is_a_process_of_its_own(tmp_path):
-    job = worker.Job("", "check", MODEL, str(tmp_path), 1, False, 2, 0.1, 1, 1)
+    job = bench_worker.Job("", "check", MODEL, str(tmp_path), 1, False, 2, 0.1, 1, 1)
     result, taken = bench.run_worker(SIDES[0], job)
     assert result["frames"] == 2
     assert taken > 0
@@ -166,11 +169,11 @@ class Clockwork:
 def test_figures_are_in_their_units(monkeypatch, tmp_path):
     n_frames = 100  # more than are decoded
     engine = Clockwork(n_frames)
-    job = worker.Job("", "speed", "", str(tmp_path), 1, False, n_frames, 10.0, 3, 1)
-    worker.make_inputs(engine, job)
-    monkeypatch.setattr(worker, "load", lambda job: (engine, {"import_s": 1.0, "load_s": 2.0}))
-    monkeypatch.setattr(worker.time, "perf_counter", lambda: engine.now_s)
-    assert worker.speed(job)["figures"] == pytest.approx({
+    job = bench_worker.Job("", "speed", "", str(tmp_path), 1, False, n_frames, 10.0, 3, 1)
+    bench_worker.make_inputs(engine, job)
+    monkeypatch.setattr(bench_worker, "load", lambda job: (engine, {"import_s": 1.0, "load_s": 2.0}))
+    monkeypatch.setattr(bench_worker.time, "perf_counter", lambda: engine.now_s)
+    assert bench_worker.speed(job)["figures"] == pytest.approx({
         "import_s": 1,
         "load_s": 2,
         "clone_s": 2,
@@ -188,7 +191,7 @@ def test_figures_are_in_their_units(monkeypatch, tmp_path):
 def test_another_length_is_refused(monkeypatch):
     engine = Clockwork(3)
     with pytest.raises(ValueError, match="wanted exactly 4 frames"):
-        worker.whole_s(engine, None, 4)
+        bench_worker.whole_s(engine, None, 4)
 
 
 # ---------------------------------------------------------------- refusing
@@ -226,7 +229,7 @@ def test_a_missing_model_of_the_table_is_named(tmp_path):
 
 
 def test_a_chart_without_matplotlib(monkeypatch, capsys):
-    monkeypatch.setattr(report.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(bench_report.importlib.util, "find_spec", lambda name: None)
     assert bench.main(["--show", "run.json", "--chart", "chart.png"]) == 1
     assert "--chart needs matplotlib" in capsys.readouterr().err
 
@@ -240,7 +243,7 @@ def wanted_run(ours: list[float], theirs: list[float] | None, wanted: Wanted) ->
     if theirs:
         engines[REFERENCE] = {"figures": rest | {wanted.figure: theirs}}
     case = {"model": wanted.model, "cores": wanted.cores, "quantize": wanted.quantize, "engines": engines}
-    rows = report._wanted_table([case]).splitlines()
+    rows = bench_report._wanted_table([case]).splitlines()
     return next(row for row in rows if row.startswith(f"| {wanted.sentence}"))
 
 
@@ -266,15 +269,15 @@ def test_memory_is_held_against_a_number():
 @pytest.fixture
 def few_rows(monkeypatch):
     """So few that the uncompiled loops are done in a moment."""
-    monkeypatch.setattr(kernels, "PAST_ROWS", 20)
-    monkeypatch.setattr(kernels, "PROMPT_ROWS", 9)
-    monkeypatch.setattr(kernels, "MATMUL_ROWS", (1, 6))
+    monkeypatch.setattr(bench_kernels, "PAST_ROWS", 20)
+    monkeypatch.setattr(bench_kernels, "PROMPT_ROWS", 9)
+    monkeypatch.setattr(bench_kernels, "MATMUL_ROWS", (1, 6))
 
 
 @pytest.mark.usefixtures("few_rows")
 def test_every_kernel_agrees_with_its_numpy_form():
     for model in ("lsd", "pointwise"):
-        found = kernels.measure_kernels([str(GOLDEN / f"{model}.toml")], reps=1, limit_bytes=2**16)
+        found = bench_kernels.measure_kernels([str(GOLDEN / f"{model}.toml")], reps=1, limit_bytes=2**16)
         names = {row["name"].split(",")[0] for row in found["rows"]}
         assert {
             "elu",
@@ -286,11 +289,11 @@ def test_every_kernel_agrees_with_its_numpy_form():
             "flow net",
         } < names
         assert all(row["kernel_s"] > 0 and row["numpy_s"] > 0 and row["rate"] > 0 for row in found["rows"])
-        assert f"| {model} | size |" in report.kernel_tables(found)
+        assert f"| {model} | size |" in bench_report.kernel_tables(found)
 
 
 @pytest.mark.usefixtures("few_rows")
 def test_a_wrong_kernel_is_refused(monkeypatch):
-    monkeypatch.setattr(numpy_kernels, "gelu", lambda x: np.maximum(x, 0))
+    monkeypatch.setattr(bench_numpy, "gelu", lambda x: np.maximum(x, 0))
     with pytest.raises(ValueError, match=r"gelu .* differs from NumPy"):
-        kernels.measure_kernels([str(GOLDEN / "lsd.toml")], reps=1, limit_bytes=2**16)
+        bench_kernels.measure_kernels([str(GOLDEN / "lsd.toml")], reps=1, limit_bytes=2**16)

@@ -1,4 +1,4 @@
-"""What tools/check_timestamps.py measures with: warping that finds the cheapest way, and carries times over."""
+"""What tools.check.timestamps measures with: warping that finds the cheapest way, and carries times over."""
 
 import numpy as np
 import pytest

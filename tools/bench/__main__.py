@@ -1,12 +1,12 @@
 """Measure this package: check that it is right, then time it in fresh processes, beside the reference if asked to.
 
-    python tools/bench.py english.yaml --cores 1 --quantize
-    python tools/bench.py english.yaml --against-reference REFERENCE/bin/python --json run.json --chart run.png
-    python tools/bench.py --table FOLDER --against-reference REFERENCE/bin/python     # all that is wanted
-    python tools/bench.py --kernels                                                   # every compiled loop
-    python tools/bench.py --show run.json --chart run.png --before old.json           # a run again
+    python -m tools.bench english.yaml --cores 1 --quantize
+    python -m tools.bench english.yaml --against-reference REFERENCE/bin/python --json run.json --chart run.png
+    python -m tools.bench --table FOLDER --against-reference REFERENCE/bin/python     # all that is wanted
+    python -m tools.bench --kernels                                                   # every compiled loop
+    python -m tools.bench --show run.json --chart run.png --before old.json           # a run again
 
-REFERENCE is a virtual environment with torch and pocket-tts (tools/requirements-golden.txt). Nothing is reported
+REFERENCE is a virtual environment with torch and pocket-tts (tools/golden/requirements.txt). Nothing is reported
 unless the package agrees with itself, and with the reference where it is given. Every repetition of a task is a new
 process, the two sides in turns; figures are medians of the processes' medians, with the smallest and the largest.
 Voices are cloned from noise and speech never ends by itself but after --frames frames, so that any weights will do.
@@ -27,7 +27,7 @@ from tools.bench import report
 from tools.bench.report import WANTED, Case
 from tools.bench.worker import Job, pin, relative_error, result_path
 
-TOOLS = Path(__file__).parent
+ROOT = Path(__file__).parents[2]
 TOLERANCE = 1e-4  # of the largest value: what a whole network may differ by in float32
 KERNEL_MODELS = ("english", "english_2m_2026-10")
 PACKAGE, REFERENCE = "pockettts_np", "pocket-tts"
@@ -42,7 +42,7 @@ class Side(NamedTuple):
 
     name: str
     python: str
-    engine: str  # bench_ENGINE.py
+    engine: str  # the module tools.bench.ENGINE
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -64,7 +64,9 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     add = parser.add_argument
     add("models", nargs="*", metavar="MODEL", help="configuration file, or the name of a released model")
     add("--table", type=Path, metavar="FOLDER", help="measure all that is wanted; FOLDER holds the NAME.yaml")
@@ -98,7 +100,7 @@ def write(path: Path, text: str) -> None:
 def measure(args: argparse.Namespace, argv: list[str] | None) -> dict[str, Any]:
     arguments = sys.argv[1:] if argv is None else argv
     results: dict[str, Any] = {
-        "command": f"python tools/bench.py {shlex.join(arguments)}",
+        "command": f"python -m tools.bench {shlex.join(arguments)}",
         "machine": report.machine(),
         "settings": {key: vars(args)[key] for key in ("reps", "calls", "frames", "prompt_seconds")},
     }
@@ -157,12 +159,12 @@ def model_file(model: str, folder: Path | None) -> str:
 
 def run_worker(side: Side, job: Job) -> tuple[dict[str, Any], float]:
     """The worker's result, and the seconds from its start until it was there."""
-    command = [side.python, str(TOOLS / "bench_worker.py"), json.dumps(job._replace(engine=side.engine)._asdict())]
+    command = [side.python, "-m", "tools.bench.worker", json.dumps(job._replace(engine=side.engine)._asdict())]
     label = f"{Path(job.model).stem} {'int8' if job.quantize else 'float32'} on {job.cores} core(s)"
     print(f"{label}: {side.name} {job.task}", file=sys.stderr, flush=True)
     with tempfile.TemporaryFile("w+") as errors:
         begin = time.perf_counter()
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True) as process:
+        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, text=True) as process:
             assert process.stdout is not None
             line = process.stdout.readline()
             taken = time.perf_counter() - begin

@@ -1,4 +1,4 @@
-"""The compiled loops of the package at the sizes of a model, each beside its NumPy form: tools/bench.py --kernels.
+"""The compiled loops of the package at the sizes of a model, each beside its NumPy form: tools.bench --kernels.
 
 Both are checked against each other, then timed in turns. A kernel that multiplies matrices, or reads more than the
 caches of a core hold, is held against what the machine can do, which is measured first: its arithmetic at the speed
@@ -6,15 +6,12 @@ of BLAS or its bytes at the speed of memory, whichever takes longer (Williams et
 """
 
 import itertools
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
-
-sys.path.insert(0, str(Path(__file__).parent.parent))  # the checkout this file stands in, not an installed package
 
 from pockettts_np.config.config import Config
 from pockettts_np.config.load import load_config

@@ -1,4 +1,4 @@
-"""The compiled parts of the package as plain NumPy: what tools/bench.py --kernels checks and times them against.
+"""The compiled parts of the package as plain NumPy: what tools.bench --kernels checks and times them against.
 
 A matrix is [n_out, n_in] with a scale an output: float32 with ones, or int8 with its quantisation steps. Rows are
 time-major, as everywhere. Weights are taken from a checkpoint by name.

@@ -1,15 +1,12 @@
-"""What tools/bench.py measures of this package: the operations of bench_worker.Engine."""
+"""What tools.bench measures of this package: the operations of worker.Engine."""
 
 import dataclasses
-import sys
 import threading
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-
-sys.path.insert(0, str(Path(__file__).parent.parent))  # the checkout this file stands in, not an installed package
 
 from pockettts_np import TTSModel, __version__, export_model_state
 from pockettts_np.conditioners.text import prepare_text_prompt

@@ -1,4 +1,4 @@
-"""What tools/bench.py measures of the reference, pocket-tts on torch: the operations of bench_worker.Engine.
+"""What tools.bench measures of the reference, pocket-tts on torch: the operations of worker.Engine.
 
 Only the reference's own interpreter imports this file. EOS never comes and the length is fixed; all else is as shipped:
 one torch thread, the language model and the decoder in a thread each.

@@ -1,4 +1,4 @@
-"""What tools/bench.py shows of a run: Markdown tables, and a chart. A run is the dictionary that --json saves."""
+"""What tools.bench shows of a run: Markdown tables, and a chart. A run is the dictionary that --json saves."""
 
 import importlib
 import importlib.util

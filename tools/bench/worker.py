@@ -1,10 +1,9 @@
-"""One measured process of tools/bench.py: one task, its result as one JSON line on standard output.
+"""One measured process of tools.bench: one task, its result as one JSON line on standard output.
 
-    python bench_worker.py '{"engine": "package", "task": "speed", ...}'     # the fields of Job
+    python -m tools.bench.worker '{"engine": "package", "task": "speed", ...}'   # the fields of Job
 
-The same loops time this package (bench_package.py) and the reference (bench_reference.py, under an interpreter that
-has torch): the two modules offer the operations of `Engine`, this one calls them. Nothing heavy is imported before
-the clock runs.
+The same loops time this package (package.py) and the reference (reference.py, under an interpreter that has torch): the
+two modules offer the operations of `Engine`, this one calls them. Nothing heavy is imported before the clock runs.
 """
 
 import contextlib
@@ -100,7 +99,7 @@ def relative_error(got: "np.ndarray", want: "np.ndarray") -> float:
 def load(job: Job) -> tuple[Engine, dict[str, float]]:
     """The engine, and the seconds that importing and loading it took."""
     begin = time.perf_counter()
-    module = importlib.import_module(f"bench_{job.engine}")
+    module = importlib.import_module(f"tools.bench.{job.engine}")
     imported = time.perf_counter()
     engine = module.Engine(job)
     return engine, {"import_s": imported - begin, "load_s": time.perf_counter() - imported}
@@ -208,7 +207,7 @@ def check(job: Job) -> dict[str, Any]:
     """
     import numpy as np
 
-    importlib.import_module(f"bench_{job.engine}").prepare(job)
+    importlib.import_module(f"tools.bench.{job.engine}").prepare(job)
     engine, _ = load(job._replace(frames=min(job.frames, CHECKED_FRAMES)))
     path = f"{job.folder}/voice.safetensors"
     is_first = not os.path.exists(path)  # noqa: PTH110
@@ -241,7 +240,7 @@ def result_path(job: Job) -> str:
 
 def generate(job: Job) -> dict[str, Any]:
     """The engine's own `generate` command with a saved voice, and the most memory this process then held."""
-    module = importlib.import_module(f"bench_{job.engine}")
+    module = importlib.import_module(f"tools.bench.{job.engine}")
     options = ["--voice", f"{job.folder}/voice.safetensors", "--text", TEXT, "--eos-threshold", str(NEVER), "--quiet"]
     options += ["--max-tokens", str(MAX_TOKENS), "--output-path", f"{job.folder}/{job.engine}.wav"]
     module.run_command(["generate", *module.model_options(job), *options], job.frames)

@@ -1,6 +1,6 @@
 """The commands around the hub, as a user types them, against a hub on this machine; then faults, counted.
 
-    python tools/check_hub.py MODEL.safetensors TOKENIZER.model [--name english_2m_2026-10] [--rounds 200]
+    python -m tools.check.hub MODEL.safetensors TOKENIZER.model [--name english_2m_2026-10] [--rounds 200]
 
 MODEL is a whole checkpoint of the sizes of the released model NAME, random or not, TOKENIZER a SentencePiece model of
 its vocabulary. Both are served at the addresses of NAME; nothing leaves this machine. Prints a transcript and a table.
@@ -20,14 +20,12 @@ from pathlib import Path
 
 from safetensors.numpy import load_file, save
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
-
 from pockettts_np import TTSModel, export_model_state
-from pockettts_np.config.load import load_config  # noqa: E402
-from pockettts_np.hub import catalogue  # noqa: E402
-from tests.support.hub_server import Fault, Hub, Worker, wrong_files  # noqa: E402
+from pockettts_np.config.load import load_config
+from pockettts_np.hub import catalogue
+from tests.support.hub_server import Fault, Hub, Worker, wrong_files
 
+ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "hf_abcdefghijklmnopqrstuvwxyz"
 CONTENT_BYTES = 200_000
 URI = "hf://owner/repo/file"

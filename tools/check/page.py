@@ -3,7 +3,7 @@
 pip install playwright; Chromium from the system's packages, or its path in --chromium.
 
     pockettts-np serve --language builtin &
-    python tools/check_page.py http://127.0.0.1:8000 --screenshot docs/page.png
+    python -m tools.check.page http://127.0.0.1:8000 --screenshot docs/page.png
 """
 
 import argparse

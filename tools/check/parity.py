@@ -1,8 +1,8 @@
 """How far this package is from the reference, model by model: the largest error over the largest value.
 
     pip install torch==2.13.0            # the CPU build, first
-    pip install -r tools/requirements-golden.txt && pip install .
-    python tools/check_parity.py [--frames 40] [--voice ref.wav] [--json] MODEL.yaml...
+    pip install . -r tools/golden/requirements.txt
+    python -m tools.check.parity [--frames 40] [--voice ref.wav] [--json] MODEL.yaml...
 
 Both load the same files and start every frame from the same recorded noise. The columns:
 
@@ -141,9 +141,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("models", nargs="+", type=Path, help="configurations (.yaml) with local weights")
     parser.add_argument("--frames", type=int, default=40, help="frames of speech, at least 7 (default 40)")
-    parser.add_argument(
-        "--voice", type=Path, default=Path(__file__).parent.parent / "ref.wav", help="recording to clone"
-    )
+    parser.add_argument("--voice", type=Path, default=Path(__file__).parents[2] / "ref.wav", help="recording to clone")
     parser.add_argument("--json", action="store_true", help="one JSON object a line instead of a table")
     args = parser.parse_args()
     logging.disable(logging.WARNING)

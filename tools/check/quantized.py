@@ -1,6 +1,6 @@
 """What int8 weights cost: a model against itself with `quantize=True`, on the same text, voice and noise.
 
-    python tools/check_quantized.py MODEL.yaml…
+    python -m tools.check.quantized MODEL.yaml…
 
 Root mean square of the difference over that of the float32 value, in percent: of the condition that the backbone hands
 to the flow net, both models reading the float32 model's latents; then of the latents and of the sound when each model
@@ -60,7 +60,7 @@ def errors(config: Path, recording: Path, n_frames: int) -> dict[str, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("configs", nargs="+", type=Path, help="configurations with float32 or bfloat16 weights")
-    parser.add_argument("--recording", type=Path, default=Path(__file__).parent.parent / "ref.wav")
+    parser.add_argument("--recording", type=Path, default=Path(__file__).parents[2] / "ref.wav")
     parser.add_argument("--frames", type=int, default=40)
     args = parser.parse_args()
     print("| model | backbone % | latents % | sound % |\n|---|---|---|---|")

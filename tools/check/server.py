@@ -1,7 +1,7 @@
 """The HTTP server under faults and under load: what it answers, what it keeps, how soon and how fast it speaks.
 
-    python tools/check_server.py                      # the built-in model
-    python tools/check_server.py --language english --quantize
+    python -m tools.check.server                      # the built-in model
+    python -m tools.check.server --language english --quantize
 
 Starts `pockettts-np serve` with the arguments given, on a free port of this machine, and ends it.
 """

@@ -1,7 +1,7 @@
 """How well the built-in voice is understood, and how it sounds beside its teacher: 100 held-out sentences.
 
-    pip install . && pip install -r tools/voice/requirements.txt
-    python tools/check_speech.py FOLDER [--json FILE] [--plot FILE] [--wav FOLDER]
+    pip install . -r tools/voice/requirements.txt
+    python -m tools.check.speech FOLDER [--json FILE] [--plot FILE] [--wav FOLDER]
 
 FOLDER is the working folder of tools/voice (encoder.pt, statistics.pt). The first run lets the teacher speak the
 sentences and keeps its sound, the latents of it and what the recogniser heard, so that later runs need neither torch
@@ -23,23 +23,20 @@ import hashlib
 import itertools
 import json
 import re
-import sys
 import time
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-VOICE_TOOLS = Path(__file__).parent / "voice"
-sys.path.insert(0, str(VOICE_TOOLS))
-
 from pockettts_np import TTSModel
-from pockettts_np.conditioners.text import prepare_text_prompt, split_into_chunks  # noqa: E402
-from pockettts_np.language.english.front_end import normalize_english  # noqa: E402
-from pockettts_np.model import MAX_TOKENS_PER_CHUNK  # noqa: E402
-from pockettts_np.synthesis import generation  # noqa: E402
-from tools.voice.recogniser import SAMPLE_RATE_HZ, Recogniser, error_rates  # noqa: E402
+from pockettts_np.conditioners.text import prepare_text_prompt, split_into_chunks
+from pockettts_np.language.english.front_end import normalize_english
+from pockettts_np.model import MAX_TOKENS_PER_CHUNK
+from pockettts_np.synthesis import generation
+from tools.voice.recogniser import SAMPLE_RATE_HZ, Recogniser, error_rates
 
+SENTENCES = Path(__file__).parents[1] / "voice" / "test_sentences.txt"
 FRAME_SAMPLES = 1920
 BANDS_HZ = (0, 500, 1000, 2000, 4000, 8000, 12000)
 LINE_HZ = 200
@@ -74,7 +71,7 @@ class Result:
 def sentences() -> list[tuple[str, str]]:
     """(kind, text), in the order of the file."""
     kind, found = FIRST_KIND, []
-    for line in (VOICE_TOOLS / "test_sentences.txt").read_text().splitlines():
+    for line in SENTENCES.read_text().splitlines():
         if line.startswith("#"):
             kind = line.strip("# ")
         elif line.strip():

@@ -1,7 +1,7 @@
 """How far the times of words are off: the built-in voice beside its teacher, whose phoneme times are known.
 
-    python tools/voice/speak.py tools/voice/test_sentences.txt W/test_shards
-    python tools/check_timestamps.py W/test_shards/00000.npz
+    python -m tools.voice.speak tools/voice/test_sentences.txt W/test_shards
+    python -m tools.check.timestamps W/test_shards/00000.npz
 
 Both say the same sentences, not quite at the same times. Dynamic time warping of their spectra finds what belongs
 together and carries the teacher's times over; it knows nothing of attention. Sentences in which the teacher runs words
@@ -28,7 +28,7 @@ SPACE, LAST_SILENT = 3, 13  # ids of Piper's phonemes: between words; signs and 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("shard", type=Path, help="sentences that tools/voice/speak.py has let the teacher speak")
+    parser.add_argument("shard", type=Path, help="sentences that tools.voice.speak has let the teacher speak")
     parser.add_argument("--language", default="builtin", help="a model that speaks as the teacher does")
     args = parser.parse_args()
     model = TTSModel.load_model(args.language)

@@ -1,6 +1,6 @@
 """Find the attention heads of a model that follow the text, for timestamp_heads in its configuration.
 
-    python tools/align_heads.py --language german --text sentences.txt
+    python -m tools.voice.align_heads --language german --text sentences.txt
 
 The model speaks while every head is watched. A head that follows the text looks, in each frame, at the token that
 sounds in it. So its score, 0 to 1, is a product of two means over the best way through the tokens (forwards, none left

@@ -55,7 +55,7 @@ def delayed(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("small", type=Path, help="checkpoint of train_decoder.py")
+    parser.add_argument("small", type=Path, help="checkpoint of train_decoder")
     parser.add_argument("large", type=Path, help="checkpoint to write, for its --start")
     parser.add_argument("--filters", type=int, default=24)
     parser.add_argument("--layers", type=int, default=4)

@@ -1,6 +1,6 @@
 """Write the latents that the language model predicts, frame by frame in step with the teacher's speech.
 
-`train_decoder.py --also` mixes them in, so that the decoder learns to speak clearly from predictions, which are
+`train_decoder --also` mixes them in, so that the decoder learns to speak clearly from predictions, which are
 smoother than the encoder's latents.
 """
 

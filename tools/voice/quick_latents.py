@@ -2,7 +2,7 @@
 
 The teacher's cost is its vocoder. A small network learns to read the frozen encoder's latents from the features that
 enter the vocoder, on shards that were spoken; the rest of the text then needs only the first half of the teacher.
-Files have the form that make_latents.py writes. The decoder, which needs the sound, never sees them.
+Files have the form that make_latents writes. The decoder, which needs the sound, never sees them.
 """
 
 import argparse
@@ -121,7 +121,7 @@ def fit(teacher: SilentTeacher, paths: list[Path], n_steps: int) -> nn.Sequentia
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("text", type=Path, help="one sentence a line")
-    parser.add_argument("latents", type=Path, help="folder that make_latents.py began to fill; the rest is added")
+    parser.add_argument("latents", type=Path, help="folder that make_latents began to fill; the rest is added")
     parser.add_argument("folder", type=Path, help="quick_reader.pt goes here")
     parser.add_argument("--learn-from", type=int, default=8, help="shards to learn from; the last is the test")
     parser.add_argument("--steps", type=int, default=2000)

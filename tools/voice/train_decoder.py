@@ -214,7 +214,7 @@ def main() -> None:
     parser.add_argument("latents", type=Path)
     parser.add_argument("folder", type=Path, help="holds statistics.pt; checkpoints go here")
     add_options(parser, name="decoder.pt", fall=0.4, rate=1.5e-3, average=0.998)
-    parser.add_argument("--also", type=Path, nargs="*", default=[], help="more folders of latents (predict_latents.py)")
+    parser.add_argument("--also", type=Path, nargs="*", default=[], help="more folders of latents (of predict_latents)")
     parser.add_argument("--shard-count", type=int, default=60, help="the newest so many shards (20 MB of memory each)")
     parser.add_argument(
         "--adversarial", type=float, default=0.67, help="share of the time after which the judges join; 1: never"

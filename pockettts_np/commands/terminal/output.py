@@ -7,9 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, nullcontext, suppress
 from typing import Any, BinaryIO
 
-import numpy as np
-
-from ...audio.effects import CLOSING_SILENCE_SECONDS, processed, require_processing
+from ...audio.effects import closing_silence, processed, require_processing
 from ...audio.encoding import FORMATS, SUFFIXES, format_of, open_sink, require_format
 from ...audio.playback import playing, require_player
 from ...audio.samples import Samples
@@ -79,7 +77,7 @@ def write(args: argparse.Namespace, file: BinaryIO | None, chunks: Iterator[Samp
             for sink in sinks:
                 sink.write(block)
         for sink in sinks:
-            sink.write(np.zeros(int(CLOSING_SILENCE_SECONDS * to_hz), np.float32))
+            sink.write(closing_silence(to_hz))
 
 
 def done(args: argparse.Namespace) -> str:

@@ -17,10 +17,9 @@ import pytest
 import soundfile
 
 from pockettts_np import TTSModel, export_model_state
-from pockettts_np.audio.effects import processed
+from pockettts_np.audio.effects import CLOSING_SILENCE_SECONDS, processed
 from pockettts_np.audio.samples import to_int16
 from pockettts_np.server.limits import Limits
-from pockettts_np.server.service import CLOSING_SILENCE_SECONDS
 from pockettts_np.server.voices import VoiceSource
 from tests.support import live_server
 from tests.support.helpers import GOLDEN

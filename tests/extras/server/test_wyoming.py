@@ -20,12 +20,11 @@ from wyoming.ping import Ping, Pong
 from wyoming.tts import Synthesize, SynthesizeChunk, SynthesizeStart, SynthesizeStop, SynthesizeVoice
 
 from pockettts_np import export_model_state
-from pockettts_np.audio.effects import processed
+from pockettts_np.audio.effects import CLOSING_SILENCE_SECONDS, processed
 from pockettts_np.audio.samples import to_int16
 from pockettts_np.server import wyoming
 from pockettts_np.server.incoming_text import IncomingText
 from pockettts_np.server.limits import Limits
-from pockettts_np.server.service import CLOSING_SILENCE_SECONDS
 from pockettts_np.server.wyoming import WyomingServer
 from tests.support.live_server import PATIENCE_SECONDS, make_service, tone, until
 
