@@ -9,6 +9,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from time import sleep
 from typing import BinaryIO
@@ -21,6 +22,23 @@ UNFINISHED = ".pockettts-{}.part"  # the name of a file that is being written, w
 
 # What only writing raises, and without a file name.
 WRITE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+
+
+@dataclass(frozen=True)
+class InMemoryFile:
+    """The content of a file that has no place on the disk, under a name for errors. Loaders take it like a path."""
+
+    name: str
+    content: bytes
+
+    def __str__(self) -> str:
+        return self.name
+
+    def read_bytes(self) -> bytes:
+        return self.content
+
+
+File = Path | InMemoryFile
 
 
 @contextmanager

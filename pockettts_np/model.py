@@ -3,8 +3,7 @@
 import logging
 import math
 import threading
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
@@ -13,23 +12,24 @@ from typing import Literal, overload
 import numpy as np
 
 from .audio.recording import end_on_pause, read_audio, resample
-from .conditioners.text import NothingToSpeakError, count_tokens, prepare_text_prompt, split_into_chunks
+from .conditioners.text import Script, count_tokens, make_script
 from .conditioners.tokenizer.protocol import Tokenizer
 from .config.config import Config
 from .hub import catalogue, fetch
+from .hub.voices import CatalogueVoice, SavedVoice, GivenVoice, voice_of
 from .language import pauses
 from .language.pauses import Pause
 from .loading import model_source
 from .loading.int8_cache import load_kept
 from .loading.single_file import open_model, stored_voice, write_model
-from .loading.voice import VoiceState, is_saved_voice, load_voice
+from .loading.voice import VoiceState, load_voice
 from .models.flow_lm import FlowLM
 from .models.mimi import MimiDecoder, MimiEncoder
-from .synthesis import generation
 from .synthesis.generation import Sampling
 from .synthesis.live_text import Speaker, SpeechStream, speak_pieces
 from .synthesis.noise import Noise, draws
-from .threads import ahead, usable_cores
+from .synthesis.utterance import Performer
+from .threads import usable_cores
 from .timing.timestamps import TimedAudio, WordClock
 from .weights.checkpoint import Weights
 
@@ -39,8 +39,6 @@ MAX_TOKENS_PER_CHUNK = 50
 TRUNCATE_SECONDS = 30
 TOKENS_PER_SECOND = 3.0  # slower than anybody speaks: bounds the length of speech that never ends
 SPARE_SECONDS = 2.0
-FADE_HZ = 200  # 5 ms
-MAX_FRAMES_AHEAD = 16  # the language model waits when the decoder, or whoever takes the sound, falls so far behind
 
 NO_CLONING = (
     "This model cannot clone a voice: {why}. Use a catalogue voice ({voices}) or a saved .safetensors voice; "
@@ -53,7 +51,7 @@ ONE_VOICE = (
 )
 NO_TIMESTAMPS = (
     "The times of words are not known for {name}: which of its attention heads follow the text has not been found out. "
-    "Name them as timestamp_heads in its configuration; tools/align_heads.py finds them."
+    "Name them as timestamp_heads in its configuration; `python -m tools.voice.align_heads` finds them."
 )
 
 
@@ -145,13 +143,14 @@ class TTSModel:
         return self.encoder is not None and self.flow_lm.speaker_projection is not None
 
     def get_state_for_audio_prompt(
-        self, audio_conditioning: str | Path | np.ndarray, truncate: bool = False
+        self, audio_conditioning: GivenVoice | bytes | np.ndarray, truncate: bool = False
     ) -> VoiceState:
         """A voice, for any number of utterances.
 
         Args:
             audio_conditioning: a recording (wav, flac, mp3, ogg) or a saved .safetensors voice, as a path, an https://
-                or an hf:// address; the name of a catalogue voice; or samples [n] or [channels, n] at `sample_rate`.
+                or an hf:// address, or the bytes of such a file; the name of a catalogue voice; or samples [n] or
+                [channels, n] at `sample_rate`.
             truncate: use only the first 30 seconds of a recording.
 
         Raises:
@@ -160,14 +159,14 @@ class TTSModel:
         """
         if isinstance(audio_conditioning, np.ndarray):
             return self._clone(_mono(audio_conditioning))
-        name = str(audio_conditioning)
-        if isinstance(audio_conditioning, str) and name in catalogue.VOICES:
-            return self._catalogue_voice(name)
-        if is_saved_voice(name):
-            return load_voice(fetch.local_path(audio_conditioning), self.flow_lm)
+        voice = voice_of(audio_conditioning)
+        if isinstance(voice, CatalogueVoice):
+            return self._catalogue_voice(voice.name)
+        if isinstance(voice, SavedVoice):
+            return load_voice(fetch.local_file(voice.source), self.flow_lm)
         self._require_cloning()
         samples, rate_hz = read_audio(
-            fetch.local_path(audio_conditioning), max_seconds=TRUNCATE_SECONDS if truncate else None
+            fetch.local_file(voice.source), max_seconds=TRUNCATE_SECONDS if truncate else None
         )
         return self._clone(resample(samples, rate_hz, self.sample_rate))
 
@@ -222,7 +221,7 @@ class TTSModel:
     def generate_audio(
         self,
         model_state: VoiceState,
-        text_to_generate: str,
+        text_to_generate: str | Script,
         max_tokens: int = MAX_TOKENS_PER_CHUNK,
         frames_after_eos: int | None = None,
         copy_state: bool = True,
@@ -238,7 +237,7 @@ class TTSModel:
     def generate_audio_stream(
         self,
         model_state: VoiceState,
-        text_to_generate: str,
+        text_to_generate: str | Script,
         max_tokens: int = ...,
         frames_after_eos: int | None = ...,
         copy_state: bool = ...,
@@ -252,7 +251,7 @@ class TTSModel:
     def generate_audio_stream(
         self,
         model_state: VoiceState,
-        text_to_generate: str,
+        text_to_generate: str | Script,
         max_tokens: int = ...,
         frames_after_eos: int | None = ...,
         copy_state: bool = ...,
@@ -265,7 +264,7 @@ class TTSModel:
     def generate_audio_stream(
         self,
         model_state: VoiceState,
-        text_to_generate: str,
+        text_to_generate: str | Script,
         max_tokens: int = MAX_TOKENS_PER_CHUNK,
         frames_after_eos: int | None = None,
         copy_state: bool = True,
@@ -278,8 +277,8 @@ class TTSModel:
 
         Args:
             model_state: a voice from `get_state_for_audio_prompt`.
-            text_to_generate: any length; it is cleaned up, split into sentences and packed into chunks. Pauses such as
-                `[pause:500ms]` and `<break time="1.5s"/>` (`pauses.py`) become that many samples of silence, beside
+            text_to_generate: any length, or its `script`; it is cleaned up, split into sentences and packed into
+                chunks. Pauses such as `[pause:500ms]` and `<break time="1.5s"/>` (`pauses.py`) become that many samples of silence, beside
                 what silence the speech itself ends with.
             max_tokens: longest chunk; each is spoken from a copy of the voice.
             frames_after_eos: frames spoken after the model has ended; by default the model's own choice.
@@ -294,13 +293,20 @@ class TTSModel:
         """
         _require_counts(max_tokens, frames_after_eos)
         self._require_own(model_state)
-        parts = pauses.parts(text_to_generate)
-        script = self._script(parts, max_tokens)
-        clock = self._word_clock(parts, script) if timestamps else None
+        script = text_to_generate if isinstance(text_to_generate, Script) else self.script(text_to_generate, max_tokens)
+        clock = self._word_clock(script) if timestamps else None
         rows = draws(noise, self.config.mimi.latent_dim)
         stop = stop or threading.Event()
-        speech = self._perform(script, model_state, frames_after_eos, copy_state, stop, rows, clock)
+        speech = self._performer.perform(script, model_state, rows, stop, frames_after_eos, copy_state, clock)
         return speech if clock is None else clock.timed(speech)
+
+    def script(self, text: str, max_tokens: int = MAX_TOKENS_PER_CHUNK) -> Script:
+        """What `generate_audio_stream` would speak of a text: its chunks, each as token ids, and its pauses.
+
+        Raises:
+            ValueError: nothing to say, or a malformed pause.
+        """
+        return make_script(self.tokenizer, pauses.parts(text), max_tokens, self.config)
 
     def generate_from(
         self,
@@ -338,99 +344,25 @@ class TTSModel:
 
         def speak(part: str | Pause, stop: threading.Event) -> Generator[np.ndarray]:
             """Fading out at the end: whether a pause follows is not known yet."""
-            script = self._script([part, Pause(Fraction(0))], max_tokens)
-            return self._perform(script, voice, frames_after_eos, True, stop, rows)
+            script = make_script(self.tokenizer, [part, Pause(Fraction(0))], max_tokens, self.config)
+            return self._performer.perform(script, voice, rows, stop, frames_after_eos)
 
         return Speaker(lambda text: count_tokens(self.tokenizer, text, self.config), max_tokens, speak)
 
-    def _script(self, parts: Sequence[str | Pause], max_tokens: int) -> list[str | Pause]:
-        """Chunks and pauses in the order in which they are heard."""
-        script: list[str | Pause] = []
-        for part in parts:
-            if isinstance(part, Pause):
-                script.append(part)
-                continue
-            try:
-                script += split_into_chunks(self.tokenizer, part, max_tokens, self.config)
-            except NothingToSpeakError:
-                if len(parts) == 1:
-                    raise
-                logger.warning("Left out, as the model can read no character of it: %.50s", part)
-        return script
-
-    def _word_clock(self, parts: Sequence[str | Pause], script: Sequence[str | Pause]) -> WordClock:
+    def _word_clock(self, script: Script) -> WordClock:
         heads = self.config.timestamp_heads
         if not heads:
             raise ValueError(NO_TIMESTAMPS.format(name=self.config.name or "this model"))
-        text = " ".join(part for part in parts if isinstance(part, str))
-        prompts = [self._prompt_ids(chunk)[0] for chunk in script if isinstance(chunk, str)]
-        return WordClock(heads, self.tokenizer, text, prompts, self.sample_rate, self.config.mimi.frame_samples)
+        prompts = [chunk.ids for chunk in script.chunks]
+        return WordClock(heads, self.tokenizer, script.text, prompts, self.sample_rate, self.config.mimi.frame_samples)
 
-    def _prompt_ids(self, chunk: str) -> tuple[list[int], int]:
-        """What the model reads, and how many frames to go on after the end of speech."""
-        text, after_eos = prepare_text_prompt(chunk, self.config)
-        return self.tokenizer.encode(text), after_eos
-
-    def _perform(
-        self,
-        script: Sequence[str | Pause],
-        voice: VoiceState,
-        frames_after_eos: int | None,
-        copy_state: bool,
-        stop: threading.Event,
-        rows: Iterator[np.ndarray],
-        clock: WordClock | None = None,
-    ) -> Generator[np.ndarray]:
-        for part, following in zip(script, [*script[1:], None], strict=True):
-            if stop.is_set():
-                return
-            if isinstance(part, Pause):
-                n_samples = part.n_samples(self.sample_rate)
-                yield from generation.silence(n_samples, self.config.mimi.frame_samples, stop)
-            else:
-                samples = self._speak(part, voice, frames_after_eos, copy_state, stop, rows, clock)
-                before_pause = isinstance(following, Pause)
-                yield from generation.fade_out(samples, self.sample_rate // FADE_HZ) if before_pause else samples
-                if clock is not None and not stop.is_set():
-                    clock.end_chunk()
-
-    def _speak(
-        self,
-        chunk: str,
-        voice: VoiceState,
-        frames_after_eos: int | None,
-        copy_state: bool,
-        stop: threading.Event,
-        rows: Iterator[np.ndarray],
-        clock: WordClock | None,
-    ) -> Generator[np.ndarray]:
-        ids, after_eos = self._prompt_ids(chunk)
-        max_frames = self.longest_frames(len(ids))
-        state = voice.copy(spare_rows=len(ids) + max_frames) if copy_state else voice
-        self.flow_lm.prompt(self.flow_lm.text(ids), state, self.threads)
-        latents = generation.generate_latents(
-            self.flow_lm if clock is None else clock.follow(self.flow_lm, state, len(ids)),
-            state,
-            self.sampling,
-            rows,
-            max_frames,
-            self._after_eos(frames_after_eos, after_eos),
-            stop,
-        )
-        batches = ahead(latents, MAX_FRAMES_AHEAD) if self.threads > 1 else generation.one_by_one(latents)
-        with closing(batches):
-            fade_in_samples, lookahead = self.sample_rate // FADE_HZ, self.config.mimi.lookahead_frames or 0
-            yield from generation.decode(self.flow_lm, self.decoder, batches, fade_in_samples, lookahead)
+    @property
+    def _performer(self) -> Performer:
+        return Performer(self.flow_lm, self.decoder, self.config, self.sampling, self.threads, self.longest_frames)
 
     def longest_frames(self, n_tokens: int) -> int:
         """Frames after which speech of so many tokens is cut off."""
         return math.ceil((n_tokens / TOKENS_PER_SECOND + SPARE_SECONDS) * self.config.mimi.frame_rate)
-
-    def _after_eos(self, given: int | None, guess: int) -> int:
-        if given is not None:
-            return given
-        recommended = self.config.model_recommended_frames_after_eos
-        return guess + 2 if recommended is None else recommended
 
     def _require_own(self, voice: VoiceState) -> None:
         if not isinstance(voice, VoiceState):
@@ -464,7 +396,7 @@ def quantize_model(
     path: str | Path,
     language: str | None = None,
     config: str | Path | None = None,
-    voice: str | Path | np.ndarray | None = None,
+    voice: GivenVoice | bytes | np.ndarray | None = None,
 ) -> None:
     """Write a model with int8 weights, its configuration and its tokenizer as one file for `load_model(config=…)`.
 

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pockettts_np import __main__, batch
+from pockettts_np.audio.effects import CLOSING_SILENCE_SECONDS
 from pockettts_np.batch import Item, Report, Settings
 from pockettts_np.commands.terminal import progress
 from tests.support.helpers import GOLDEN
@@ -155,11 +156,11 @@ def test_impossible_sound_is_refused_before_the_model_is_loaded(lines, run, opti
 def test_the_format_speed_and_rate_are_those_asked_for(lines, run, tmp_path):
     item = {"text": "A longer text.", "seed": 3}
     assert run(lines(item))[0] == 0
-    natural = soundfile.info(tmp_path / "out" / "000001.wav").duration - batch.CLOSING_SILENCE_SECONDS
+    natural = soundfile.info(tmp_path / "out" / "000001.wav").duration - CLOSING_SILENCE_SECONDS
     assert run(lines(item), "--format", "flac", "--rate", "16000", "--speed", "2")[0] == 0
     info = soundfile.info(tmp_path / "out" / "000001.flac")
     assert (info.format, info.samplerate) == ("FLAC", 16_000)
-    assert info.duration - batch.CLOSING_SILENCE_SECONDS == pytest.approx(natural / 2, abs=0.06)
+    assert info.duration - CLOSING_SILENCE_SECONDS == pytest.approx(natural / 2, abs=0.06)
 
 
 def test_a_bar_grows_on_a_terminal(lines, run, monkeypatch):
@@ -240,5 +241,5 @@ def test_without_dask_a_cluster_is_refused_with_what_to_install(lines, run, monk
 
 def test_speech_has_the_seconds_that_it_is_said_to_have(voice):
     data, seconds = batch.speak(Settings((("config", str(CONFIG)),)), Item("Hi.", "a.raw", "s16le", str(voice), 1))
-    assert len(data) == 2 * int((seconds + batch.CLOSING_SILENCE_SECONDS) * 24_000)
+    assert len(data) == 2 * int((seconds + CLOSING_SILENCE_SECONDS) * 24_000)
     assert np.frombuffer(data, np.int16).any()

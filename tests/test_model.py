@@ -14,11 +14,11 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from pockettts_np import TTSModel, export_model_state, threads
-from pockettts_np import model as model_module
 from pockettts_np.conditioners.text import prepare_text_prompt, split_into_chunks
 from pockettts_np.hub import fetch
 from pockettts_np.loading import model_source
 from pockettts_np.models.mimi import MimiEncoder
+from pockettts_np.synthesis.utterance import MAX_FRAMES_AHEAD
 from tests.support.helpers import GOLDEN, NETWORK, assert_close
 from tests.support.random_models import RandomWeights, small_model
 
@@ -207,7 +207,9 @@ def test_long_text_is_spoken_chunk_by_chunk_each_from_the_voice(voice):
     assert len(chunks) == 2
     whole = model.generate_audio(voice, TWO_SENTENCES, max_tokens=20, noise=9)
     rng = np.random.default_rng(9)
-    assert np.array_equal(whole, np.concatenate([model.generate_audio(voice, chunk, noise=rng) for chunk in chunks]))
+    assert np.array_equal(
+        whole, np.concatenate([model.generate_audio(voice, chunk.text, noise=rng) for chunk in chunks])
+    )
 
 
 # ---------------------------------------------------------------- the state
@@ -263,7 +265,7 @@ def test_stop_ends_speech_and_later_chunks(voice, threads):
     first = n_frames(next(stream))
     stop.set()
     later = sum(n_frames(piece) for piece in stream)
-    assert later == 0 if threads == 1 else later <= model_module.MAX_FRAMES_AHEAD + 1  # what was made already is heard
+    assert later == 0 if threads == 1 else later <= MAX_FRAMES_AHEAD + 1  # what was made already is heard
     assert first + later < model.longest_frames(len(model.tokenizer.encode(SENTENCE)))
     assert pipeline_threads() == []
 

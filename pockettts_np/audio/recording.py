@@ -5,6 +5,7 @@ pocket-tts 4.0.1 (data/audio.py, data/audio_utils.py). What it leaves to chance 
 a recording cut short, silent, or too long to be a voice.
 """
 
+import io
 import math
 import os
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from ..files import File, InMemoryFile
 from .samples import Samples
 from .truncation import is_cut_short
 
@@ -25,22 +27,25 @@ _SILENT_RANGE = 4 / 32768
 _LOUDEST = 100.0
 
 
-def read_audio(path: str | os.PathLike[str], max_seconds: float | None = None) -> tuple[Samples, int]:
-    """Read a recording as float32 samples [n], the mean of its channels, and their rate in Hz.
+def read_audio(path: str | os.PathLike[str] | InMemoryFile, max_seconds: float | None = None) -> tuple[Samples, int]:
+    """Read a recording, of a file or in memory, as float32 samples [n], the mean of its channels, and their rate in Hz.
 
     wav, flac, mp3 and ogg are told apart by content and may have any sample width and number of channels;
     full scale is ±1. `max_seconds` keeps the start and reads no further; without it, a recording longer than
     LONGEST_SECONDS is refused. Raises OSError when the file cannot be opened, and ValueError when it is not
     audio, empty, cut short, silent, or holds samples that are not sensible numbers.
     """
-    path = Path(path)
-    _require_file(path)
-    with path.open("rb") as file:
-        if is_cut_short(file, path.stat().st_size):
+    source = path if isinstance(path, InMemoryFile) else Path(path)
+    with _opened(source) as file:
+        n_bytes = file.seek(0, os.SEEK_END)
+        if n_bytes == 0:
+            raise ValueError(f"{path} is empty: 0 bytes; wanted a recording (wav, flac, mp3 or ogg).")
+        file.seek(0)
+        if is_cut_short(file, n_bytes):
             raise ValueError(f"{path} is cut short: it announces more sound than it holds; save it again.")
         file.seek(0)
-        samples, rate_hz = _decode(path, file, max_seconds)
-    _require_sound(path, samples)
+        samples, rate_hz = _decode(source, file, max_seconds)
+    _require_sound(source, samples)
     return samples, rate_hz
 
 
@@ -76,6 +81,13 @@ def end_on_pause(samples: Samples, rate_hz: int) -> Samples:
     return np.concatenate([speech, np.zeros(int(0.08 * rate_hz), dtype=np.float32)])
 
 
+def _opened(source: File) -> BinaryIO:
+    if isinstance(source, InMemoryFile):
+        return io.BytesIO(source.content)
+    _require_file(source)
+    return source.open("rb")
+
+
 def _require_file(path: Path) -> None:
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder; name one recording in it.")
@@ -83,8 +95,6 @@ def _require_file(path: Path) -> None:
         raise FileNotFoundError(f"There is no recording {path}.")
     if not path.is_file():
         raise ValueError(f"{path} is a pipe or a device; save the recording to a file first.")
-    if path.stat().st_size == 0:
-        raise ValueError(f"{path} is empty: 0 bytes; wanted a recording (wav, flac, mp3 or ogg).")
 
 
 class _Source:
@@ -102,7 +112,7 @@ class _Source:
             return self._file.tell()
 
 
-def _decode(path: Path, file: BinaryIO, max_seconds: float | None) -> tuple[Samples, int]:
+def _decode(path: File, file: BinaryIO, max_seconds: float | None) -> tuple[Samples, int]:
     import soundfile
 
     try:
@@ -117,7 +127,7 @@ def _decode(path: Path, file: BinaryIO, max_seconds: float | None) -> tuple[Samp
         ) from error
 
 
-def _samples_wanted(path: Path, n_samples: int, rate_hz: int, max_seconds: float | None) -> int:
+def _samples_wanted(path: File, n_samples: int, rate_hz: int, max_seconds: float | None) -> int:
     if rate_hz not in _RATES_HZ:
         raise ValueError(f"{path} has {rate_hz} samples a second; wanted {_RATES_HZ.start} to {_RATES_HZ.stop - 1}.")
     if n_samples > _MAX_FRAMES:
@@ -146,7 +156,7 @@ def _read_mono(sound: Any, n_samples: int) -> Samples:
     return np.concatenate(blocks)
 
 
-def _require_sound(path: Path, samples: Samples) -> None:
+def _require_sound(path: File, samples: Samples) -> None:
     if len(samples) == 0:
         raise ValueError(f"{path} holds no samples; wanted a recording of someone speaking.")
     low, high = float(samples.min()), float(samples.max())

@@ -7,9 +7,9 @@ from typing import Any
 
 from ..audio.recording import RECORDING_SUFFIXES
 from ..errors import sentence
-from ..hub.catalogue import VOICES
+from ..hub.voices import CatalogueVoice, require_voice, voice_of
 from .terminal import options
-from .terminal.options import add_model_command, require_voice, require_writable
+from .terminal.options import add_model_command, require_writable
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ def save_voice(state: Any, path: Path) -> None:
 
 def _voices_to_export(audio: str, out: Path) -> list[tuple[str, Path]]:
     """Recordings and the files for their voices, checked before the model is loaded."""
-    if audio in VOICES or not Path(audio).is_dir():
+    if isinstance(voice_of(audio), CatalogueVoice) or not Path(audio).is_dir():
         require_voice(audio)
         target = out / f"{Path(audio).stem}.safetensors" if out.is_dir() else out
         if target.suffix != ".safetensors":

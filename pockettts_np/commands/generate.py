@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, cast
 from ..audio.samples import Samples
 from ..config.load import load_config, released_models
 from ..hub.catalogue import DEFAULT_LANGUAGE, default_text
+from ..hub.voices import require_voice
 from ..timing.letters import Word
 from ..timing.subtitles import require_format as require_subtitles
 from ..timing.subtitles import write_subtitles
 from .terminal import options, output, standard_input
-from .terminal.options import add_model_command, number, require_voice, require_writable, whole
+from .terminal.options import add_model_command, number, require_writable, whole
 from .terminal.progress import Progress
 
 if TYPE_CHECKING:

@@ -46,7 +46,7 @@ def describe(file: "SafetensorsFile") -> dict[str, Any]:
     types: dict[str, int] = {}
     for name, shape in shapes.items():
         types[file.dtype(name)] = types.get(file.dtype(name), 0) + math.prod(shape)
-    common = {"file": str(file.path), "bytes": file.path.stat().st_size}
+    common = {"file": str(file.path), "bytes": file.n_bytes}
     if is_model(file):
         found = {"kind": "quantised model", **_of_config(stored_config(file)), "can_clone": _can_clone(file, shapes)}
         voice = file.under(VOICE_PREFIX)

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from ..hub.catalogue import BUILTIN, default_voice
+from ..hub.voices import require_voice
 from .terminal import options
-from .terminal.options import add_model_command, require_voice, require_writable
+from .terminal.options import add_model_command, require_writable
 
 logger = logging.getLogger(__name__)
 

@@ -1,5 +1,6 @@
 """Token ids to the rows that the language model reads."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,6 @@ class TextEmbedding:
         table = w.take("embed.weight", (n_bins + 1, rank or width))
         return cls(table, None if rank is None else Linear.load(w.scope("proj"), rank, width))
 
-    def __call__(self, ids: list[int]) -> np.ndarray:  # [T] -> [T, d]
-        rows = np.ascontiguousarray(self.table[ids], np.float32)
+    def __call__(self, ids: Sequence[int]) -> np.ndarray:  # [T] -> [T, d]
+        rows = np.ascontiguousarray(self.table[list(ids)], np.float32)
         return rows if self.projection is None else self.projection(rows)

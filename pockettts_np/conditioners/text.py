@@ -6,14 +6,16 @@ into chunks of a limited number of tokens. The rules, their order included, are 
 
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 from ..config.config import Config
+from ..language.pauses import Pause
 from ..language.punctuation import CLAUSE_MARKS, CLOSING_MARKS, DASHES, SENTENCE_MARKS
 from .tokenizer.protocol import Tokenizer
 
-_log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 _WEAK_MARKS = CLAUSE_MARKS + DASHES
 _STRAY_AFTER_SENTENCE = re.compile(rf"([{SENTENCE_MARKS}])\s*[{CLAUSE_MARKS}]")
@@ -65,7 +67,47 @@ def _with_sentence_end(text: str) -> str:
     return text + "."
 
 
-def split_into_chunks(tokenizer: Tokenizer, text: str, max_tokens: int, switches: Config) -> list[str]:
+@dataclass(frozen=True)
+class Chunk:
+    """What the model speaks in one go, from a fresh copy of the voice."""
+
+    text: str  # as it was cut
+    ids: tuple[int, ...]  # of the prompt that the model reads
+    frames_after_eos: int  # frames to go on after the end of speech, by the length of the text
+
+
+@dataclass(frozen=True)
+class Script:
+    """A text made ready to be spoken: its chunks and pauses, in the order in which they are heard."""
+
+    text: str  # as it was written, but for the pauses
+    parts: tuple[Chunk | Pause, ...]
+
+    @property
+    def chunks(self) -> list[Chunk]:
+        return [part for part in self.parts if isinstance(part, Chunk)]
+
+
+def make_script(tokenizer: Tokenizer, parts: Sequence[str | Pause], max_tokens: int, switches: Config) -> Script:
+    """The script of prompts and pauses. A prompt without anything to speak is left out, with a warning.
+
+    NothingToSpeakError where it is the only part; other errors as `split_into_chunks`.
+    """
+    script: list[Chunk | Pause] = []
+    for part in parts:
+        if isinstance(part, Pause):
+            script.append(part)
+            continue
+        try:
+            script += split_into_chunks(tokenizer, part, max_tokens, switches)
+        except NothingToSpeakError:
+            if len(parts) == 1:
+                raise
+            logger.warning("Left out, as the model can read no character of it: %.50s", part)
+    return Script(" ".join(part for part in parts if isinstance(part, str)), tuple(script))
+
+
+def split_into_chunks(tokenizer: Tokenizer, text: str, max_tokens: int, switches: Config) -> list[Chunk]:
     """The chunks of `text`, each of at most `max_tokens` tokens where punctuation lets it be cut so short.
 
     A longer one is kept whole, with a warning. NothingToSpeakError, or ValueError for `max_tokens` < 1.
@@ -74,19 +116,23 @@ def split_into_chunks(tokenizer: Tokenizer, text: str, max_tokens: int, switches
         raise ValueError(f"max_tokens is {max_tokens}; a chunk needs at least one token.")
     text = _whole_prompt(text, switches)
     segments = _segments_within(tokenizer, tokenizer.encode(text), max_tokens)
-    chunks = [chunk for chunk in _packed(segments, max_tokens) if chunk]
-    if not chunks:
+    packed = [(n_tokens, chunk) for n_tokens, chunk in _packed(segments, max_tokens) if chunk]
+    if not packed:
         raise NothingToSpeakError
-    for chunk in chunks:
-        n_tokens = len(tokenizer.encode(chunk))
+    for n_tokens, chunk in packed:
         if n_tokens > max_tokens:
-            _log.warning(
+            logger.warning(
                 "A chunk of %d tokens (wanted %d at most) has no punctuation to cut at; words may be skipped: %.50s…",
                 n_tokens,
                 max_tokens,
                 chunk,
             )
-    return chunks
+    return [_chunk(tokenizer, chunk, switches) for _, chunk in packed]
+
+
+def _chunk(tokenizer: Tokenizer, text: str, switches: Config) -> Chunk:
+    prompt, frames_after_eos = prepare_text_prompt(text, switches)
+    return Chunk(text, tuple(tokenizer.encode(prompt)), frames_after_eos)
 
 
 def count_tokens(tokenizer: Tokenizer, text: str, switches: Config) -> int:
@@ -174,9 +220,9 @@ def _text_after(tokenizer: Tokenizer, ids: list[int], begin: int) -> str:
         n_tokens *= 2
 
 
-def _packed(segments: Iterator[Segment], max_tokens: int) -> list[str]:
+def _packed(segments: Iterator[Segment], max_tokens: int) -> list[Segment]:
     """Segments joined by a space as long as a chunk stays within `max_tokens`, each chunk stripped."""
-    chunks: list[str] = []
+    chunks: list[Segment] = []
     current: list[str] = []
     n_current = 0
     for n_tokens, text in segments:
@@ -184,7 +230,7 @@ def _packed(segments: Iterator[Segment], max_tokens: int) -> list[str]:
             current.append(text)
             n_current += n_tokens
         else:
-            chunks.append(" ".join(current).strip())
+            chunks.append((n_current, " ".join(current).strip()))
             current, n_current = [text], n_tokens
-    chunks.append(" ".join(current).strip())
+    chunks.append((n_current, " ".join(current).strip()))
     return chunks

@@ -1,4 +1,4 @@
 """Names to files on this disk: released models, their voices, and how they are fetched.
 
-Read in this order: catalogue, fetch, cache, http, request, download, errors.
+Read in this order: catalogue, voices, fetch, cache, http, request, download, errors.
 """

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from ..files import locked
+from ..files import File, InMemoryFile, locked
 from ..settings import cache_dir, is_on
 from .cache import FORMS, HubFile, token
 from .download import download
@@ -46,6 +46,11 @@ def local_path(uri: str | Path) -> Path:
     """
     place = _place(uri)
     return place if isinstance(place, Path) else _fetch(place)
+
+
+def local_file(source: str | File) -> File:
+    """`local_path`, or what is in memory as it is."""
+    return source if isinstance(source, InMemoryFile) else local_path(source)
 
 
 def cached_path(uri: str | Path) -> Path | None:

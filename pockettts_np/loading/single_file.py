@@ -10,7 +10,6 @@ import dataclasses
 import json
 import math
 import os
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -23,7 +22,7 @@ from ..conditioners.tokenizer.load import load_tokenizer
 from ..conditioners.tokenizer.protocol import Tokenizer
 from ..config.config import Config
 from ..config.schema import build
-from ..files import replacing_file
+from ..files import InMemoryFile, replacing_file
 from ..hub import fetch
 from ..kernels.panels import PANEL, pack
 from ..models.flow_lm import FlowLM
@@ -134,14 +133,9 @@ def open_model(path: Path) -> tuple[Config, Weights, Tokenizer]:
     except ValueError:
         raise ValueError(f"{path} is damaged: its tokenizer cannot be read.") from None
     lookup = config.flow_lm.lookup_table
-    suffix = ".json" if lookup.tokenizer != "sentencepiece" or ".json" in lookup.tokenizer_path else ".model"
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / f"tokenizer{suffix}"
-        copy.write_bytes(tokenizer_bytes)
-        try:
-            tokenizer = load_tokenizer(copy, lookup.n_bins, lookup.tokenizer)
-        except ValueError as error:
-            raise ValueError(f"{path}, the tokenizer inside: {str(error).removeprefix(f'{copy}: ')}") from error
+    is_json = lookup.tokenizer != "sentencepiece" or ".json" in lookup.tokenizer_path
+    inside = InMemoryFile(f"{path}, the tokenizer inside", tokenizer_bytes)
+    tokenizer = load_tokenizer(inside, lookup.n_bins, "json" if is_json else "sentencepiece")
     sources = {name: x for name, x in open_checkpoint(path).items() if not name.startswith(VOICE_PREFIX)}
     return config, Weights(str(path), sources, np.int8, np.float16), tokenizer
 

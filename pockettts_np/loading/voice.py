@@ -6,12 +6,10 @@ with `…/offset` (rows seen) and `…/pad` (leading rows that hold nothing). Ol
 """
 
 import os
-from pathlib import Path
-from urllib.parse import urlsplit
 
 import numpy as np
 
-from ..files import replacing_file
+from ..files import File, replacing_file
 from ..models.flow_lm import FlowLM
 from ..modules.attention import KVCache
 from ..weights.safetensors_file import SafetensorsFile
@@ -43,14 +41,14 @@ def voice_tensors(state: VoiceState) -> dict[str, np.ndarray]:
     return tensors
 
 
-def load_voice(path: str | os.PathLike[str], flow_lm: FlowLM) -> VoiceState:
-    """Read a voice saved here or by the reference.
+def load_voice(path: str | File, flow_lm: FlowLM) -> VoiceState:
+    """Read a voice saved here or by the reference, from a file or in memory.
 
     Raises:
         FileNotFoundError and other OSError: as opening it says.
         ValueError: no voice, or a voice of a model with other layers, heads or widths, or one with NaN inside.
     """
-    return read_voice(SafetensorsFile(Path(path)), flow_lm)
+    return read_voice(SafetensorsFile(path), flow_lm)
 
 
 def read_voice(file: SafetensorsFile, flow_lm: FlowLM) -> VoiceState:
@@ -132,12 +130,3 @@ def _prompt(file: SafetensorsFile, flow_lm: FlowLM) -> VoiceState:
     state = flow_lm.init_state()
     flow_lm.prompt(flow_lm.before_voice(rows[0]), state)
     return state
-
-
-def is_saved_voice(address: str) -> bool:
-    """Whether a path or an address, without a revision (hf://…@main) or a query (https://…?download), is one."""
-    if address.startswith("hf://"):
-        address = address.rpartition("@")[0] or address
-    elif address.startswith(("http://", "https://")):
-        address = urlsplit(address).path
-    return address.endswith(".safetensors")

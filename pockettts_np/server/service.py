@@ -2,15 +2,13 @@
 
 import threading
 from collections.abc import AsyncIterator, Generator, Iterable
-from contextlib import AbstractAsyncContextManager, closing, suppress
+from contextlib import AbstractAsyncContextManager, closing
 from dataclasses import replace
 
 from ..audio.effects import closing_silence, processed
 from ..audio.encoding import encoded
 from ..audio.samples import Samples
-from ..conditioners.text import NothingToSpeakError, split_into_chunks
-from ..language.pauses import parts
-from ..model import MAX_TOKENS_PER_CHUNK, TTSModel
+from ..model import TTSModel
 from .jobs import JobQueue
 from .limits import Limits, Refusal
 from .voices import Voices, VoiceSource
@@ -57,22 +55,13 @@ class Service:
     def _sound(self, text: str | Iterable[str], voice: VoiceSource, stop: threading.Event) -> Generator[Samples]:
         state = self.voices.state(voice, stop)
         model = self._models[self.jobs.n_running == 1]
-        if isinstance(text, str) and self._n_tokens_at_once(text) <= self.limits.chunk_tokens:
-            blocks = model.generate_audio_stream(state, text, stop=stop)
-        else:
-            blocks = model.generate_from(state, text, stop=stop)  # which cuts between words where it must
+        script = model.script(text) if isinstance(text, str) else None
+        if script and all(len(chunk.ids) <= self.limits.chunk_tokens for chunk in script.chunks):
+            blocks = model.generate_audio_stream(state, script, stop=stop)
+        else:  # a chunk without punctuation would be spoken from one cache: this cuts between words where it must
+            blocks = model.generate_from(state, text, stop=stop)
         with closing(blocks):
             yield from blocks
-
-    def _n_tokens_at_once(self, text: str) -> int:
-        """Tokens of the longest chunk, which is spoken from one cache: long without punctuation."""
-        tokenizer, n_tokens = self.model.tokenizer, 0
-        for part in parts(text):
-            if isinstance(part, str):
-                with suppress(NothingToSpeakError):
-                    chunks = split_into_chunks(tokenizer, part, MAX_TOKENS_PER_CHUNK, self.model.config)
-                    n_tokens = max(n_tokens, *(len(tokenizer.encode(chunk)) for chunk in chunks))
-        return n_tokens
 
 
 def require_characters(text: object, param: str) -> str:

@@ -5,7 +5,6 @@ A name is looked up, never opened: no request can reach a file that the server's
 
 import hashlib
 import re
-import tempfile
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -13,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..audio.recording import RECORDING_SUFFIXES
+from ..files import InMemoryFile
 from ..hub.catalogue import VOICES
+from ..hub.voices import SAVED_SUFFIX, SavedVoice, voice_of
 from ..loading.voice import VoiceState
 from ..model import TTSModel
 from .fetch import fetch
@@ -24,7 +25,6 @@ DEFAULT = "default"
 OPENAI_VOICES = (
     *("alloy", "ash", "ballad", "cedar", "coral", "echo", "fable", "marin", "nova", "onyx", "sage", "shimmer", "verse"),
 )
-_SAVED = ".safetensors"
 _ADDRESS = re.compile(r"(https?|hf)://", re.IGNORECASE)
 
 
@@ -68,17 +68,16 @@ class Voices:
         sentence = f"There is no voice {name[:100]!r}. Wanted one of: {', '.join(self.names())}."
         raise Refusal(400, sentence, "voice_not_found", param)
 
-    def uploaded(self, content: bytes, file_name: str, param: str = "voice_wav") -> VoiceSource:
+    def uploaded(self, content: bytes, param: str = "voice_wav") -> VoiceSource:
         """The voice in a recording (its first 30 seconds), or a saved voice.
 
         Refusal 400: an empty file, or a recording where the model cannot clone.
         """
         if not content:
             raise Refusal(400, "The uploaded voice is empty: 0 bytes.", "invalid_voice", param)
-        suffix = _SAVED if file_name.endswith(_SAVED) else ""
-        self._require_usable(suffix, param)
-        key = f"{hashlib.sha256(content).hexdigest()} {suffix}"
-        return VoiceSource(key, lambda stop: self._made(content, suffix, "The uploaded voice", param))
+        file = InMemoryFile("The uploaded voice", content)
+        self._require_usable(file, param)
+        return VoiceSource(hashlib.sha256(content).hexdigest(), lambda stop: self._made(file, param))
 
     def linked(self, address: str, param: str = "voice_url") -> VoiceSource:
         """The voice behind a http, https or hf address. Refusal 403: this server does not follow addresses."""
@@ -87,13 +86,11 @@ class Voices:
         if not self._allow_urls:
             sentence = "This server takes no addresses of voices; upload the file, or start it with --allow-voice-urls."
             raise Refusal(403, sentence, "voice_urls_off", param)
-
-        suffix = _SAVED if address.partition("?")[0].partition("@")[0].endswith(_SAVED) else ""
-        self._require_usable(suffix, param)
+        self._require_usable(address, param)
 
         def load(stop: threading.Event) -> VoiceState:
             content = fetch(address, self._limits.upload_bytes, self._limits.fetch_seconds, stop)
-            return self._made(content, suffix, "The voice at that address", param)
+            return self._made(InMemoryFile("The voice at that address", content), param)
 
         return VoiceSource(address, load)
 
@@ -109,24 +106,21 @@ class Voices:
         """The voices in the folder, as it is now, by name; a saved voice before a recording."""
         if self._folder is None:
             return {}
-        suffixes = (*(RECORDING_SUFFIXES if self._model.has_voice_cloning else ()), _SAVED)
+        suffixes = (*(RECORDING_SUFFIXES if self._model.has_voice_cloning else ()), SAVED_SUFFIX)
         paths = [path for path in self._folder.iterdir() if path.suffix in suffixes and path.is_file()]
-        return {path.stem: path for path in sorted(paths, key=lambda path: (path.suffix == _SAVED, path.name))}
+        return {path.stem: path for path in sorted(paths, key=lambda path: (path.suffix == SAVED_SUFFIX, path.name))}
 
-    def _require_usable(self, suffix: str, param: str) -> None:
+    def _require_usable(self, voice: str | InMemoryFile, param: str) -> None:
         """What the model itself would say is for the server's owner, not for its callers."""
-        if suffix != _SAVED and not self._model.has_voice_cloning:
+        if not isinstance(voice_of(voice), SavedVoice) and not self._model.has_voice_cloning:
             sentence = "This server's model cannot clone recordings; send a saved voice (.safetensors) or name one of: "
             raise Refusal(400, f"{sentence}{', '.join(self.names())}.", "cannot_clone", param)
 
-    def _made(self, content: bytes, suffix: str, shown: str, param: str) -> VoiceState:
-        with tempfile.TemporaryDirectory(prefix="pockettts-") as folder:
-            path = Path(folder) / f"voice{suffix}"
-            path.write_bytes(content)
-            try:
-                return self._model.get_state_for_audio_prompt(path, truncate=True)
-            except ValueError as error:
-                raise Refusal(400, str(error).replace(str(path), shown), "invalid_voice", param) from error
+    def _made(self, file: InMemoryFile, param: str) -> VoiceState:
+        try:
+            return self._model.get_state_for_audio_prompt(file, truncate=True)
+        except ValueError as error:
+            raise Refusal(400, str(error), "invalid_voice", param) from error
 
 
 class _Cache:

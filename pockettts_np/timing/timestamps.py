@@ -90,7 +90,7 @@ class WordClock:
         heads: Sequence[TimestampHead],
         tokenizer: Tokenizer,
         text: str,
-        prompts: Sequence[list[int]],
+        prompts: Sequence[Sequence[int]],
         rate_hz: int,
         frame_samples: int,
     ) -> None:
@@ -166,7 +166,7 @@ class WordClock:
 
 
 def _places(
-    tokenizer: Tokenizer, text: str, prompts: Sequence[list[int]]
+    tokenizer: Tokenizer, text: str, prompts: Sequence[Sequence[int]]
 ) -> tuple[list[tuple[str, int, int]], list[list[Letter]]]:
     """Each word with the spoken letters, from and to, that say it; the letters of each prompt."""
     chunks = [spoken_letters(tokenizer, ids) for ids in prompts]

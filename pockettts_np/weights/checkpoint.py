@@ -3,10 +3,10 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import numpy as np
 
+from ..files import File
 from ..kernels.panels import PANEL, is_bfloat16, pack, pack_into
 from .safetensors_file import SafetensorsFile
 from .storage import quantize_rows
@@ -22,7 +22,7 @@ class Source:
     release: Callable[[], None]
 
 
-def open_checkpoint(path: str | Path) -> dict[str, Source]:
+def open_checkpoint(path: str | File) -> dict[str, Source]:
     """Every tensor of a file under its own name."""
     file = SafetensorsFile(path)
     return {name: source_of(file, name) for name in file.names()}

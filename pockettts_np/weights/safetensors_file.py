@@ -1,4 +1,4 @@
-"""Safetensors files, memory-mapped.
+"""Safetensors files, memory-mapped or in memory.
 
 The header is read here rather than by the safetensors package because that copies every tensor and cannot give bfloat16
 to NumPy; the format is eight bytes of length, a JSON table, then the raw data.
@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from ..files import File, InMemoryFile
 from ..kernels.panels import bfloat16_to_float32
 
 DTYPES = {
@@ -29,31 +30,29 @@ MAX_HEADER_BYTES = 100_000_000  # the format's own limit
 
 
 class SafetensorsFile:
-    """A safetensors file whose tensors are views of a private memory map: nothing is read before it is used.
+    """A safetensors file whose tensors are views of a private memory map, or of a copy of what is in memory.
+
+    Of a file, nothing is read before it is used.
 
     Raises:
         FileNotFoundError, IsADirectoryError, PermissionError: as opening it says.
         ValueError: no safetensors file, or cut short.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
-        with self.path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            header_bytes = int.from_bytes(file.read(8), "little") if size >= 8 else 0
-            if not 2 <= header_bytes <= min(size - 8, MAX_HEADER_BYTES):
-                raise ValueError(f"{path} is not a safetensors file, or it was cut short ({size} bytes).")
-            try:
-                header = _parsed(file.read(header_bytes))
-                metadata = header.pop("__metadata__", {}).items()
-                self.metadata = {key: value for key, value in metadata if isinstance(value, str)}
-                self._entries = {
-                    name: self._entry(name, entry, size - 8 - header_bytes) for name, entry in header.items()
-                }
-            except (KeyError, TypeError, AttributeError):
-                raise ValueError(f"{path} is not a safetensors file: its header cannot be read.") from None
-            # Copy-on-write: the arrays count as writable, so that kernels are not compiled twice.
-            self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
+    def __init__(self, path: str | File) -> None:
+        self.path = Path(path) if isinstance(path, str) else path
+        self._map = _mapped(self.path)
+        self.n_bytes = size = len(self._map)
+        header_bytes = int.from_bytes(self._map[:8], "little") if size >= 8 else 0
+        if not 2 <= header_bytes <= min(size - 8, MAX_HEADER_BYTES):
+            raise ValueError(f"{path} is not a safetensors file, or it was cut short ({size} bytes).")
+        try:
+            header = _parsed(bytes(self._map[8 : 8 + header_bytes]))
+            metadata = header.pop("__metadata__", {}).items()
+            self.metadata = {key: value for key, value in metadata if isinstance(value, str)}
+            self._entries = {name: self._entry(name, entry, size - 8 - header_bytes) for name, entry in header.items()}
+        except (KeyError, TypeError, AttributeError):
+            raise ValueError(f"{path} is not a safetensors file: its header cannot be read.") from None
         self._data_start = 8 + header_bytes
 
     def _entry(self, name: str, entry: dict[str, Any], data_bytes: int) -> tuple[str, tuple[int, ...], int, int]:
@@ -115,12 +114,24 @@ class SafetensorsFile:
 
     def release(self, name: str) -> None:
         """Give the memory of a tensor that was copied back to the system (it can be read again)."""
+        if not isinstance(self._map, mmap.mmap):
+            return
         _, _, start, stop = self._entries[name]
         page = mmap.PAGESIZE
         first = -(-(self._data_start + start) // page) * page
         length = (self._data_start + stop) // page * page - first
         if length > 0 and hasattr(mmap, "MADV_DONTNEED"):
             self._map.madvise(mmap.MADV_DONTNEED, first, length)
+
+
+def _mapped(file: File) -> mmap.mmap | bytearray:
+    """The content, where it is written to as a private copy: so its arrays count as writable, and kernels are not
+    compiled twice."""
+    if isinstance(file, InMemoryFile):
+        return bytearray(file.content)
+    with file.open("rb") as opened:
+        is_empty = os.fstat(opened.fileno()).st_size == 0
+        return bytearray() if is_empty else mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_COPY)
 
 
 def _parsed(header: bytes) -> Any:

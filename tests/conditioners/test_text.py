@@ -35,6 +35,11 @@ def prose(words: list[str], marks: str) -> st.SearchStrategy[str]:
 PROSE = prose(WORDS + NUMBERS, ". , ! ? ... ; :")
 
 
+def cut(*arguments) -> list[str]:
+    """The texts of the chunks."""
+    return [chunk.text for chunk in split_into_chunks(*arguments)]
+
+
 def without_spaces(text: str) -> str:
     return "".join(text.split())
 
@@ -104,8 +109,12 @@ def test_short_texts_go_on_for_longer_and_are_padded():
 def test_golden_chunks(name, get):
     cases = [case for case in CASES["chunks"] if case[0] == name]
     assert len(cases) == 32
-    for _, config, max_tokens, text, chunks in cases:
-        assert split_into_chunks(get(name), text, max_tokens, load_config(config)) == chunks, text
+    for _, config, max_tokens, text, wanted in cases:
+        chunks = split_into_chunks(get(name), text, max_tokens, load_config(config))
+        assert [chunk.text for chunk in chunks] == wanted, text
+        for chunk in chunks:
+            prompt, frames = prepare_text_prompt(chunk.text, load_config(config))
+            assert (list(chunk.ids), chunk.frames_after_eos) == (get(name).encode(prompt), frames)
 
 
 @pytest.mark.parametrize("name", ["bytes", "released", "prepend"])
@@ -116,7 +125,7 @@ def test_chunks_say_the_whole_text(name, get, text, max_tokens):
     text = text.replace("<", "").replace("▁", "")
     if not text.strip():
         return
-    chunks = split_into_chunks(get(name), text, max_tokens, PLAIN)
+    chunks = cut(get(name), text, max_tokens, PLAIN)
     assert without_spaces("".join(chunks)) == without_spaces(text)
     assert all(chunk and chunk == chunk.strip() for chunk in chunks)
 
@@ -124,7 +133,7 @@ def test_chunks_say_the_whole_text(name, get, text, max_tokens):
 @given(prose(WORDS, ". , ! ? ... ; :"), st.integers(20, 60))
 def test_chunks_keep_words_and_size(get, text, max_tokens):
     """Of words and marks with spaces between, words stay whole, and a chunk is too long only if it cannot be cut."""
-    chunks = split_into_chunks(get("bytes"), text, max_tokens, PLAIN)
+    chunks = cut(get("bytes"), text, max_tokens, PLAIN)
     assert " ".join(chunks).split() == text.split()
     for chunk in chunks:
         uncut = not re.search(r"[.!?] |[,;:] ", chunk)
@@ -134,7 +143,7 @@ def test_chunks_keep_words_and_size(get, text, max_tokens):
 @given(prose(WORDS, ". ! ? ..."))
 def test_chunks_are_as_few_as_fit(get, text):
     """The first sentence of a chunk would not have fitted into the chunk before."""
-    chunks = split_into_chunks(get("bytes"), text, 40, PLAIN)
+    chunks = cut(get("bytes"), text, 40, PLAIN)
     sizes = [len(get("bytes").encode(chunk)) for chunk in chunks]
     firsts = [len(get("bytes").encode(re.split(r"(?<=[.!?]) ", chunk)[0])) for chunk in chunks]
     assert all(size + first > 40 for size, first in zip(sizes, firsts[1:], strict=False))
@@ -174,14 +183,14 @@ def test_a_long_text_takes_linear_time(name, get, text, caplog):
             return tokenizer.decode(ids)
 
     counting, long = Counting(), text * (5_000 // len(text))
-    chunks = split_into_chunks(counting, long, 50, PLAIN)
+    chunks = cut(counting, long, 50, PLAIN)
     assert without_spaces("".join(chunks)) == without_spaces(long)
     assert counting.n_decoded <= 60 * len(tokenizer.encode(long))
 
 
 def test_a_text_without_punctuation_is_kept_with_a_warning(get, caplog):
     with caplog.at_level(logging.WARNING):
-        assert split_into_chunks(get("bytes"), "water " * 40, 50, PLAIN) == [("water " * 40).strip()]
+        assert cut(get("bytes"), "water " * 40, 50, PLAIN) == [("water " * 40).strip()]
     assert "no punctuation to cut at; words may be skipped: water water" in caplog.text
     caplog.clear()
     split_into_chunks(get("bytes"), "water. " * 40, 50, PLAIN)
@@ -195,4 +204,4 @@ def test_a_chunk_needs_a_token(get, max_tokens):
 
 
 def test_a_nul_is_text_like_any_other(get):
-    assert split_into_chunks(get("bytes"), "a\x00b. c", 50, ENGLISH) == ["A\x00b. c."]
+    assert cut(get("bytes"), "a\x00b. c", 50, ENGLISH) == ["A\x00b. c."]

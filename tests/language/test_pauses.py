@@ -253,12 +253,12 @@ def test_speech_without_pauses_is_that_of_its_chunks(voice, text):
     chunks = split_into_chunks(model.tokenizer, text, 20, model.config)
     got = model.generate_audio(voice, text, max_tokens=20, noise=9)
     rng = np.random.default_rng(9)
-    assert np.array_equal(got, np.concatenate([model.generate_audio(voice, chunk, noise=rng) for chunk in chunks]))
+    assert np.array_equal(got, np.concatenate([model.generate_audio(voice, chunk.text, noise=rng) for chunk in chunks]))
 
 
 def test_chunk_limits_hold_between_pauses(voice):
     model = quick()
-    first, second = split_into_chunks(model.tokenizer, TWO_SENTENCES, 20, model.config)
+    first, second = (chunk.text for chunk in split_into_chunks(model.tokenizer, TWO_SENTENCES, 20, model.config))
     got = model.generate_audio(voice, f"{TWO_SENTENCES} [pause:1s] Hello.", max_tokens=20, noise=9)
     assert np.array_equal(got, performance(model, voice, [first, second, RATE_HZ, "Hello."], 9))
 

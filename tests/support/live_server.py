@@ -37,8 +37,8 @@ class HeldSpeech:
         self.error = None
         monkeypatch.setattr("pockettts_np.model.TTSModel.generate_audio_stream", self._generate)
 
-    def _generate(self, voice, text, stop, **_):
-        self.texts.append(text)
+    def _generate(self, voice, script, stop, **_):
+        self.texts.append(script.text)
         if self.error is not None and not self.gate.is_set():
             raise self.error
         has_ended = False

@@ -30,7 +30,7 @@ from pathlib import Path
 import numpy as np
 
 from pockettts_np import TTSModel
-from pockettts_np.conditioners.text import prepare_text_prompt, split_into_chunks
+from pockettts_np.conditioners.text import split_into_chunks
 from pockettts_np.language.english.front_end import normalize_english
 from pockettts_np.model import MAX_TOKENS_PER_CHUNK
 from pockettts_np.synthesis import generation
@@ -120,9 +120,8 @@ def speak(model: TTSModel, text: str, seed: int) -> tuple[np.ndarray, bool]:
     """Samples, and whether every part ended by itself."""
     voice, parts, ended = model.get_default_voice(), [], True
     for chunk in split_into_chunks(model.tokenizer, text, MAX_TOKENS_PER_CHUNK, model.config):
-        parts.append(model.generate_audio(voice, chunk, noise=seed))
-        n_tokens = len(model.tokenizer.encode(prepare_text_prompt(chunk, model.config)[0]))
-        ended &= len(parts[-1]) < model.longest_frames(n_tokens) * FRAME_SAMPLES
+        parts.append(model.generate_audio(voice, chunk.text, noise=seed))
+        ended &= len(parts[-1]) < model.longest_frames(len(chunk.ids)) * FRAME_SAMPLES
     return np.concatenate(parts), ended
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from pockettts_np import TTSModel, VoiceState
-from pockettts_np.conditioners.text import prepare_text_prompt, split_into_chunks
+from pockettts_np.conditioners.text import Chunk, split_into_chunks
 from pockettts_np.config.config import TimestampHead
 from pockettts_np.synthesis.generation import generate_latents
 from pockettts_np.synthesis.noise import draws
@@ -44,10 +44,9 @@ def score(rows: np.ndarray) -> float:
     return float((rows * way).sum(axis=1).mean() * np.where(way > 0, rows, 0).max(axis=0).mean())
 
 
-def watch(model: TTSModel, voice: VoiceState, chunk: str, heads: list[TimestampHead]) -> np.ndarray:
+def watch(model: TTSModel, voice: VoiceState, chunk: Chunk, heads: list[TimestampHead]) -> np.ndarray:
     """What each head sees while a chunk is spoken: [n_frames, n_heads, n_tokens]."""
-    text, after_eos = prepare_text_prompt(chunk, model.config)
-    ids = model.tokenizer.encode(text)
+    ids, after_eos = chunk.ids, chunk.frames_after_eos
     state = voice.copy()
     model.flow_lm.prompt(model.flow_lm.text(ids), state)
     transformer = AttentiveTransformer.after_text(model.flow_lm.transformer, heads, state, len(ids))

@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...hub.voices import require_voice
 from ..terminal import options
 from ..terminal.options import whole
 
@@ -54,7 +55,7 @@ def open_service(args: argparse.Namespace, limits: "Limits", allow_urls: bool = 
     if args.voices is not None and not args.voices.is_dir():
         raise NotADirectoryError(f"There is no folder of voices {args.voices}.")
     if args.default_voice is not None:
-        options.require_voice(args.default_voice)
+        require_voice(args.default_voice)
     options.choose_language(args, needs_voices=args.default_voice is not None)
     model = options.load_tts_model(args)
     if args.default_voice is None:

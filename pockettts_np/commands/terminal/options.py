@@ -8,14 +8,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...hub.catalogue import DEFAULT_LANGUAGE, VOICES, default_language
+from ...hub.catalogue import DEFAULT_LANGUAGE, default_language
 
 if TYPE_CHECKING:
     from ...model import TTSModel
 
 Command = Callable[[argparse.Namespace], None]
-
-_ADDRESS = ("hf://", "https://", "http://")
 
 # Command line options that say how to load a model, and what load_model calls them.
 _LOAD_OPTIONS = {
@@ -103,18 +101,6 @@ def number(minimum: float = -math.inf) -> Callable[[str], float]:
         raise argparse.ArgumentTypeError(f"{text!r} is not {wanted}")
 
     return parse
-
-
-def require_voice(voice: str) -> None:
-    """Refuse what can be no voice before the model is loaded."""
-    if voice in VOICES or voice.startswith(_ADDRESS):
-        return
-    if Path(voice).is_dir():
-        raise IsADirectoryError(f"{voice} is a folder; name one recording or saved voice in it.")
-    if not Path(voice).exists():
-        raise FileNotFoundError(
-            f"There is no voice {voice}: it is neither a file nor one of the names {', '.join(VOICES)}."
-        )
 
 
 def require_writable(target: Path) -> None:

@@ -8,7 +8,6 @@ import json
 import re
 import unicodedata
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Self
 
 from .protocol import require_valid
@@ -36,19 +35,19 @@ class JsonTokenizer:
         self.vocab_size = len({*self._model.pieces, *(token.content for token, _ in added)})
 
     @classmethod
-    def load(cls, path: Path) -> Self:
-        """Read `path`. ValueError, naming the file, if it is not such a tokenizer or has an unknown step."""
+    def load(cls, content: bytes, name: str) -> Self:
+        """From the content of a file. ValueError, naming it, if it is not such a tokenizer or has an unknown step."""
         try:
-            spec = json.loads(path.read_text(encoding="utf-8"), parse_float=_parse_score)
+            spec = json.loads(content.decode("utf-8"), parse_float=_parse_score)
         except (ValueError, RecursionError) as error:
-            raise ValueError(f"{path}: not a JSON file: {error}.") from error
+            raise ValueError(f"{name}: not a JSON file: {error}.") from error
         try:
             return cls(spec)
         except ValueError as error:
-            raise ValueError(f"{path}: cannot use this tokenizer: {error}.") from error
+            raise ValueError(f"{name}: cannot use this tokenizer: {error}.") from error
         except (KeyError, TypeError, AttributeError) as error:
             reason = f"{type(error).__name__}: {error}"
-            raise ValueError(f"{path}: not a complete Hugging Face tokenizer.json ({reason}).") from error
+            raise ValueError(f"{name}: not a complete Hugging Face tokenizer.json ({reason}).") from error
 
     def encode(self, text: str) -> list[int]:
         require_valid(text)

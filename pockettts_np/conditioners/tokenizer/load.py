@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
+from ...files import File
 from .protocol import Tokenizer
 from .sentencepiece_model import SentencePieceTokenizer
 
 
-def load_tokenizer(path: str | Path, n_bins: int, kind: str = "sentencepiece") -> Tokenizer:
-    """The tokenizer in the local file `path`, which must have `n_bins` tokens.
+def load_tokenizer(path: str | File, n_bins: int, kind: str = "sentencepiece") -> Tokenizer:
+    """The tokenizer in the file `path`, on this disk or in memory, which must have `n_bins` tokens.
 
     As in the reference, `kind` "tokenizers" or "json", or a name ending .json, means a Hugging Face tokenizer.json;
     anything else means a SentencePiece model.
@@ -16,18 +17,19 @@ def load_tokenizer(path: str | Path, n_bins: int, kind: str = "sentencepiece") -
         FileNotFoundError: no such file.
         ValueError: a file of another kind, of another size of vocabulary, or with an unsupported component.
     """
-    path = Path(path)
-    if not path.is_file():
+    file = Path(path) if isinstance(path, str) else path
+    if isinstance(file, Path) and not file.is_file():
         raise FileNotFoundError(f"{path}: no such tokenizer file.")
-    if path.stat().st_size == 0:  # sentencepiece would take it, and write to standard error
+    content = file.read_bytes()
+    if not content:  # sentencepiece would take it, and write to standard error
         raise ValueError(f"{path}: the tokenizer file is empty. Fetch it again.")
     tokenizer: Tokenizer
-    if kind in ("tokenizers", "json") or path.suffix == ".json":
+    if kind in ("tokenizers", "json") or str(path).endswith(".json"):
         from .hugging_face import JsonTokenizer
 
-        tokenizer = JsonTokenizer.load(path)
+        tokenizer = JsonTokenizer.load(content, str(path))
     else:
-        tokenizer = SentencePieceTokenizer(path)
+        tokenizer = SentencePieceTokenizer(content, str(path))
     if tokenizer.vocab_size != n_bins:
         raise ValueError(
             f"{path}: the tokenizer has {tokenizer.vocab_size} tokens, but the configuration says n_bins = {n_bins}. "

@@ -1,6 +1,5 @@
 """SentencePiece `.model` files."""
 
-from pathlib import Path
 from typing import Any
 
 from .protocol import require_valid
@@ -9,13 +8,14 @@ from .protocol import require_valid
 class SentencePieceTokenizer:
     """A SentencePiece `.model`, run by the sentencepiece library."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, content: bytes, name: str) -> None:
+        """`content` of the file of that name. ValueError: it is no such model."""
         import sentencepiece
 
         try:
-            self._model: Any = sentencepiece.SentencePieceProcessor(model_proto=path.read_bytes())
+            self._model: Any = sentencepiece.SentencePieceProcessor(model_proto=content)
         except RuntimeError as error:
-            raise ValueError(f"{path}: not a SentencePiece model.") from error
+            raise ValueError(f"{name}: not a SentencePiece model.") from error
 
     @property
     def vocab_size(self) -> int:

@@ -122,16 +122,16 @@ def test_the_server_tells_the_page_what_it_reads(server):
 
 
 def test_a_person_can_use_it_in_a_browser(tmp_path):
-    """Type, hear, stop, download, upload a voice: tools/check_page.py, where Chromium and playwright are installed."""
+    """Type, hear, stop, download, upload a voice: tools.check.page, where Chromium and playwright are installed."""
     pytest.importorskip("playwright", reason="pip install playwright")
     chromium = shutil.which("chromium") or pytest.skip("There is no chromium; install it from the system's packages.")
     model = TTSModel.load_model("builtin")  # which can be heard
     voice, screenshot = tmp_path / "voice.safetensors", tmp_path / "page.png"
     export_model_state(model.get_default_voice(), voice)
-    tool = Path(__file__).parents[3] / "tools" / "check" / "page.py"
+    root, tool = Path(__file__).parents[3], [sys.executable, "-m", "tools.check.page"]
     with served(make_service(model)) as url:
-        command = [sys.executable, tool, url, "--chromium", chromium, "--screenshot", screenshot, "--upload", voice]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=4 * PATIENCE_SECONDS)
+        command = [*tool, url, "--chromium", chromium, "--screenshot", screenshot, "--upload", voice]
+        done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=4 * PATIENCE_SECONDS)
     assert done.stdout.endswith("The page works.\n"), done.stdout + done.stderr
     assert "of speech\n" in done.stdout.partition("upload:")[2]
     assert screenshot.read_bytes().startswith(b"\x89PNG")

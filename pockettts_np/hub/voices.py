@@ -1,0 +1,74 @@
+"""What a voice is given as: a catalogue name, a saved voice or a recording; this is decided here alone."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from ..files import InMemoryFile
+from .catalogue import VOICES
+
+SAVED_SUFFIX = ".safetensors"
+_ADDRESSES = ("hf://", "https://", "http://")
+_MAX_HEADER_BYTES = 100_000_000  # of a safetensors file
+
+GivenVoice = str | Path | InMemoryFile  # a path, an https:// or hf:// address, or a file's content
+
+
+@dataclass(frozen=True)
+class CatalogueVoice:
+    """A predefined voice, of which every released model has its own saved state."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class SavedVoice:
+    """A voice that `export_model_state`, or the reference, has written."""
+
+    source: GivenVoice
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Someone speaking, to be cloned."""
+
+    source: GivenVoice
+
+
+def voice_of(given: GivenVoice | bytes) -> CatalogueVoice | SavedVoice | Recording:
+    """What is meant by a name, a path, an address or the bytes of a file. Nothing is opened or fetched.
+
+    A name of the catalogue comes first; then a saved voice is known by its ending `.safetensors`, in an address
+    without its revision (hf://…@main) or query (https://…?download), and in bytes by how they begin. All else is a
+    recording.
+    """
+    if isinstance(given, str) and given in VOICES:
+        return CatalogueVoice(given)
+    source = InMemoryFile("The voice", given) if isinstance(given, bytes) else given
+    is_saved = _holds_tensors(source.content) if isinstance(source, InMemoryFile) else _names_tensors(str(source))
+    return SavedVoice(source) if is_saved else Recording(source)
+
+
+def require_voice(given: str) -> None:
+    """Refuse what can be no voice before anything is loaded. IsADirectoryError, FileNotFoundError."""
+    if isinstance(voice_of(given), CatalogueVoice) or given.startswith(_ADDRESSES):
+        return
+    if Path(given).is_dir():
+        raise IsADirectoryError(f"{given} is a folder; name one recording or saved voice in it.")
+    if not Path(given).exists():
+        raise FileNotFoundError(
+            f"There is no voice {given}: it is neither a file nor one of the names {', '.join(VOICES)}."
+        )
+
+
+def _names_tensors(address: str) -> bool:
+    if address.startswith("hf://"):
+        address = address.rpartition("@")[0] or address
+    elif address.startswith(("http://", "https://")):
+        address = urlsplit(address).path
+    return address.endswith(SAVED_SUFFIX)
+
+
+def _holds_tensors(content: bytes) -> bool:
+    """Whether it begins as a safetensors file: the length of a table, and the table."""
+    return content[8:9] == b"{" and int.from_bytes(content[:8], "little") <= _MAX_HEADER_BYTES

@@ -1,0 +1,103 @@
+"""From a script to sound: each chunk through the language model and the decoder, each pause as silence."""
+
+import threading
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from ..conditioners.text import Chunk, Script
+from ..config.config import Config
+from ..language.pauses import Pause
+from ..models.flow_lm import FlowLM
+from ..models.mimi import MimiDecoder
+from ..modules.attention import KVCache
+from ..threads import ahead
+from . import generation
+from .generation import Sampling
+
+FADE_HZ = 200  # 5 ms
+MAX_FRAMES_AHEAD = 16  # the language model waits when the decoder, or whoever takes the sound, falls so far behind
+
+
+class Listener(Protocol):
+    """Follows the language model while it speaks, as `timing.timestamps.WordClock` does."""
+
+    def follow(self, flow_lm: FlowLM, state: KVCache, n_tokens: int) -> FlowLM:
+        """The language model to speak the next chunk with, whose `n_tokens` tokens `state` has just read."""
+
+    def end_chunk(self) -> None:
+        """All of the chunk was said and heard."""
+
+
+@dataclass(frozen=True)
+class Performer:
+    """Speaks scripts with one model. It holds no state of any utterance."""
+
+    flow_lm: FlowLM
+    decoder: MimiDecoder
+    config: Config
+    sampling: Sampling
+    threads: int
+    longest_frames: Callable[[int], int]  # frames after which speech of so many tokens is cut off
+
+    def perform(
+        self,
+        script: Script,
+        voice: KVCache,
+        rows: Iterator[np.ndarray],
+        stop: threading.Event,
+        frames_after_eos: int | None = None,
+        copy_state: bool = True,
+        listener: Listener | None = None,
+    ) -> Generator[np.ndarray]:
+        """Samples [n] while they are made. `rows` are standard-normal draws [latent_dim], one a frame."""
+        for part, following in zip(script.parts, [*script.parts[1:], None], strict=True):
+            if stop.is_set():
+                return
+            if isinstance(part, Pause):
+                n_samples = part.n_samples(self.config.mimi.sample_rate)
+                yield from generation.silence(n_samples, self.config.mimi.frame_samples, stop)
+            else:
+                state = voice.copy(len(part.ids) + self.longest_frames(len(part.ids))) if copy_state else voice
+                samples = self._speak(part, state, rows, stop, frames_after_eos, listener)
+                yield from generation.fade_out(samples, self._fade_samples) if isinstance(following, Pause) else samples
+                if listener is not None and not stop.is_set():
+                    listener.end_chunk()
+
+    def _speak(
+        self,
+        chunk: Chunk,
+        state: KVCache,
+        rows: Iterator[np.ndarray],
+        stop: threading.Event,
+        frames_after_eos: int | None,
+        listener: Listener | None,
+    ) -> Generator[np.ndarray]:
+        n_tokens = len(chunk.ids)
+        self.flow_lm.prompt(self.flow_lm.text(chunk.ids), state, self.threads)
+        latents = generation.generate_latents(
+            self.flow_lm if listener is None else listener.follow(self.flow_lm, state, n_tokens),
+            state,
+            self.sampling,
+            rows,
+            self.longest_frames(n_tokens),
+            self._after_eos(frames_after_eos, chunk.frames_after_eos),
+            stop,
+        )
+        batches = ahead(latents, MAX_FRAMES_AHEAD) if self.threads > 1 else generation.one_by_one(latents)
+        with closing(batches):
+            lookahead = self.config.mimi.lookahead_frames or 0
+            yield from generation.decode(self.flow_lm, self.decoder, batches, self._fade_samples, lookahead)
+
+    @property
+    def _fade_samples(self) -> int:
+        return self.config.mimi.sample_rate // FADE_HZ
+
+    def _after_eos(self, given: int | None, guess: int) -> int:
+        if given is not None:
+            return given
+        recommended = self.config.model_recommended_frames_after_eos
+        return guess + 2 if recommended is None else recommended
