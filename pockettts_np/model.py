@@ -16,12 +16,13 @@ from .conditioners.text import Script, count_tokens, make_script
 from .conditioners.tokenizer.protocol import Tokenizer
 from .config.config import Config
 from .hub import catalogue, fetch
-from .hub.voices import CatalogueVoice, SavedVoice, GivenVoice, voice_of
+from .hub.voices import CatalogueVoice, GivenVoice, SavedVoice, voice_of
 from .language import pauses
 from .language.pauses import Pause
 from .loading import model_source
 from .loading.int8_cache import load_kept
-from .loading.single_file import open_model, stored_voice, write_model
+from .loading.model_source import ModelSource
+from .loading.single_file import stored_voice, write_model
 from .loading.voice import VoiceState, load_voice
 from .models.flow_lm import FlowLM
 from .models.mimi import MimiDecoder, MimiEncoder
@@ -31,7 +32,6 @@ from .synthesis.noise import Noise, draws
 from .synthesis.utterance import Performer
 from .threads import usable_cores
 from .timing.timestamps import TimedAudio, WordClock
-from .weights.checkpoint import Weights
 
 logger = logging.getLogger(__name__)
 
@@ -101,7 +101,7 @@ class TTSModel:
         """
         source = model_source.find(language, config)
         model = _load_kept(source) if quantize and isinstance(source, str) else None
-        model = model or cls._build(*model_source.open_source(source, quantize))
+        model = model or cls._build(model_source.open_source(source, quantize))
         if isinstance(source, Path) and source.suffix == ".safetensors":
             model = replace(model, own_voice=stored_voice(source, model.flow_lm))
         defaults = model.sampling
@@ -114,22 +114,19 @@ class TTSModel:
         return replace(model, sampling=sampling)
 
     @classmethod
-    def _build(
-        cls, config: Config, weights: Weights, tokenizer: Tokenizer, sampling: Sampling | None = None
-    ) -> "TTSModel":
-        mimi = weights.scope("mimi")
-        if weights.matrix_dtype is np.int8:
-            mimi = replace(mimi, matrix_dtype=np.float16)  # int8 in the codec is audible
+    def _build(cls, source: ModelSource, sampling: Sampling | None = None) -> "TTSModel":
+        config, weights = source.config, source.weights
+        mimi = weights.scope("mimi").held_as(source.plan.codec)
         has_encoder = config.mimi.has_encoder and mimi.has("encoder")
         model = cls(
             config,
-            tokenizer,
-            FlowLM.load(weights.scope("flow_lm"), config),
+            source.tokenizer,
+            FlowLM.load(weights.scope("flow_lm").held_as(source.plan.language_model), config),
             MimiEncoder.load(mimi, config.mimi) if has_encoder else None,
             MimiDecoder.load(mimi, config.mimi),
             sampling or Sampling(config.default_temperature, 1, None, config.default_eos_threshold),
         )
-        weights.finish()
+        weights.release()
         return model
 
     @property
@@ -278,8 +275,8 @@ class TTSModel:
         Args:
             model_state: a voice from `get_state_for_audio_prompt`.
             text_to_generate: any length, or its `script`; it is cleaned up, split into sentences and packed into
-                chunks. Pauses such as `[pause:500ms]` and `<break time="1.5s"/>` (`pauses.py`) become that many samples of silence, beside
-                what silence the speech itself ends with.
+                chunks. Pauses such as `[pause:500ms]` and `<break time="1.5s"/>` (`pauses.py`) become that many samples
+                of silence, beside what silence the speech itself ends with.
             max_tokens: longest chunk; each is spoken from a copy of the voice.
             frames_after_eos: frames spoken after the model has ended; by default the model's own choice.
             copy_state: False continues in `model_state` itself, which then holds the speech too.
@@ -404,15 +401,15 @@ def quantize_model(
 
     Errors as `load_model`, and OSError where the file cannot be written.
     """
-    settings, weights, tokenizer = model_source.open_source(model_source.find(language, config), quantize=True)
-    model = TTSModel._build(settings, weights, tokenizer)  # checks every tensor and tells which are matrices
-    write_model(path, weights, settings, None if voice is None else model.get_state_for_audio_prompt(voice))
+    source = model_source.open_source(model_source.find(language, config), quantize=True)
+    state = None if voice is None else TTSModel._build(source).get_state_for_audio_prompt(voice)
+    write_model(path, source.weights, source.config, state)
 
 
 def _load_kept(language: str) -> TTSModel | None:
     """A released model with int8 weights, from the file that an earlier load has kept or this one keeps."""
     return load_kept(
         model_source.load_config(language),
-        build=lambda path: TTSModel._build(*open_model(path)),
+        build=lambda path: TTSModel._build(model_source.open_source(path)),
         write=lambda path: quantize_model(path, language),
     )

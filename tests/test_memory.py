@@ -15,10 +15,15 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from pockettts_np import TTSModel, export_model_state
+from pockettts_np.config.tensors import MatrixStack
+from pockettts_np.kernels.panels import NumberType
+from pockettts_np.loading import single_file
 from pockettts_np.loading.single_file import quantized_tensors
 from pockettts_np.model import quantize_model
 from pockettts_np.weights.checkpoint import Weights, open_checkpoint
+from pockettts_np.weights.packing import stacked_panels
 from pockettts_np.weights.safetensors_file import SafetensorsFile
+from pockettts_np.weights.storage import Storage
 from tests.support.helpers import GOLDEN, assert_close
 from tests.support.random_models import small_model
 
@@ -129,26 +134,26 @@ def test_pages_that_were_released_leave_the_memory(tmp_path):
         assert before - resident_bytes() > 15 * MEGABYTE
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float16, np.int8])
-def test_converting_a_stack_takes_one_matrix_at_a_time(tmp_path, dtype):
+@pytest.mark.parametrize("kind", [NumberType.FLOAT32, NumberType.FLOAT16, NumberType.INT8])
+def test_converting_a_stack_takes_one_matrix_at_a_time(tmp_path, kind):
     """The stack itself, and less than two float32 copies of one matrix beside it."""
     matrix = np.random.default_rng(0).standard_normal((256, 1024)).astype(np.float32)
     save_file({f"{i}.w": matrix for i in range(8)}, tmp_path / "a.safetensors")
-    w = Weights("a", open_checkpoint(tmp_path / "a.safetensors"), dtype)
+    w = Weights("a", open_checkpoint(tmp_path / "a.safetensors"), Storage(stacks=kind))
     tracemalloc.start()
-    panels, scales = w.matrices("{}.w", 8, matrix.shape)
+    panels = stacked_panels(w, "{}.w", 8, matrix.shape)
     _, peak_bytes = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert panels.nbytes == 8 * matrix.size * np.dtype(dtype).itemsize
-    assert peak_bytes - panels.nbytes - scales.nbytes < 2 * matrix.nbytes
+    assert panels.data.nbytes == 8 * matrix.size * kind.stored.itemsize
+    assert peak_bytes - panels.data.nbytes - panels.scale.nbytes < 2 * matrix.nbytes
 
 
-def test_a_quantised_file_is_written_one_matrix_at_a_time(tmp_path):
+def test_a_quantised_file_is_written_one_matrix_at_a_time(tmp_path, monkeypatch):
     matrix = np.random.default_rng(0).standard_normal((256, 1024)).astype(np.float32)
     save_file({f"flow_lm.{i}.w": matrix for i in range(8)}, tmp_path / "a.safetensors")
-    w = Weights("a", open_checkpoint(tmp_path / "a.safetensors"), np.int8)
-    w.scope("flow_lm").matrices("{}.w", 8, matrix.shape)
-    planned = quantized_tensors(w)
+    stack = MatrixStack("flow_lm.{}.w", 8, matrix.shape)
+    monkeypatch.setattr(single_file, "language_model_stacks", lambda config: [stack])
+    planned = quantized_tensors(Weights("a", open_checkpoint(tmp_path / "a.safetensors")), config=None)
     assert list(planned) == ["flow_lm.*.w", "flow_lm.*.w_scale"]
     tracemalloc.start()
     for tensor in planned.values():

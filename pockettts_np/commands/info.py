@@ -40,7 +40,7 @@ def info(args: argparse.Namespace) -> None:
 
 def describe(file: "SafetensorsFile") -> dict[str, Any]:
     """What the file is, from its header and, of a voice, two numbers. ValueError: damaged."""
-    from ..loading.single_file import VOICE_PREFIX, is_model, stored_config
+    from ..loading.headers import VOICE_PREFIX, is_model, stored_config
 
     shapes = {name: file.shape(name) for name in file.names()}
     types: dict[str, int] = {}
@@ -119,7 +119,7 @@ def _part(shapes: Shapes, prefix: str, width_name: str) -> dict[str, int] | None
 
 
 def _of_voice(file: "SafetensorsFile", shapes: Shapes) -> dict[str, Any]:
-    from ..loading.voice import filled_rows
+    from ..loading.headers import filled_rows
 
     if "audio_prompt" in shapes:
         shape = shapes["audio_prompt"]

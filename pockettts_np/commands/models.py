@@ -41,7 +41,7 @@ def _released(config: Config) -> dict[str, Any]:
 
 
 def _builtin() -> dict[str, Any]:
-    from ..loading.single_file import stored_config
+    from ..loading.headers import stored_config
     from ..weights.safetensors_file import SafetensorsFile
 
     path = catalogue.BUILTIN_PATH

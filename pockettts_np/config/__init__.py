@@ -1,4 +1,4 @@
 """What a model is: its sizes and switches, read from TOML or YAML and checked.
 
-Read in this order: config, schema, load, parameter_count.
+Read in this order: config, schema, load, tensors, parameter_count.
 """

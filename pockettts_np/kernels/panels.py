@@ -1,28 +1,101 @@
-"""Matrices as the tile of the matrix product reads them."""
+"""Matrices as the tile of the matrix product reads them: panels of 32 outputs, in one of four types of number.
+
+A matrix [n_out, n_in] is stored as panels [ceil(n_out / 32), n_in, 32]: the 32 weights of one input lie side by side.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike
 
 PANEL = 32  # outputs a panel
 
 
-def pack(w: np.ndarray, dtype: DTypeLike | None = None) -> np.ndarray:
-    """Panels of matrices: [..., n_out, n_in] -> [..., ceil(n_out / 32), n_in, 32], filled up with zeros."""
+class NumberType(Enum):
+    """What the numbers of an array are.
+
+    NumPy has no bfloat16 and Numba neither of the 16-bit floats, so arrays hold the bits of both as integers, each as a
+    type of its own: a kernel is compiled for each.
+    """
+
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+    FLOAT16 = "float16"
+    INT8 = "int8"
+
+    @property
+    def stored(self) -> "np.dtype[Any]":
+        """The type of the arrays that hold such numbers."""
+        return _STORED[self]
+
+    @classmethod
+    def of(cls, array: np.ndarray) -> "NumberType":
+        """What an array of such numbers holds."""
+        return next(kind for kind, stored in _STORED.items() if stored == array.dtype)
+
+    def bits(self, numbers: np.ndarray) -> np.ndarray:
+        """Numbers, rounded to this type, as arrays hold them; bfloat16 is cut, not rounded."""
+        if self is NumberType.FLOAT16:
+            return numbers.astype(np.float16, copy=False).view(np.int16)
+        if self is NumberType.BFLOAT16:
+            return (np.ascontiguousarray(numbers).view(np.uint32) >> 16).astype(np.uint16)
+        return numbers.astype(self.stored, copy=False)
+
+    def numbers(self, bits: np.ndarray) -> np.ndarray:
+        """What an array holds, as float32."""
+        if self is NumberType.BFLOAT16:
+            return bfloat16_to_float32(bits)
+        return (bits.view(np.float16) if self is NumberType.FLOAT16 else bits).astype(np.float32, copy=False)
+
+
+_STORED: "dict[NumberType, np.dtype[Any]]" = {
+    NumberType.FLOAT32: np.dtype(np.float32),
+    NumberType.BFLOAT16: np.dtype(np.uint16),
+    NumberType.FLOAT16: np.dtype(np.int16),
+    NumberType.INT8: np.dtype(np.int8),
+}
+
+
+@dataclass(frozen=True)
+class Panels:
+    """Matrices for the compiled product, and what each of their outputs is multiplied by."""
+
+    data: np.ndarray  # [..., P, n_in, 32] of the stored type; outputs past the last are zeros
+    kind: NumberType
+    scale: np.ndarray  # [..., n_out] float32: the quantisation step, or one
+
+    @classmethod
+    def of(cls, w: np.ndarray, kind: NumberType = NumberType.FLOAT32) -> "Panels":
+        """Matrices [..., n_out, n_in], rounded to `kind`; scales of one."""
+        return cls(pack(w, kind), kind, np.ones(w.shape[:-1], np.float32))
+
+    @property
+    def n_out(self) -> int:
+        return self.scale.shape[-1]
+
+    def __getitem__(self, index: int) -> "Panels":
+        """One matrix of a stack."""
+        return Panels(self.data[index], self.kind, self.scale[index])
+
+
+def pack(w: np.ndarray, kind: NumberType = NumberType.FLOAT32) -> np.ndarray:
+    """The data of panels of matrices: [..., n_out, n_in] -> [..., ceil(n_out / 32), n_in, 32], filled up with zeros."""
     *stack, n_out, n_in = w.shape
-    panels = np.zeros((*stack, -(-n_out // PANEL), n_in, PANEL), w.dtype if dtype is None else dtype)
-    pack_into(panels, w)
-    return panels
+    data = np.zeros((*stack, n_panels(n_out), n_in, PANEL), kind.stored)
+    pack_into(data, w, kind)
+    return data
 
 
-def pack_into(panels: np.ndarray, w: np.ndarray) -> None:
-    """Fill panels of zeros with matrices, rounded to what the panels hold."""
-    for panel in range(panels.shape[-3]):
-        rows = w[..., panel * PANEL : (panel + 1) * PANEL, :]
-        if panels.dtype == np.int16:
-            rows = rows.astype(np.float16, copy=False).view(np.int16)
-        elif panels.dtype == np.uint16:
-            rows = (np.ascontiguousarray(rows).view(np.uint32) >> 16).astype(np.uint16)
-        panels[..., panel, :, : rows.shape[-2]] = rows.swapaxes(-1, -2)
+def pack_into(data: np.ndarray, w: np.ndarray, kind: NumberType) -> None:
+    """Fill panels of zeros with matrices, rounded to `kind`."""
+    for panel in range(data.shape[-3]):
+        rows = kind.bits(w[..., panel * PANEL : (panel + 1) * PANEL, :])
+        data[..., panel, :, : rows.shape[-2]] = rows.swapaxes(-1, -2)
+
+
+def n_panels(n_out: int) -> int:
+    return -(-n_out // PANEL)
 
 
 def is_bfloat16(numbers: np.ndarray) -> bool:
@@ -36,8 +109,6 @@ def bfloat16_to_float32(bits: np.ndarray) -> np.ndarray:
     return (bits.astype(np.uint32) << 16).view(np.float32)
 
 
-def as_float32(panels: np.ndarray) -> np.ndarray:
-    """The numbers of panels of any kind."""
-    if panels.dtype == np.uint16:
-        return bfloat16_to_float32(panels)
-    return (panels.view(np.float16) if panels.dtype == np.int16 else panels).astype(np.float32)
+def as_float32(data: np.ndarray) -> np.ndarray:
+    """The numbers of the data of panels of any type."""
+    return NumberType.of(data).numbers(data)

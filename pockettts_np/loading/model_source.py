@@ -1,8 +1,7 @@
 """From a model's name or file to its configuration, its weights and its tokenizer."""
 
+from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
 
 from ..conditioners.tokenizer.load import load_tokenizer
 from ..conditioners.tokenizer.protocol import Tokenizer
@@ -10,8 +9,9 @@ from ..config.config import Config
 from ..config.load import load_config
 from ..hub import catalogue, fetch
 from ..weights.checkpoint import Source, Weights, open_checkpoint
+from ..weights.storage import AS_PUBLISHED, QUANTIZED, StoragePlan
 from ..weights.training_names import open_flow_lm, open_mimi
-from .single_file import open_model
+from .single_file import expected_tensors, open_model
 
 _SUFFIXES = (".safetensors", ".toml", ".yaml", ".yml")
 
@@ -32,17 +32,31 @@ def find(language: str | None, config: str | Path | None) -> str | Path:
     return catalogue.BUILTIN_PATH if language == catalogue.BUILTIN else language
 
 
-def open_source(source: str | Path, quantize: bool) -> tuple[Config, Weights, Tokenizer]:
+@dataclass(frozen=True)
+class ModelSource:
+    """What a model is built of."""
+
+    config: Config
+    weights: Weights  # checked against the configuration, not read
+    tokenizer: Tokenizer
+    plan: StoragePlan  # in which numbers it is to be held
+
+
+def open_source(source: str | Path, quantize: bool = False) -> ModelSource:
     """What `find` found, its files fetched where they are not here. Errors as `TTSModel.load_model`."""
     if isinstance(source, Path) and source.suffix == ".safetensors":
-        return open_model(source)
-    settings = load_config(source)
-    table = settings.flow_lm.lookup_table
-    tokenizer = load_tokenizer(fetch.local_path(table.tokenizer_path), table.n_bins, table.tokenizer)
-    return settings, _open_weights(settings, quantize), tokenizer
+        config, weights, tokenizer = open_model(source)
+        quantize = True
+    else:
+        config = load_config(source)
+        table = config.flow_lm.lookup_table
+        tokenizer = load_tokenizer(fetch.local_path(table.tokenizer_path), table.n_bins, table.tokenizer)
+        weights = _open_weights(config)
+    weights.require(expected_tensors(weights, config))
+    return ModelSource(config, weights, tokenizer, QUANTIZED if quantize else AS_PUBLISHED)
 
 
-def _open_weights(config: Config, quantize: bool) -> Weights:
+def _open_weights(config: Config) -> Weights:
     """The tensors of all files that the configuration names, under the released names.
 
     As in the reference, `mimi.weights_path` replaces the codec of a bundle, and the language model's own file needs it.
@@ -65,4 +79,4 @@ def _open_weights(config: Config, quantize: bool) -> Weights:
         sources |= open_mimi(path)
         files.append(path)
     label = " and ".join(str(path) for path in files)
-    return Weights(label, sources, np.int8, np.float16) if quantize else Weights(label, sources)
+    return Weights(label, sources)

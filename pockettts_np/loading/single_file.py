@@ -21,18 +21,17 @@ import numpy as np
 from ..conditioners.tokenizer.load import load_tokenizer
 from ..conditioners.tokenizer.protocol import Tokenizer
 from ..config.config import Config
-from ..config.schema import build
+from ..config.tensors import ENCODER, SPEAKER_PROJECTION, is_for_cloning, language_model_stacks, tensors_of
 from ..files import InMemoryFile, replacing_file
 from ..hub import fetch
-from ..kernels.panels import PANEL, pack
+from ..kernels.panels import NumberType, pack
 from ..models.flow_lm import FlowLM
 from ..weights.checkpoint import Weights, open_checkpoint
+from ..weights.packing import packed_shape, quantize_rows, row_scales
 from ..weights.safetensors_file import SafetensorsFile
-from ..weights.storage import quantize_rows, row_scales
+from .headers import CONFIG_KEY, TOKENIZER_KEY, VOICE_PREFIX, is_model, stored_config
 from .voice import VoiceState, read_voice, voice_tensors
 
-CONFIG_KEY, TOKENIZER_KEY = "pockettts_np.config", "pockettts_np.tokenizer"
-VOICE_PREFIX = "voice."
 PAGE_BYTES = 4096
 INT8, FLOAT32, FLOAT16, INT64 = (np.dtype(t) for t in (np.int8, np.float32, np.float16, np.int64))
 KINDS = {INT8: "I8", FLOAT32: "F32", FLOAT16: "F16", INT64: "I64"}  # in the order in which they are written
@@ -47,16 +46,15 @@ class Planned:
     pieces: Callable[[], Iterable[np.ndarray]]
 
 
-def quantized_tensors(weights: Weights) -> dict[str, Planned]:
-    """The tensors of a quantised file, from the weights that a model was built of."""
-    stacks = {name: parts for name, parts in weights.matrix_names.items() if name.startswith("flow_lm.")}
-    inside = {part for parts in stacks.values() for part in parts}
+def quantized_tensors(weights: Weights, config: Config) -> dict[str, Planned]:
+    """The tensors of a quantised file, from the weights of a model."""
+    stacks = language_model_stacks(config)
+    inside = {name for stack in stacks for name in stack.names}
     tensors: dict[str, Planned] = {}
-    for name, parts in stacks.items():
-        n_out, n_in = weights.sources[parts[0]].shape()
-        panels_shape = len(parts), -(-n_out // PANEL), n_in, PANEL
-        tensors[name] = Planned(INT8, panels_shape, partial(_each, weights, parts, lambda w: pack(quantize_rows(w)[0])))
-        tensors[name + "_scale"] = Planned(FLOAT32, (len(parts), n_out), partial(_each, weights, parts, row_scales))
+    for stack in stacks:
+        data_shape, scale_shape = packed_shape(stack.n_layers, stack.shape), (stack.n_layers, stack.shape[0])
+        tensors[stack.name] = Planned(INT8, data_shape, partial(_each, weights, stack.names, _int8_panels))
+        tensors[stack.scale_name] = Planned(FLOAT32, scale_shape, partial(_each, weights, stack.names, row_scales))
     for name, source in weights.sources.items():
         if name not in inside:
             shape = source.shape()
@@ -65,17 +63,45 @@ def quantized_tensors(weights: Weights) -> dict[str, Planned]:
     return tensors
 
 
+def _int8_panels(matrix: np.ndarray) -> np.ndarray:
+    return pack(quantize_rows(matrix)[0], NumberType.INT8)
+
+
+def is_quantized(weights: Weights, config: Config) -> bool:
+    """Whether the matrices of the language model are int8 already."""
+    return any(stack.scale_name in weights.sources for stack in language_model_stacks(config))
+
+
+def expected_tensors(weights: Weights, config: Config) -> dict[str, tuple[int, ...]]:
+    """What the file or files of a model must hold, by name: those of a quantised one, if it is; what only cloning
+    needs, if it has any of it."""
+    names = weights.sources.keys()
+    has_encoder = any(name.startswith(ENCODER) for name in names)
+    tensors = {
+        name: shape
+        for name, shape in tensors_of(config).items()
+        if not is_for_cloning(name) or (name in names if name == SPEAKER_PROJECTION else has_encoder)
+    }
+    for stack in language_model_stacks(config):
+        if stack.scale_name in names:
+            for name in stack.names:
+                del tensors[name]
+            tensors[stack.name] = packed_shape(stack.n_layers, stack.shape)
+            tensors[stack.scale_name] = stack.n_layers, stack.shape[0]
+    return tensors
+
+
 def _each(weights: Weights, names: list[str], make: Callable[[np.ndarray], np.ndarray]) -> Iterator[np.ndarray]:
     for name in names:
         yield make(weights.finite(name, weights.sources[name].read()))
-        weights.sources[name].release()
+        weights.let_go(name)
 
 
 def write_model(
     path: str | os.PathLike[str], weights: Weights, config: Config, voice: VoiceState | None = None
 ) -> None:
     """Write a quantised model; the file appears only once complete. ValueError: the weights are quantised already."""
-    if not any(name.startswith("flow_lm.") for name in weights.matrix_names):
+    if is_quantized(weights, config):
         raise ValueError(f"{weights.label} is quantised already; copy the file.")
     tokenizer = fetch.local_path(config.flow_lm.lookup_table.tokenizer_path).read_bytes()
     described = dataclasses.asdict(config) | {"replace_characters": dict(config.replace_characters)}
@@ -83,7 +109,7 @@ def write_model(
         CONFIG_KEY: json.dumps(_portable(described)),
         TOKENIZER_KEY: base64.b64encode(tokenizer).decode(),
     }
-    tensors = quantized_tensors(weights)
+    tensors = quantized_tensors(weights, config)
     for name, tensor in ({} if voice is None else voice_tensors(voice)).items():
         tensors[VOICE_PREFIX + name] = Planned(tensor.dtype, tensor.shape, partial(iter, [tensor]))
     _write_safetensors(path, tensors, metadata)
@@ -137,27 +163,10 @@ def open_model(path: Path) -> tuple[Config, Weights, Tokenizer]:
     inside = InMemoryFile(f"{path}, the tokenizer inside", tokenizer_bytes)
     tokenizer = load_tokenizer(inside, lookup.n_bins, "json" if is_json else "sentencepiece")
     sources = {name: x for name, x in open_checkpoint(path).items() if not name.startswith(VOICE_PREFIX)}
-    return config, Weights(str(path), sources, np.int8, np.float16), tokenizer
+    return config, Weights(str(path), sources), tokenizer
 
 
 def stored_voice(path: Path, flow_lm: FlowLM) -> VoiceState | None:
     """The voice inside a quantised model, if there is one. ValueError: damaged."""
     file = SafetensorsFile(path).under(VOICE_PREFIX)
     return read_voice(file, flow_lm) if any(file.names()) else None
-
-
-def is_model(file: SafetensorsFile) -> bool:
-    """Whether a configuration and a tokenizer are inside."""
-    return CONFIG_KEY in file.metadata and TOKENIZER_KEY in file.metadata
-
-
-def stored_config(file: SafetensorsFile) -> Config:
-    """The configuration inside a quantised model. ValueError: damaged."""
-    try:
-        table = json.loads(file.metadata[CONFIG_KEY])
-        if not isinstance(table, dict):
-            raise ValueError
-    except (ValueError, RecursionError):
-        raise ValueError(f"{file.path} is damaged: its configuration cannot be read.") from None
-    name, released = str(table.pop("name", "")), bool(table.pop("released", False))
-    return build(Config, table, f"{file.path}: ", name=name, released=released)

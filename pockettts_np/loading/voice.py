@@ -13,10 +13,9 @@ from ..files import File, replacing_file
 from ..models.flow_lm import FlowLM
 from ..modules.attention import KVCache
 from ..weights.safetensors_file import SafetensorsFile
+from .headers import LAYER, filled_rows
 
 VoiceState = KVCache
-
-_LAYER = "transformer.layers.{}.self_attn/{}"
 
 
 def export_model_state(state: VoiceState, path: str | os.PathLike[str]) -> None:
@@ -35,9 +34,9 @@ def voice_tensors(state: VoiceState) -> dict[str, np.ndarray]:
     for i, rows in enumerate(state.rows()):  # [2, T, n_kv_heads, head_dim]
         cache = np.full((2, 1, state.position, *rows.shape[2:]), np.nan, np.float32)
         cache[:, 0, pad:] = rows
-        tensors[_LAYER.format(i, "cache")] = cache
-        tensors[_LAYER.format(i, "offset")] = np.array([state.position], np.int64)
-        tensors[_LAYER.format(i, "pad")] = np.array([pad], np.int64)
+        tensors[LAYER.format(i, "cache")] = cache
+        tensors[LAYER.format(i, "offset")] = np.array([state.position], np.int64)
+        tensors[LAYER.format(i, "pad")] = np.array([pad], np.int64)
     return tensors
 
 
@@ -61,7 +60,7 @@ def read_voice(file: SafetensorsFile, flow_lm: FlowLM) -> VoiceState:
     found = sorted(name for name in names if name.endswith("/cache"))
     if not found:
         raise ValueError(f"{path} is not a voice: it holds no attention cache. Make one with export-voice.")
-    if found != sorted(_LAYER.format(i, "cache") for i in range(n_layers)):
+    if found != sorted(LAYER.format(i, "cache") for i in range(n_layers)):
         raise ValueError(
             f"{path} is the voice of another model: it has {len(found)} layers, this model {n_layers}. "
             "Export the voice again with this model."
@@ -71,12 +70,12 @@ def read_voice(file: SafetensorsFile, flow_lm: FlowLM) -> VoiceState:
         raise ValueError(f"{path} is not a voice: its layers differ in length.")
     n_rows, pad = layers[0][0].shape[1], layers[0][1]
     rows = np.stack([rows for rows, _ in layers])
-    return KVCache.from_rows(rows, n_rows + pad, flow_lm.transformer.cache_dtype)
+    return KVCache.from_rows(rows, n_rows + pad, flow_lm.init_state().kind)
 
 
 def _layer(file: SafetensorsFile, index: int, n_heads: int, head_dim: int) -> tuple[np.ndarray, int]:
     """The filled rows [2, T, n_heads, head_dim] of one layer, and how many leading rows were padding."""
-    name = _LAYER.format(index, "cache")
+    name = LAYER.format(index, "cache")
     cache = file.float32(name)
     if cache.ndim != 5 or cache.shape[:2] != (2, 1) or cache.shape[3:] != (n_heads, head_dim):
         raise ValueError(
@@ -93,28 +92,6 @@ def _layer(file: SafetensorsFile, index: int, n_heads: int, head_dim: int) -> tu
     if not np.isfinite(rows).all():
         raise ValueError(f"{file.path} is damaged: the filled rows of layer {index} hold NaN or infinity.")
     return rows, pad
-
-
-def filled_rows(file: SafetensorsFile, index: int) -> tuple[int, int]:
-    """Rows that a layer of the file has seen, and how many of the first are padding. ValueError: it does not say."""
-    names = set(file.names())
-    offset, end, pad = (_LAYER.format(index, key) for key in ("offset", "current_end", "pad"))
-    if offset in names:
-        n_seen = _integer(file, offset)
-    elif end in names and file.raw(end).ndim == 1:
-        n_seen = len(file.raw(end))
-    else:
-        raise ValueError(f"{file.path} is not a voice: it lacks the number {offset!r}.")
-    return n_seen, _integer(file, pad) if pad in names else 0
-
-
-def _integer(file: SafetensorsFile, name: str) -> int:
-    value = file.raw(name)
-    if value.size != 1 or value.dtype != np.int64:
-        raise ValueError(
-            f"{file.path} is damaged: {name!r} is {value.dtype} of shape {list(value.shape)}; wanted one int64."
-        )
-    return int(value.reshape(-1)[0])
 
 
 def _prompt(file: SafetensorsFile, flow_lm: FlowLM) -> VoiceState:

@@ -7,11 +7,11 @@ import numpy as np
 from ..conditioners.embedding import TextEmbedding
 from ..config.config import Config
 from ..modules.attention import KVCache
-from ..modules.linear import Linear
+from ..modules.linear import Linear, SingleOutput
 from ..modules.mlp import FlowNet
 from ..modules.norm import LayerNorm
 from ..weights.checkpoint import Weights
-from .transformer import Transformer
+from .transformer import Layers, Transformer
 
 
 @dataclass(frozen=True)
@@ -22,10 +22,10 @@ class FlowLM:
     input_linear: Linear
     bos: np.ndarray  # [latent_dim] stands for the latent before the first
     bos_before_voice: np.ndarray | None  # [1, d]
-    transformer: Transformer
+    transformer: Layers
     out_norm: LayerNorm
     z_proj: Linear | None
-    out_eos: Linear
+    out_eos: SingleOutput
     flow_net: FlowNet
     latent_std: np.ndarray  # [latent_dim]
     latent_mean: np.ndarray  # [latent_dim]
@@ -43,7 +43,7 @@ class FlowLM:
             transformer=Transformer.load(w.scope("transformer"), c.transformer, c.transformer.max_period),
             out_norm=LayerNorm.load(w.scope("out_norm"), d),
             z_proj=Linear.load(w.scope("z_proj"), d, c.z_dim) if c.z_dim else None,
-            out_eos=Linear.load(w.scope("out_eos"), c.condition_dim, 1, bias=True),
+            out_eos=SingleOutput.load(w.scope("out_eos"), c.condition_dim),
             flow_net=FlowNet.load(w.scope("flow_net"), c.flow, latent_dim, c.condition_dim),
             latent_std=w.take("emb_std", (latent_dim,)),
             latent_mean=w.take("emb_mean", (latent_dim,)),
@@ -81,7 +81,7 @@ class FlowLM:
         z = self.out_norm(self.transformer(row, state))
         if self.z_proj is not None:
             z = self.z_proj(z)
-        return z[0], float(self.out_eos(z)[0, 0])
+        return z[0], float(self.out_eos(z)[0])
 
     def denormalize(self, latents: np.ndarray) -> np.ndarray:
         """Latents as the language model makes them to those that the codec decodes: [T, latent_dim]."""

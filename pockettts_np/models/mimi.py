@@ -10,7 +10,7 @@ import numpy as np
 
 from ..config.config import MimiConfig, MimiTransformerConfig, SEANetConfig
 from ..modules.attention import KVCache
-from ..modules.conv import Conv1d, ConvState, DepthwiseConvTranspose1d
+from ..modules.conv import Conv1d, ConvState, DepthwiseConvTranspose1d, Windows
 from ..modules.linear import Linear
 from ..threads import ahead
 from ..weights.checkpoint import Weights
@@ -83,48 +83,35 @@ class MimiEncoder:
 
     @classmethod
     def load(cls, w: Weights, config: MimiConfig) -> "MimiEncoder":
-        """ValueError: a tensor is missing or has another shape. NaN and infinity are found when they are read."""
+        """ValueError: the configuration has no encoder. NaN and infinity are found when the tensors are read."""
         if config.seanet is None or config.transformer is None:
             raise ValueError("This configuration has no encoder (mimi.seanet and mimi.transformer).")
-        encoder = cls(w, config, config.seanet, config.transformer)
-        for load in (encoder._load_seanet, encoder._load_transformer, encoder._load_downsample):
-            load(w.unread())
-        return encoder
+        return cls(w, config, config.seanet, config.transformer)
 
     @cached_property
     def seanet(self) -> SEANet:
-        return self._read(self._load_seanet)
+        return self._read("encoder", lambda w: SEANet.load_encoder(w, self.seanet_config))
 
     @cached_property
     def transformer(self) -> ProjectedTransformer:
-        return self._read(self._load_transformer)
+        sizes, width = self.transformer_config, self.seanet_config.dimension
+        return self._read(
+            "encoder_transformer",
+            lambda w: ProjectedTransformer.load(w, sizes, width, sizes.max_period, sizes.context),
+        )
 
     @cached_property
     def downsample(self) -> Conv1d:
-        return self._read(self._load_downsample)
+        stride, width = self.config.frame_stride, self.seanet_config.dimension
+        windows = Windows(width, 2 * stride, stride, replicate=True)
+        return self._read(
+            "downsample.conv.conv", lambda w: Conv1d.load(w, windows, self.config.encoder_dim, bias=False)
+        )
 
-    def _read(self, load: Callable[[Weights], Part]) -> Part:
-        part = load(self.weights.again())
+    def _read(self, name: str, load: Callable[[Weights], Part]) -> Part:
+        part = load(self.weights.again().scope(name))
         self.weights.release()
         return part
-
-    def _load_seanet(self, w: Weights) -> SEANet:
-        return SEANet.load_encoder(w.scope("encoder"), self.seanet_config)
-
-    def _load_transformer(self, w: Weights) -> ProjectedTransformer:
-        sizes, width = self.transformer_config, self.seanet_config.dimension
-        return ProjectedTransformer.load(w.scope("encoder_transformer"), sizes, width, sizes.max_period, sizes.context)
-
-    def _load_downsample(self, w: Weights) -> Conv1d:
-        return Conv1d.load(
-            w.scope("downsample.conv.conv"),
-            self.seanet_config.dimension,
-            self.config.encoder_dim,
-            2 * self.config.frame_stride,
-            stride=self.config.frame_stride,
-            bias=False,
-            replicate=True,
-        )
 
     def __call__(self, samples: np.ndarray, threads: int = 1) -> np.ndarray:
         """Samples [n] to [ceil(n / frame_samples), encoder_dim]; two threads share the convolutions and the rest."""

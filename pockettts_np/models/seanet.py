@@ -3,13 +3,13 @@
 Both are a plain sequence of layers; ELU stands before every convolution but the first.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from ..config.config import SEANetConfig
 from ..kernels import entry_points as kernels
-from ..modules.conv import Conv1d, ConvState, ConvTranspose1d
+from ..modules.conv import Conv1d, Conv1dToOne, ConvState, ConvTranspose1d, Windows
 from ..modules.linear import Linear
 from ..weights.checkpoint import Weights
 
@@ -24,16 +24,9 @@ class ResidualBlock:
     @classmethod
     def load(cls, w: Weights, width: int, dilation: int, config: SEANetConfig) -> "ResidualBlock":
         hidden = width // config.compress
-        conv = Conv1d.load(
-            w.scope("block.1.conv"),
-            width,
-            hidden,
-            config.residual_kernel_size,
-            dilation=dilation,
-            replicate=config.pad_mode == "replicate",
-        )
-        last = Conv1d.load(w.scope("block.3.conv"), hidden, width, kernel_size=1)
-        return cls(replace(conv, product=conv.product.packed()), last.product.packed())
+        windows = Windows(width, config.residual_kernel_size, 1, dilation, config.pad_mode == "replicate")
+        conv = Conv1d.load(w.scope("block.1.conv"), windows, hidden)
+        return cls(conv, Conv1d.load(w.scope("block.3.conv"), Windows(hidden, 1), width).product)
 
     def init_state(self) -> ConvState:
         return self.conv.init_state()
@@ -41,12 +34,13 @@ class ResidualBlock:
     def __call__(self, x: np.ndarray, state: ConvState) -> np.ndarray:  # [T, C], in place
         first, one, two = x[:1].copy(), self.conv.product, self.last
         kernels.elu(first)
-        self.conv.start(first, state)
-        kernels.residual_block(state.previous, x, self.conv.dilation, one.panels, one.bias, two.panels, two.bias)
+        self.conv.windows.start(first, state)
+        dilation = self.conv.windows.dilation
+        kernels.residual_block(state.previous, x, dilation, one.panels.data, one.bias, two.panels.data, two.bias)
         return x
 
 
-Layer = Conv1d | ConvTranspose1d | ResidualBlock
+Layer = Conv1d | Conv1dToOne | ConvTranspose1d | ResidualBlock
 
 
 @dataclass(frozen=True)
@@ -61,18 +55,17 @@ class SEANet:
         names = _Names(w.scope("model"))
         replicate = config.pad_mode == "replicate"
         width = config.n_filters
-        layers: list[Layer] = [
-            Conv1d.load(names.next("conv"), config.channels, width, config.kernel_size, replicate=replicate)
-        ]
+        first = Windows(config.channels, config.kernel_size, replicate=replicate)
+        layers: list[Layer] = [Conv1d.load(names.next("conv"), first, width)]
         for ratio in reversed(config.ratios):
             layers += _residuals(names, width, config)
             names.skip_elu()
             conv = names.next("conv")
-            layers.append(Conv1d.load(conv, width, 2 * width, 2 * ratio, stride=ratio, replicate=replicate))
+            layers.append(Conv1d.load(conv, Windows(width, 2 * ratio, ratio, replicate=replicate), 2 * width))
             width *= 2
         names.skip_elu()
-        last = names.next("conv")
-        layers.append(Conv1d.load(last, width, config.dimension, config.last_kernel_size, replicate=replicate))
+        last = Windows(width, config.last_kernel_size, replicate=replicate)
+        layers.append(Conv1d.load(names.next("conv"), last, config.dimension))
         return cls(layers)
 
     @classmethod
@@ -81,17 +74,16 @@ class SEANet:
         names = _Names(w.scope("model"))
         replicate = config.pad_mode == "replicate"
         width = config.n_filters * 2 ** len(config.ratios)
-        layers: list[Layer] = [
-            Conv1d.load(names.next("conv"), config.dimension, width, config.kernel_size, replicate=replicate)
-        ]
+        first = Windows(config.dimension, config.kernel_size, replicate=replicate)
+        layers: list[Layer] = [Conv1d.load(names.next("conv"), first, width)]
         for ratio in config.ratios:
             names.skip_elu()
             layers.append(ConvTranspose1d.load(names.next("convtr"), width, width // 2, 2 * ratio, ratio))
             width //= 2
             layers += _residuals(names, width, config)
         names.skip_elu()
-        last = names.next("conv")
-        layers.append(Conv1d.load(last, width, config.channels, config.last_kernel_size, replicate=replicate))
+        last = Windows(width, config.last_kernel_size, replicate=replicate)
+        layers.append(Conv1dToOne.load(names.next("conv"), last))
         return cls(layers)
 
     def init_state(self) -> list[ConvState]:

@@ -1,22 +1,34 @@
 """The streaming transformer of the language model and of the codec."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
 from ..config.config import FlowLMTransformerConfig, MimiTransformerConfig
 from ..kernels import entry_points as kernels
+from ..kernels.panels import NumberType, Panels
 from ..kernels.transformer import StackWeights
-from ..modules.attention import KVCache
+from ..modules.attention import KVCache, rope_frequencies
 from ..modules.linear import Linear
 from ..threads import wavefront
 from ..weights.checkpoint import Weights
+from ..weights.packing import stacked_panels
 
 BLOCK_ROWS = 64  # rows that go through all layers together: activations stay in the cache
 UNLIMITED = 2**31
 
 
 TransformerSizes = FlowLMTransformerConfig | MimiTransformerConfig
+
+
+class Layers(Protocol):
+    """A stack of layers that the language model may run: a `Transformer`, or one that is listened to."""
+
+    def init_state(self) -> KVCache: ...
+
+    def __call__(self, x: np.ndarray, state: KVCache, threads: int = 1) -> np.ndarray:  # [T, d] -> [T, d]
+        ...
 
 
 @dataclass(frozen=True)
@@ -27,7 +39,7 @@ class Transformer:
     inv_freq: np.ndarray  # [head_dim / 2] radians a position
     n_kv_heads: int
     context: int
-    cache_dtype: type  # of the panels of its cache: float32, or int16 for float16
+    cache_kind: NumberType  # of the keys and values in its cache
 
     @classmethod
     def load(
@@ -45,27 +57,35 @@ class Transformer:
         def stacked(leaf: str, *shape: int) -> np.ndarray:
             return w.stack([f"layers.{i}.{leaf}" for i in layers], shape)
 
-        def matrices(leaf: str, n_out: int, n_in: int) -> tuple[np.ndarray, np.ndarray]:
-            return w.matrices(f"layers.{{}}.{leaf}.weight", len(layers), (n_out, n_in))
+        def panels(leaf: str, n_out: int, n_in: int) -> Panels:
+            return stacked_panels(w, f"layers.{{}}.{leaf}.weight", len(layers), (n_out, n_in))
 
-        in_proj, in_scale = matrices("self_attn.in_proj", qkv_dim, d)
-        out_proj, out_scale = matrices("self_attn.out_proj", d, sizes.q_dim)
-        linear1, scale1 = matrices("linear1", ff, d)
-        linear2, scale2 = matrices("linear2", d, ff)
+        in_proj, out_proj = panels("self_attn.in_proj", qkv_dim, d), panels("self_attn.out_proj", d, sizes.q_dim)
+        linear1, linear2 = panels("linear1", ff, d), panels("linear2", d, ff)
+        out_scale, scale2 = out_proj.scale, linear2.scale
         if layer_scale:  # a product with the output, as the scale of a row is
-            out_scale *= stacked("layer_scale_1.scale", d)
-            scale2 *= stacked("layer_scale_2.scale", d)
+            out_scale = out_scale * stacked("layer_scale_1.scale", d)
+            scale2 = scale2 * stacked("layer_scale_2.scale", d)
         norm1 = np.stack([stacked("norm1.weight", d), stacked("norm1.bias", d)], axis=1)
         norm2 = np.stack([stacked("norm2.weight", d), stacked("norm2.bias", d)], axis=1)
-        weights = StackWeights(norm1, norm2, in_proj, in_scale, out_proj, out_scale, linear1, scale1, linear2, scale2)
-        exponent = np.arange(sizes.head_dim // 2, dtype=np.float32) * np.float32(
-            -np.log(max_period) * 2 / sizes.head_dim
+        weights = StackWeights(
+            norm1=norm1,
+            norm2=norm2,
+            in_proj=in_proj.data,
+            in_scale=in_proj.scale,
+            out_proj=out_proj.data,
+            out_scale=out_scale,
+            linear1=linear1.data,
+            scale1=linear1.scale,
+            linear2=linear2.data,
+            scale2=scale2,
         )
-        return cls(weights, np.exp(exponent), sizes.kv_heads, context or UNLIMITED, w.cache_dtype)
+        inv_freq = rope_frequencies(sizes.head_dim, max_period)
+        return cls(weights, inv_freq, sizes.kv_heads, context or UNLIMITED, w.storage.cache)
 
     def init_state(self) -> KVCache:
         sizes = len(self.weights.norm1), self.n_kv_heads, 2 * len(self.inv_freq)
-        return KVCache.empty(*sizes, dtype=self.cache_dtype)
+        return KVCache.empty(*sizes, kind=self.cache_kind)
 
     def __call__(self, x: np.ndarray, state: KVCache, threads: int = 1) -> np.ndarray:  # [T, d] -> [T, d]
         out = np.array(x, np.float32, order="C")
@@ -75,7 +95,7 @@ class Transformer:
         for start in range(0, len(out), BLOCK_ROWS):
             rows = out[start : start + BLOCK_ROWS]
             state.reserve(len(rows), self.context)
-            self._run(rows, state, 0, slice(None))
+            self.run(rows, state, 0, slice(None))
             state.advance(len(rows))
         return out
 
@@ -86,12 +106,12 @@ class Transformer:
 
         def step(block: int, layer: int) -> None:
             first = block * block_rows
-            self._run(out[first : first + block_rows], state, first, slice(layer, layer + 1))
+            self.run(out[first : first + block_rows], state, first, slice(layer, layer + 1))
 
         wavefront(step, -(-len(out) // block_rows), len(self.weights.norm1))
         state.advance(len(out))
 
-    def _run(self, rows: np.ndarray, state: KVCache, offset: int, layers: slice) -> None:
+    def run(self, rows: np.ndarray, state: KVCache, offset: int, layers: slice) -> None:
         """Some layers on rows that stand `offset` after the next of the cache, in place."""
         kernels.transformer(
             rows,

@@ -3,16 +3,24 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import DTypeLike
 
-from ..kernels.panels import PANEL
+from ..kernels.panels import PANEL, NumberType
+
+
+def rope_frequencies(head_dim: int, max_period: float) -> np.ndarray:
+    """The angle that each pair of a head's numbers turns by from one position to the next, in radians: [head_dim / 2].
+
+    Su et al. 2021, RoFormer, section 3.2.2.
+    """
+    exponent = np.arange(head_dim // 2, dtype=np.float32) * np.float32(-np.log(max_period) * 2 / head_dim)
+    return np.exp(exponent)
 
 
 @dataclass
 class KVCache:
     """Keys and values of past rows, all layers in two arrays of panels, and where the next row stands.
 
-    The panels are float32, or the bits of float16 as int16.
+    The numbers are float32, or float16 where memory counts.
     """
 
     keys: np.ndarray  # [n_layers, n_kv_heads, capacity / 32, head_dim, 32]; row r is column r % 32 of panel r // 32
@@ -22,20 +30,19 @@ class KVCache:
 
     @classmethod
     def empty(
-        cls, n_layers: int, n_kv_heads: int, head_dim: int, capacity: int = 0, dtype: DTypeLike = np.float32
+        cls, n_layers: int, n_kv_heads: int, head_dim: int, capacity: int = 0, kind: NumberType = NumberType.FLOAT32
     ) -> "KVCache":
         n_panels = -(-capacity // PANEL)
-        keys = np.zeros((n_layers, n_kv_heads, n_panels, head_dim, PANEL), dtype)
-        values = np.zeros((n_layers, n_kv_heads, -(-head_dim // PANEL), n_panels * PANEL, PANEL), dtype)
+        keys = np.zeros((n_layers, n_kv_heads, n_panels, head_dim, PANEL), kind.stored)
+        values = np.zeros((n_layers, n_kv_heads, -(-head_dim // PANEL), n_panels * PANEL, PANEL), kind.stored)
         return cls(keys, values, 0, 0)
 
     @classmethod
-    def from_rows(cls, rows: np.ndarray, position: int, dtype: DTypeLike = np.float32) -> "KVCache":
+    def from_rows(cls, rows: np.ndarray, position: int, kind: NumberType = NumberType.FLOAT32) -> "KVCache":
         """From keys and values [n_layers, 2, T, n_kv_heads, head_dim]."""
         n_layers, _, n_rows, n_heads, dim = rows.shape
-        cache = cls.empty(n_layers, n_heads, dim, n_rows, dtype)
-        rows = rows.astype(np.float16).view(np.int16) if cache.keys.dtype == np.int16 else rows
-        keys, values = rows.transpose(1, 0, 3, 2, 4)  # [n_layers, n_kv_heads, T, head_dim]
+        cache = cls.empty(n_layers, n_heads, dim, n_rows, kind)
+        keys, values = kind.bits(rows).transpose(1, 0, 3, 2, 4)  # [n_layers, n_kv_heads, T, head_dim]
         for row in range(0, n_rows, PANEL):
             panel = keys[:, :, row : row + PANEL].swapaxes(-1, -2)
             cache.keys[:, :, row // PANEL, :, : panel.shape[-1]] = panel
@@ -52,12 +59,16 @@ class KVCache:
         keys = self.keys.swapaxes(-1, -2).reshape(n_layers, n_heads, capacity, dim)
         values = self.values.swapaxes(2, 3).reshape(n_layers, n_heads, capacity, -1)[..., :dim]
         rows = np.stack([keys, values], axis=1)[:, :, :, : self.n_rows].swapaxes(2, 3)
-        return rows.view(np.float16).astype(np.float32) if rows.dtype == np.int16 else rows
+        return self.kind.numbers(rows)
 
     def key_rows(self, layer: int, head: int) -> np.ndarray:
         """Keys that one key-value head holds: [n_rows, head_dim]."""
         keys = self.keys[layer, head].swapaxes(1, 2).reshape(-1, self.sizes[2])[: self.n_rows]
-        return keys.view(np.float16).astype(np.float32) if keys.dtype == np.int16 else keys
+        return self.kind.numbers(keys)
+
+    @property
+    def kind(self) -> NumberType:
+        return NumberType.of(self.keys)
 
     @property
     def sizes(self) -> tuple[int, int, int]:
@@ -89,7 +100,7 @@ class KVCache:
 
     def _resized(self, dropped_panels: int, capacity: int) -> "KVCache":
         n_layers, n_heads, dim = self.sizes
-        new = self.empty(n_layers, n_heads, dim, capacity, self.keys.dtype)
+        new = self.empty(n_layers, n_heads, dim, capacity, self.kind)
         end_panel = -(-self.n_rows // PANEL)
         dropped_rows = dropped_panels * PANEL
         new.n_rows, new.position = self.n_rows - dropped_rows, self.position

@@ -20,32 +20,14 @@ class ConvState:
 
 
 @dataclass(frozen=True)
-class Conv1d:
-    """Causal convolution. Left padding is zeros, or the first frame repeated (`replicate`)."""
+class Windows:
+    """Which frames a causal convolution reads for each output. Left padding is zeros, or the first frame repeated."""
 
-    product: Linear  # K · n_in -> n_out, tap by tap
     n_in: int
     kernel_size: int
-    stride: int
-    dilation: int
-    replicate: bool
-
-    @classmethod
-    def load(
-        cls,
-        w: Weights,
-        n_in: int,
-        n_out: int,
-        kernel_size: int,
-        *,
-        stride: int = 1,
-        dilation: int = 1,
-        bias: bool = True,
-        replicate: bool = False,
-    ) -> "Conv1d":
-        weight = w.take_matrix("weight", (n_out, n_in, kernel_size), (0, 2, 1), kernel_size * n_in)
-        product = Linear.of(w, weight, w.take("bias", (n_out,)) if bias else None)
-        return cls(product, n_in, kernel_size, stride, dilation, replicate)
+    stride: int = 1
+    dilation: int = 1
+    replicate: bool = False
 
     def init_state(self) -> ConvState:
         n_previous = (self.kernel_size - 1) * self.dilation + 1 - self.stride
@@ -57,14 +39,59 @@ class Conv1d:
             state.previous[:] = x[0]
         state.started = True
 
+    def take_matrix(self, w: Weights, n_out: int) -> np.ndarray:
+        """The convolution's weight [n_out, n_in, K] as a matrix [n_out, K · n_in], tap by tap."""
+        shape = (n_out, self.n_in, self.kernel_size)
+        return w.take_matrix("weight", shape, (0, 2, 1), self.kernel_size * self.n_in)
+
+
+@dataclass(frozen=True)
+class Conv1d:
+    """Causal convolution."""
+
+    windows: Windows
+    product: Linear  # K · n_in -> n_out, tap by tap
+
+    @classmethod
+    def load(cls, w: Weights, windows: Windows, n_out: int, *, bias: bool = True) -> "Conv1d":
+        matrix = windows.take_matrix(w, n_out)
+        return cls(windows, Linear.of(w, matrix, w.take("bias", (n_out,)) if bias else None))
+
+    def init_state(self) -> ConvState:
+        return self.windows.init_state()
+
     def __call__(self, x: np.ndarray, state: ConvState) -> np.ndarray:  # [T, n_in] -> [T / stride, n_out]
-        self.start(x, state)
-        p = self.product
-        out = np.empty((len(x) // self.stride, len(p.bias)), np.float32)
-        if len(p.bias) == 1:
-            kernels.conv1d_to_one(state.previous, x, self.stride, self.dilation, p.panels, p.bias, out)
-        else:
-            kernels.conv1d(state.previous, x, self.stride, self.dilation, p.panels, p.scale, p.bias, out)
+        windows, panels = self.windows, self.product.panels
+        windows.start(x, state)
+        out = np.empty((len(x) // windows.stride, self.product.n_out), np.float32)
+        kernels.conv1d(
+            state.previous, x, windows.stride, windows.dilation, panels.data, panels.scale, self.product.bias, out
+        )
+        _shift(state.previous, x)
+        return out
+
+
+@dataclass(frozen=True)
+class Conv1dToOne:
+    """Causal convolution with a single output channel."""
+
+    windows: Windows
+    weight: np.ndarray  # [1, K · n_in] tap by tap
+    bias: np.ndarray  # [1]
+
+    @classmethod
+    def load(cls, w: Weights, windows: Windows) -> "Conv1dToOne":
+        weight = np.ascontiguousarray(windows.take_matrix(w, 1), np.float32)
+        return cls(windows, weight, w.take("bias", (1,)))
+
+    def init_state(self) -> ConvState:
+        return self.windows.init_state()
+
+    def __call__(self, x: np.ndarray, state: ConvState) -> np.ndarray:  # [T, n_in] -> [T / stride, 1]
+        windows = self.windows
+        windows.start(x, state)
+        out = np.empty((len(x) // windows.stride, 1), np.float32)
+        kernels.conv1d_to_one(state.previous, x, windows.stride, windows.dilation, self.weight, self.bias, out)
         _shift(state.previous, x)
         return out
 
@@ -98,13 +125,13 @@ class ConvTranspose1d:
         taps = np.pad(taps, ((0, missing * n_out), (0, 0))).reshape(n_frames, stride * n_out, n_in)
         matrix = taps[::-1].swapaxes(0, 1).reshape(stride * n_out, n_frames * n_in)  # the newest frame comes last
         product = Linear.of(w, matrix, np.tile(w.take("bias", (n_out,)), stride))
-        return cls(Conv1d(product, n_in, n_frames, stride=1, dilation=1, replicate=False), stride)
+        return cls(Conv1d(Windows(n_in, n_frames), product), stride)
 
     def init_state(self) -> ConvState:
         return self.conv.init_state()
 
     def __call__(self, x: np.ndarray, state: ConvState) -> np.ndarray:  # [T, n_in] -> [T · stride, n_out]
-        return self.conv(x, state).reshape(-1, len(self.conv.product.bias) // self.stride)
+        return self.conv(x, state).reshape(-1, self.conv.product.n_out // self.stride)
 
 
 @dataclass(frozen=True)

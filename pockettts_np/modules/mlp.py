@@ -5,14 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..config.config import FlowConfig
+from ..config.tensors import TIME_FREQUENCIES
 from ..kernels import entry_points as kernels
 from ..kernels.flow import FlowWeights
 from ..kernels.panels import pack
 from ..weights.checkpoint import Weights
+from ..weights.packing import stacked_panels
 from .linear import Linear
 from .norm import std_norm
-
-TIME_FREQUENCIES = 256
 
 
 @dataclass(frozen=True)
@@ -60,25 +60,25 @@ class FlowNet:
         def stacked(leaf: str, *shape: int) -> np.ndarray:
             return w.stack([f"res_blocks.{i}.{leaf}" for i in range(n)], shape)
 
-        linear1, scale1 = w.matrices("res_blocks.{}.mlp.0.weight", n, (h, h))
-        linear2, scale2 = w.matrices("res_blocks.{}.mlp.2.weight", n, (h, h))
-        modulation, modulation_scale = w.matrices("res_blocks.{}.adaLN_modulation.1.weight", n, (3 * h, h))
-        last, last_scale = w.matrices("final_layer.adaLN_modulation.1.weight", 1, (2 * h, h))
+        linear1 = stacked_panels(w, "res_blocks.{}.mlp.0.weight", n, (h, h))
+        linear2 = stacked_panels(w, "res_blocks.{}.mlp.2.weight", n, (h, h))
+        modulation = stacked_panels(w, "res_blocks.{}.adaLN_modulation.1.weight", n, (3 * h, h))
+        last = stacked_panels(w, "final_layer.adaLN_modulation.1.weight", 1, (2 * h, h))[0]
         weights = FlowWeights(
             in_proj=pack(w.take("input_proj.weight", (h, latent_dim))),
             in_bias=w.take("input_proj.bias", (h,)),
-            modulation=modulation,
-            modulation_scale=modulation_scale,
+            modulation=modulation.data,
+            modulation_scale=modulation.scale,
             modulation_bias=stacked("adaLN_modulation.1.bias", 3 * h),
-            last_modulation=last[0],
-            last_modulation_scale=last_scale[0],
+            last_modulation=last.data,
+            last_modulation_scale=last.scale,
             last_modulation_bias=w.take("final_layer.adaLN_modulation.1.bias", (2 * h,)),
             norm=np.stack([stacked("in_ln.weight", h), stacked("in_ln.bias", h)], axis=1),
-            linear1=linear1,
-            scale1=scale1,
+            linear1=linear1.data,
+            scale1=linear1.scale,
             bias1=stacked("mlp.0.bias", h),
-            linear2=linear2,
-            scale2=scale2,
+            linear2=linear2.data,
+            scale2=linear2.scale,
             bias2=stacked("mlp.2.bias", h),
             out_proj=pack(w.take("final_layer.linear.weight", (latent_dim, h))),
             out_bias=w.take("final_layer.linear.bias", (latent_dim,)),
@@ -89,7 +89,7 @@ class FlowNet:
     def time_table(self, n_steps: int) -> np.ndarray:
         """What the times of each step add to the condition: [n_steps, h]; the mean over the time embedders."""
         if not self.times:
-            return np.zeros((1, len(self.condition.bias)), np.float32)
+            return np.zeros((1, self.condition.n_out), np.float32)
         steps = [[embed((i + j) / n_steps) for j, embed in enumerate(self.times)] for i in range(n_steps)]
         return np.array(steps, np.float32).mean(axis=1)
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..config.config import TimestampHead
 from ..kernels import entry_points as kernels
-from ..kernels.panels import PANEL
+from ..kernels.panels import PANEL, n_panels
 from ..models.transformer import Transformer
 from ..modules.attention import KVCache
 
@@ -22,9 +22,10 @@ BEAM = 30.0  # a way e^30 times less likely than the best is given up
 
 
 @dataclass(frozen=True)
-class AttentiveTransformer(Transformer):
-    """The same transformer, bit by bit, but it notes how much some heads look at each token of the text."""
+class AttentiveTransformer:
+    """Runs a transformer, bit by bit as it is, and notes how much some of its heads look at each token of the text."""
 
+    inner: Transformer
     heads: tuple[TimestampHead, ...]
     keys: tuple[np.ndarray, ...]  # of each head [n_tokens, head_dim]
     rows: list[np.ndarray]  # of each frame [n_heads, n_tokens]: a head's attention to the tokens alone, in sum 1
@@ -37,36 +38,39 @@ class AttentiveTransformer(Transformer):
         _, n_kv_heads, head_dim = state.sizes
         group = transformer.weights.out_proj.shape[2] // head_dim // n_kv_heads
         keys = [state.key_rows(chosen.layer, chosen.head // group)[-n_tokens:] for chosen in heads]
-        return cls(**vars(transformer), heads=tuple(heads), keys=tuple(keys), rows=[])
+        return cls(transformer, tuple(heads), tuple(keys), rows=[])
+
+    def init_state(self) -> KVCache:
+        return self.inner.init_state()
 
     def __call__(self, x: np.ndarray, state: KVCache, threads: int = 1) -> np.ndarray:  # [1, d] -> [1, d]
         out = np.array(x, np.float32, order="C")
-        state.reserve(len(out), self.context)
+        state.reserve(len(out), self.inner.context)
         row = np.empty((len(self.heads), len(self.keys[0])), np.float32)
         n_done = 0
         for i in sorted(range(len(self.heads)), key=lambda i: self.heads[i].layer):
             layer = self.heads[i].layer
             if layer > n_done:
-                self._run(out, state, 0, slice(n_done, layer))
+                self.inner.run(out, state, 0, slice(n_done, layer))
                 n_done = layer
             row[i] = _softmax(self.keys[i] @ self._query(out, self.heads[i], state.position))
-        self._run(out, state, 0, slice(n_done, None))
+        self.inner.run(out, state, 0, slice(n_done, None))
         state.advance(len(out))
         self.rows.append(row)
         return out
 
     def _query(self, x: np.ndarray, chosen: TimestampHead, position: int) -> np.ndarray:  # [1, d] -> [head_dim]
         """The query of one head, scaled by 1/√head_dim, of a row that comes to its layer."""
-        w, dim = self.weights, 2 * len(self.inv_freq)
+        w, dim = self.inner.weights, 2 * len(self.inner.inv_freq)
         first = chosen.head * dim // PANEL  # panels that hold the head's part of the product
-        panels = w.in_proj[chosen.layer, first : -(-(chosen.head + 1) * dim // PANEL)]
+        panels = w.in_proj[chosen.layer, first : n_panels((chosen.head + 1) * dim)]
         scale = w.in_scale[chosen.layer, first * PANEL : (first + len(panels)) * PANEL]
         normed, product = np.empty_like(x), np.empty((1, len(scale)), np.float32)
         kernels.layer_norm(x, w.norm1[chosen.layer, 0], w.norm1[chosen.layer, 1], 1e-5, normed)
         kernels.matmul(normed, panels, scale, np.zeros(len(scale), np.float32), product)
         start = chosen.head * dim - first * PANEL
         query = product[:, start : start + dim].reshape(1, 1, dim)
-        kernels.rope(query, position, self.inv_freq)
+        kernels.rope(query, position, self.inner.inv_freq)
         return query[0, 0] * np.float32(1 / math.sqrt(dim))
 
 

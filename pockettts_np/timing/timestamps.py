@@ -15,6 +15,7 @@ import numpy as np
 from ..conditioners.tokenizer.protocol import Tokenizer
 from ..config.config import TimestampHead
 from ..models.flow_lm import FlowLM
+from ..models.transformer import Transformer
 from ..modules.attention import KVCache
 from .alignment import AttentiveTransformer, TextPath
 from .letters import Letter, Word, letters, spans, spoken_letters, words_of
@@ -115,6 +116,7 @@ class WordClock:
 
     def follow(self, flow_lm: FlowLM, state: KVCache, n_tokens: int) -> FlowLM:
         """The language model for the next chunk, whose `n_tokens` tokens `state` has just read: it is listened to."""
+        assert isinstance(flow_lm.transformer, Transformer)
         transformer = AttentiveTransformer.after_text(flow_lm.transformer, self._heads, state, n_tokens)
         spoken = self._chunks[self._n_chunks]
         self._speech = _Speech(self._n_samples, transformer.rows, TextPath(n_tokens), spoken)

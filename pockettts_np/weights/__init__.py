@@ -1,4 +1,4 @@
 """Tensors from files.
 
-Read in this order: safetensors_file, checkpoint, storage, training_names.
+Read in this order: safetensors_file, storage, checkpoint, packing, training_names.
 """

@@ -1,15 +1,13 @@
-"""Checkpoints: every tensor taken exactly once and checked when taken."""
+"""Checkpoints: every tensor checked against what the configuration wants, and taken once."""
 
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from ..files import File
-from ..kernels.panels import PANEL, is_bfloat16, pack, pack_into
 from .safetensors_file import SafetensorsFile
-from .storage import quantize_rows
+from .storage import PUBLISHED, Storage
 
 
 @dataclass(frozen=True)
@@ -38,39 +36,49 @@ def source_of(file: SafetensorsFile, name: str) -> Source:
     )
 
 
-def _zeros(*shape: int) -> np.ndarray:
-    """Zeros of any shape that share one number's memory."""
-    return np.broadcast_to(np.float32(0), shape)
-
-
-_PANELS_OF: dict[type, type] = {np.uint16: np.uint16, np.float16: np.int16}  # of 16-bit floats as they are stored
-
-
 @dataclass(frozen=True)
 class Weights:
-    """Tensors by name under a prefix; every name can be taken once, and `finish` finds those nobody took."""
+    """Tensors by name under a prefix, and an account of those that were taken: each can be, once."""
 
     label: str  # the file or files, for errors
     sources: dict[str, Source]
-    matrix_dtype: type = np.float32  # what `matrices` holds: float32, float16 or int8
-    linear_dtype: type = np.float32  # what `panels` holds: float32 or float16
+    storage: Storage = PUBLISHED  # in which numbers what is taken is to be held
     prefix: str = ""
-    is_read: bool = True  # else tensors are checked by their file's header alone, and come as zeros
     taken: set[str] = field(default_factory=set)
-    matrix_names: dict[str, list[str]] = field(default_factory=dict)  # of each stack that `matrices` made
 
-    @property
-    def cache_dtype(self) -> type:
-        """What attention caches hold: float16 (as int16) where the lone matrices are float16."""
-        return np.int16 if self.linear_dtype is np.float16 else np.float32
+    def require(self, tensors: Mapping[str, tuple[int, ...]]) -> None:
+        """ValueError unless these tensors, each of its shape, are what there is; by their header, nothing is read."""
+        for name, shape in tensors.items():
+            self._require(self.prefix + name, shape)
+        known = {self.prefix + name for name in tensors}
+        left = sorted(name for name in self.sources if name.startswith(self.prefix) and name not in known)
+        if left:
+            some = ", ".join(map(repr, left[:3])) + (f" and {len(left) - 3} more" if len(left) > 3 else "")
+            raise ValueError(
+                f"{self.label} holds tensors that the configuration has no place for: {some}. "
+                "Use the configuration that belongs to this checkpoint."
+            )
+
+    def _require(self, full: str, shape: tuple[int, ...]) -> None:
+        if full not in self.sources:
+            raise ValueError(
+                f"{self.label}: the tensor {full!r} of shape {list(shape)} is missing. "
+                "Is this the checkpoint of another model?"
+            )
+        found = self.sources[full].shape()
+        if found != shape:
+            raise ValueError(
+                f"{self.label}: the tensor {full!r} has shape {list(found)}; the configuration wants "
+                f"{list(shape)}. Use the configuration that belongs to this checkpoint."
+            )
 
     def scope(self, name: str) -> "Weights":
         """The tensors whose names begin with `name.`, under the rest of their names."""
         return replace(self, prefix=f"{self.prefix}{name}.")
 
-    def unread(self) -> "Weights":
-        """The same tensors, checked and counted as taken, but not read."""
-        return replace(self, is_read=False)
+    def held_as(self, storage: Storage) -> "Weights":
+        """The same tensors, to be held in other numbers."""
+        return replace(self, storage=storage)
 
     def again(self) -> "Weights":
         """The same tensors, none of them taken."""
@@ -87,14 +95,15 @@ class Weights:
         Raises:
             ValueError: missing, taken before, of another shape, or with a NaN or an infinity.
         """
-        source = self._claim(name, shape)
-        return self.finite(name, source.read()) if self.is_read else _zeros(*shape)
+        return self.finite(name, self._claim(name, shape).read())
+
+    def take_stored(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
+        """The tensor as the file holds it, unread; errors as `take`, but for what its numbers are."""
+        return self._claim(name, shape).read_stored()
 
     def take_matrix(self, name: str, shape: tuple[int, ...], order: tuple[int, ...], n_in: int) -> np.ndarray:
         """The tensor with its axes in another order as a matrix [n_out, n_in], all finite; float16 stays as it is."""
         source = self._claim(name, shape)
-        if not self.is_read:
-            return _zeros(math.prod(shape) // n_in, n_in)
         stored = source.read_stored()
         array = self.finite(name, stored if stored.dtype == np.float16 else source.read())
         return array.transpose(order).reshape(-1, n_in)
@@ -102,20 +111,10 @@ class Weights:
     def _claim(self, name: str, shape: tuple[int, ...]) -> Source:
         """The tensor's source, now taken."""
         full = self.prefix + name
-        if full not in self.sources:
-            raise ValueError(
-                f"{self.label}: the tensor {full!r} of shape {list(shape)} is missing. "
-                "Is this the checkpoint of another model?"
-            )
+        self._require(full, shape)
         if full in self.taken:
             raise ValueError(f"{self.label}: the tensor {full!r} was taken twice.")
         self.taken.add(full)
-        found = self.sources[full].shape()
-        if found != shape:
-            raise ValueError(
-                f"{self.label}: the tensor {full!r} has shape {list(found)}; the configuration wants "
-                f"{list(shape)}. Use the configuration that belongs to this checkpoint."
-            )
         return self.sources[full]
 
     def finite(self, name: str, array: np.ndarray) -> np.ndarray:
@@ -128,65 +127,22 @@ class Weights:
             )
         return array
 
-    def take_copy(self, name: str, shape: tuple[int, ...], out: np.ndarray) -> None:
-        """Copy the tensor into `out` and let go of the file's pages."""
-        out[...] = self.take(name, shape)
-        self.sources[self.prefix + name].release()
-
     def stack(self, names: list[str], shape: tuple[int, ...]) -> np.ndarray:
         """Tensors of one shape along a new first axis: float32 [len(names), *shape]."""
         out = np.empty((len(names), *shape), np.float32)
         for name, slot in zip(names, out, strict=True):
-            self.take_copy(name, shape, slot)
+            slot[...] = self.take(name, shape)
+            self.let_go(name)
         return out
 
-    def matrices(self, pattern: str, n: int, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-        """n matrices whose names differ in the number at `{}`: panels [n, P, n_in, 32], a scale an output [n, n_out].
+    def stored_dtype(self, name: str) -> np.dtype | None:
+        """The type of the numbers in the file, bfloat16 as uint16; None where there is no such tensor."""
+        source = self.sources.get(self.prefix + name)
+        return None if source is None else source.read_stored().dtype
 
-        A quantised checkpoint holds them as one int8 tensor of panels, which has `*` for the number, and its scales;
-        that is used where it lies in the file. Else they are converted one by one; only int8 has scales but one.
-        """
-        n_out, n_in = shape
-        panels_shape = (n, -(-n_out // PANEL), n_in, PANEL)
-        stacked = pattern.format("*")
-        if self.has(stacked + "_scale"):
-            panels = self._claim(stacked, panels_shape).read_stored()
-            if panels.dtype != np.int8:
-                raise ValueError(
-                    f"{self.label}: the tensor {self.prefix + stacked!r} is {panels.dtype}; its scales want int8."
-                )
-            return panels, np.array(self.take(stacked + "_scale", (n, n_out)))
-        names = [pattern.format(i) for i in range(n)]
-        self.matrix_names[self.prefix + stacked] = [self.prefix + name for name in names]
-        if not self.is_read:
-            for name in names:
-                self._claim(name, shape)
-            return _zeros(*panels_shape), np.ones((n, n_out), np.float32)
-        panels = np.zeros(panels_shape, self._stored_dtype(names))
-        scales = np.ones((n, n_out), np.float32)
-        for i, name in enumerate(names):
-            matrix = self.take_matrix(name, shape, (0, 1), n_in)
-            if self.matrix_dtype is np.int8:
-                matrix, scales[i] = quantize_rows(matrix.astype(np.float32, copy=False))
-            pack_into(panels[i], matrix)
-            self.sources[self.prefix + name].release()
-        return panels, scales
-
-    def panels(self, matrix: np.ndarray) -> np.ndarray:
-        """Panels of a matrix [n_out, n_in] that stands alone."""
-        if not self.is_read:
-            return _zeros(1, len(matrix), PANEL)
-        if np.float16 in (matrix.dtype, self.linear_dtype):
-            return pack(matrix, np.int16)
-        return pack(matrix, np.uint16 if is_bfloat16(matrix) else np.float32)
-
-    def _stored_dtype(self, names: list[str]) -> type:
-        """What panels of these tensors hold: 16-bit floats stay so, unless something smaller is asked for."""
-        if self.matrix_dtype is not np.float32:
-            return np.int16 if self.matrix_dtype is np.float16 else self.matrix_dtype
-        full_names = [self.prefix + name for name in names]
-        stored = {self.sources[name].read_stored().dtype.type for name in full_names if name in self.sources}
-        return _PANELS_OF.get(stored.pop(), np.float32) if len(stored) == 1 else np.float32
+    def let_go(self, name: str) -> None:
+        """Give back the memory of the pages of a tensor that was copied."""
+        self.sources[self.prefix + name].release()
 
     def release(self) -> None:
         """Give back the memory of the pages that loading read.
@@ -195,14 +151,3 @@ class Weights:
         """
         for source in self.sources.values():
             source.release()
-
-    def finish(self) -> None:
-        """Raise ValueError if a tensor was left over; else `release`."""
-        self.release()
-        left = sorted(name for name in self.sources if name.startswith(self.prefix) and name not in self.taken)
-        if left:
-            some = ", ".join(map(repr, left[:3])) + (f" and {len(left) - 3} more" if len(left) > 3 else "")
-            raise ValueError(
-                f"{self.label} holds tensors that the configuration has no place for: {some}. "
-                "Use the configuration that belongs to this checkpoint."
-            )

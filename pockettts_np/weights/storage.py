@@ -1,18 +1,31 @@
-"""How matrices are held."""
+"""In which numbers a model is held: decided before it is loaded, for each of its networks."""
 
-import numpy as np
+from dataclasses import dataclass
 
-
-def row_scales(w: np.ndarray) -> np.ndarray:
-    """The quantisation step of each row [n_out] of a matrix: its largest magnitude becomes 127."""
-    largest = np.maximum(w.max(axis=1), -w.min(axis=1))
-    return np.maximum(largest, np.float32(1e-30)) / np.float32(127)
+from ..kernels.panels import NumberType
 
 
-def quantize_rows(w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """int8 values [n_out, n_in] and a scale a row [n_out]: w ≈ values · scale, symmetric around zero."""
-    scales = row_scales(w)
-    values = np.empty(w.shape, np.int8)
-    for row in range(len(w)):  # row by row: no copies of a matrix of megabytes
-        values[row] = np.rint(w[row] / scales[row])
-    return values, scales
+@dataclass(frozen=True)
+class Storage:
+    """In which numbers one network holds its matrices and what its attention remembers."""
+
+    stacks: NumberType | None = None  # of matrices that layers have alike; None: as they were published
+    lone: NumberType | None = None  # of the other matrices; None: as they were published
+    cache: NumberType = NumberType.FLOAT32  # of keys and values
+
+
+@dataclass(frozen=True)
+class StoragePlan:
+    """In which numbers a whole model is held."""
+
+    language_model: Storage
+    codec: Storage
+
+
+PUBLISHED = Storage()
+AS_PUBLISHED = StoragePlan(PUBLISHED, PUBLISHED)
+# The language model is bound by the memory that it reads; int8 in the codec is audible.
+QUANTIZED = StoragePlan(
+    language_model=Storage(NumberType.INT8, NumberType.FLOAT16, NumberType.FLOAT16),
+    codec=Storage(NumberType.FLOAT16, NumberType.FLOAT16, NumberType.FLOAT16),
+)

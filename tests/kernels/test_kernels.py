@@ -9,10 +9,11 @@ import pytest
 from pockettts_np.config.config import FlowConfig, FlowLMTransformerConfig
 from pockettts_np.kernels import entry_points as kernels
 from pockettts_np.kernels import tile
-from pockettts_np.kernels.panels import PANEL, as_float32, is_bfloat16, pack
+from pockettts_np.kernels.panels import PANEL, NumberType, as_float32, is_bfloat16, pack
 from pockettts_np.models.transformer import UNLIMITED, Transformer
 from pockettts_np.modules.attention import KVCache
 from pockettts_np.modules.mlp import FlowNet
+from pockettts_np.weights.storage import Storage
 from tests.support import naive
 from tests.support.helpers import NETWORK, assert_close
 from tests.support.random_models import RandomWeights
@@ -113,12 +114,13 @@ def matrix(n_out: int, n_in: int, kind: str = "float32") -> tuple[np.ndarray, np
     w = normal(n_out, n_in, seed=4)
     if kind == "int8":
         w = np.random.default_rng((n_out, n_in)).integers(-127, 128, (n_out, n_in), np.int8)
-    elif kind == "float16":
+        return w, pack(w, NumberType.INT8)
+    if kind == "float16":
         w = w.astype(np.float16).astype(np.float32)
-        return w, pack(w, np.int16)
-    elif kind == "bfloat16":
+        return w, pack(w, NumberType.FLOAT16)
+    if kind == "bfloat16":
         w = (w.view(np.uint32) & 0xFFFF0000).view(np.float32)
-        return w, pack(w, np.uint16)
+        return w, pack(w, NumberType.BFLOAT16)
     return w, pack(w)
 
 
@@ -248,10 +250,10 @@ def test_rope_makes_products_depend_on_distance_alone():
     assert_close(np.array(products), np.full(3, products[0]))
 
 
-def attend(q, k, v, n_rows, context=UNLIMITED, dtype=np.float32):
+def attend(q, k, v, n_rows, context=UNLIMITED, kind=NumberType.FLOAT32):
     """kernels.attention on arrays as naive.attention has them. Rows that are not held yet are large, to be noticed."""
-    cache = KVCache.from_rows(np.stack([k, v]).astype(np.float32)[None], len(k), dtype)
-    if dtype is np.float32:
+    cache = KVCache.from_rows(np.stack([k, v]).astype(np.float32)[None], len(k), kind)
+    if kind is NumberType.FLOAT32:
         cache.keys[:, :, -1, :, (len(k) - 1) % 32 + 1 :] = 1e6
         cache.values[:, :, :, len(k) :] = 1e6
     out = np.full(q.shape, np.nan, np.float32)
@@ -273,7 +275,7 @@ def test_attention(T, n_rows, context, H, H_kv, D):
 def test_attention_to_a_cache_of_float16_equals_that_to_its_rounded_rows():
     q, k, v = normal(3, 4, 6), normal(40, 2, 6, seed=1), normal(40, 2, 6, seed=2)
     want = naive.attention(q, k.astype(np.float16).astype(float), v.astype(np.float16).astype(float), 7)
-    assert_close(attend(q, k, v, 37, 7, np.int16), want)
+    assert_close(attend(q, k, v, 37, 7, NumberType.FLOAT16), want)
 
 
 def test_attention_with_a_context_of_one_is_the_value_itself():
@@ -338,24 +340,24 @@ def test_transformer(sizes, context, layer_scale):
     assert_close(got, naive_stack(x, w.tensors, sizes, context), NETWORK)
 
 
-def rounded(w: np.ndarray, dtype) -> np.ndarray:
-    """A matrix as it is after storing it as `dtype`: int8 has 127 steps to the largest number of each row."""
-    if dtype is np.float16:
+def rounded(w: np.ndarray, kind: NumberType) -> np.ndarray:
+    """A matrix as it is after storing it as `kind`: int8 has 127 steps to the largest number of each row."""
+    if kind is NumberType.FLOAT16:
         return w.astype(np.float16)
     step = np.abs(w).max(axis=1, keepdims=True) / 127
     return np.round(w / step) * step
 
 
-@pytest.mark.parametrize("dtype", [np.int8, np.float16])
-def test_transformer_with_rounded_weights(dtype):
+@pytest.mark.parametrize("kind", [NumberType.INT8, NumberType.FLOAT16])
+def test_transformer_with_rounded_weights(kind):
     sizes = STACKS["grouped"]
-    w = dataclasses.replace(RandomWeights.seeded(2), matrix_dtype=dtype)
+    w = RandomWeights.seeded(2).held_as(Storage(stacks=kind))
     stack = Transformer.load(w, sizes, sizes.max_period, layer_scale=True)
     tensors = w.tensors
     for leaf in ("self_attn.in_proj", "self_attn.out_proj", "linear1", "linear2"):
         for i in range(sizes.num_layers):
             name = f"layers.{i}.{leaf}.weight"
-            tensors[name] = rounded(tensors[name], dtype)
+            tensors[name] = rounded(tensors[name], kind)
     x = normal(5, sizes.d_model)
     assert stack.weights.in_proj.itemsize < 4
     assert_close(stack(x, stack.init_state()), naive_stack(x, tensors, sizes, None), NETWORK)
@@ -386,8 +388,8 @@ def test_the_flow_net_s_norms_have_an_eps_of_1e_6():
     assert_close(net.sample(z, noise, net.time_table(1)), naive.flow_net(z, [], noise, tensors), NETWORK)
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.int8, np.int16, np.uint16])
-def test_a_tile_compiles_afresh(dtype):
+@pytest.mark.parametrize("kind", NumberType)
+def test_a_tile_compiles_afresh(kind):
     """The generated instructions, not those in the cache: three rows and two panels of every kind of weight."""
     three_rows = tile.make_tile(3, 2)
 
@@ -396,7 +398,7 @@ def test_a_tile_compiles_afresh(dtype):
         three_rows(x, 1, w, 0, 2, 4, 0, sums)
 
     w = normal(96, 9)
-    w = pack((10 * w).astype(np.int8) if dtype is np.int8 else w, dtype)
+    w = pack(10 * w, kind)
     x, sums = normal(5, 5), np.full((6, tile.COLUMNS), np.nan, np.float32)
     call(x, w, sums)
     numbers = as_float32(w)[[0, 2], 4:, : tile.COLUMNS].astype(np.float64)

@@ -18,8 +18,8 @@ import sys
 import numba
 import numpy as np
 from pockettts_np.kernels import entry_points as kernels, tile
-from pockettts_np.kernels.panels import bfloat16_to_float32, pack
-from pockettts_np.weights.storage import quantize_rows
+from pockettts_np.kernels.panels import NumberType, bfloat16_to_float32, pack
+from pockettts_np.weights.packing import quantize_rows
 
 assert (tile.LANES, tile.VECTORS, tile.TILE_ROWS, tile.STREAMS) == tuple(map(int, sys.argv[1:])), tile.LANES
 normal = lambda *shape: np.random.default_rng(0).standard_normal(shape, np.float32)
@@ -28,9 +28,9 @@ steps, scale = quantize_rows(w)
 ones = np.ones_like(bias)
 for matrix, panels, scale in (
     (w, pack(w), ones),
-    (w.astype(np.float16), pack(w, np.int16), ones),
-    (bfloat16_to_float32(pack(w, np.uint16)), pack(w, np.uint16), ones),
-    (steps * scale[:, None], pack(steps), scale),
+    (w.astype(np.float16), pack(w, NumberType.FLOAT16), ones),
+    (bfloat16_to_float32(pack(w, NumberType.BFLOAT16)), pack(w, NumberType.BFLOAT16), ones),
+    (steps * scale[:, None], pack(steps, NumberType.INT8), scale),
 ):
     if matrix.ndim == 3:  # bfloat16: out of the panels again
         matrix = matrix.swapaxes(1, 2).reshape(-1, 50)[: len(bias)]
@@ -42,7 +42,7 @@ for matrix, panels, scale in (
 
 halves = np.arange(65536, dtype=np.uint16).view(np.float16)
 out = np.empty((1, 65536), np.float32)
-kernels.matmul(np.ones((1, 1), np.float32), pack(halves[:, None], np.int16), np.ones(65536, np.float32),
+kernels.matmul(np.ones((1, 1), np.float32), pack(halves[:, None], NumberType.FLOAT16), np.ones(65536, np.float32),
                np.full(65536, -0.0, np.float32), out)
 assert np.array_equal(out[0], halves.astype(np.float32), equal_nan=True)
 

@@ -14,7 +14,8 @@ from safetensors import safe_open
 
 from pockettts_np import TTSModel, export_model_state
 from pockettts_np.loading import model_source
-from pockettts_np.loading.single_file import CONFIG_KEY, TOKENIZER_KEY, open_model
+from pockettts_np.loading.headers import CONFIG_KEY, TOKENIZER_KEY
+from pockettts_np.loading.single_file import open_model
 from pockettts_np.model import quantize_model
 from tests.support.helpers import GOLDEN, assert_close
 

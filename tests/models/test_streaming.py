@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pockettts_np.config.config import FlowLMTransformerConfig
-from pockettts_np.kernels.panels import PANEL
+from pockettts_np.kernels.panels import PANEL, NumberType
 from pockettts_np.models.seanet import ResidualBlock, SEANet
 from pockettts_np.models.transformer import BLOCK_ROWS, Transformer
 from pockettts_np.modules.attention import KVCache
-from pockettts_np.modules.conv import Conv1d, ConvTranspose1d, DepthwiseConvTranspose1d
+from pockettts_np.modules.conv import Conv1d, Conv1dToOne, ConvTranspose1d, DepthwiseConvTranspose1d, Windows
 from tests.support import naive
 from tests.support.helpers import NETWORK, OPERATION, assert_close
 from tests.support.random_models import RandomWeights, small_config, small_model
@@ -72,6 +72,7 @@ CONVS = [
     Geometry(kernel=5, stride=3, dilation=2),
     Geometry(kernel=32, stride=16, replicate=True, bias=False),
     Geometry(kernel=3, n_out=1),
+    Geometry(kernel=4, stride=2, n_out=1, replicate=True),
     Geometry(kernel=3, dilation=2, n_out=1),
     Geometry(kernel=4, stride=2, n_out=1, replicate=True, bias=False),
     Geometry(kernel=3, dilation=2, n_out=40),
@@ -79,10 +80,11 @@ CONVS = [
 
 
 @functools.cache
-def conv(g: Geometry) -> tuple[Conv1d, dict[str, np.ndarray]]:
-    w = RandomWeights.seeded(1)
-    sizes = {"stride": g.stride, "dilation": g.dilation, "bias": g.bias, "replicate": g.replicate}
-    return Conv1d.load(w, 2, g.n_out, g.kernel, **sizes), w.tensors
+def conv(g: Geometry) -> tuple[Conv1d | Conv1dToOne, dict[str, np.ndarray]]:
+    w, windows = RandomWeights.seeded(1), Windows(2, g.kernel, g.stride, g.dilation, g.replicate)
+    if g.n_out == 1 and g.bias:
+        return Conv1dToOne.load(w, windows), w.tensors
+    return Conv1d.load(w, windows, g.n_out, bias=g.bias), w.tensors
 
 
 @pytest.mark.parametrize("g", CONVS, ids=str)
@@ -352,6 +354,6 @@ def test_rows_of_a_cache_are_those_it_was_made_of():
     assert (cache.n_rows, cache.position) == (PANEL + 3, 90)
     for same in (cache, cache.copy(), cache.copy(spare_rows=2 * PANEL)):
         assert np.array_equal(same.rows(), rows)
-    halves = KVCache.from_rows(rows, 90, np.int16)
+    halves = KVCache.from_rows(rows, 90, NumberType.FLOAT16)
     assert np.array_equal(halves.rows(), rows.astype(np.float16))
     assert halves.keys.nbytes == cache.keys.nbytes / 2

@@ -10,8 +10,10 @@ from pockettts_np import TTSModel
 from pockettts_np.conditioners.tokenizer.load import load_tokenizer
 from pockettts_np.config.config import Config
 from pockettts_np.config.load import load_config
+from pockettts_np.loading.model_source import ModelSource
 from pockettts_np.synthesis.generation import Sampling
 from pockettts_np.weights.checkpoint import Source, Weights
+from pockettts_np.weights.storage import AS_PUBLISHED
 from tests.support.helpers import GOLDEN
 
 
@@ -66,8 +68,12 @@ def small_config(name: str = "lsd") -> Config:
 @functools.cache
 def small_model(name: str = "lsd", seed: int = 0, eos_threshold: float = -np.inf) -> TTSModel:
     """A random model, quick also without compiled code. By default speech ends as soon as it may, on frame 6."""
-    config = small_config(name)
+    sampling = Sampling(temperature=0.5, n_steps=1, noise_clamp=None, eos_threshold=float(eos_threshold))
+    return random_model(small_config(name), RandomWeights.seeded(seed), sampling)
+
+
+def random_model(config: Config, weights: RandomWeights, sampling: Sampling | None = None) -> TTSModel:
+    """A model of that configuration, built of what `weights` draws."""
     table = config.flow_lm.lookup_table
     tokenizer = load_tokenizer(table.tokenizer_path, table.n_bins, table.tokenizer)
-    sampling = Sampling(temperature=0.5, n_steps=1, noise_clamp=None, eos_threshold=float(eos_threshold))
-    return TTSModel._build(config, RandomWeights.seeded(seed), tokenizer, sampling)
+    return TTSModel._build(ModelSource(config, weights, tokenizer, AS_PUBLISHED), sampling)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from pockettts_np import TTSModel
 from pockettts_np.conditioners.tokenizer.load import load_tokenizer
 from pockettts_np.config.config import FlowLMTransformerConfig, TimestampHead
+from pockettts_np.kernels.panels import NumberType
 from pockettts_np.models.transformer import Transformer
 from pockettts_np.modules.attention import KVCache
 from pockettts_np.timing import alignment
@@ -82,10 +83,10 @@ def test_heads_are_noted_and_nothing_else_changes(shape, chosen):
             assert_close(got, naive_row(rows[:end], tensors, sizes, head, range(3, 7)), NETWORK)
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.int16])
-def test_the_keys_of_a_head_are_read_out_of_their_panels(dtype):
+@pytest.mark.parametrize("kind", [NumberType.FLOAT32, NumberType.FLOAT16])
+def test_the_keys_of_a_head_are_read_out_of_their_panels(kind):
     rows = np.random.default_rng(0).standard_normal((2, 2, 70, 3, 5)).astype(np.float16).astype(np.float32)
-    cache = KVCache.from_rows(rows, 70, dtype).copy(spare_rows=40)
+    cache = KVCache.from_rows(rows, 70, kind).copy(spare_rows=40)
     for layer, head in itertools.product(range(2), range(3)):
         np.testing.assert_array_equal(cache.key_rows(layer, head), rows[layer, 0, :, head])
         assert cache.key_rows(layer, head).dtype == np.float32

@@ -10,10 +10,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
-from pockettts_np.kernels.panels import as_float32, bfloat16_to_float32, pack
+from pockettts_np.kernels.panels import NumberType, Panels, as_float32, bfloat16_to_float32, pack
 from pockettts_np.weights.checkpoint import Weights, open_checkpoint
+from pockettts_np.weights.packing import lone_panels, quantize_rows, stacked_panels
 from pockettts_np.weights.safetensors_file import SafetensorsFile
-from pockettts_np.weights.storage import quantize_rows
+from pockettts_np.weights.storage import Storage
 from pockettts_np.weights.training_names import open_flow_lm, open_mimi
 from tests.support.helpers import GOLDEN, assert_close
 
@@ -266,7 +267,6 @@ def test_tensors_are_taken_by_scoped_names(write):
     got = w.scope("lm").take("b", (2,))
     assert got.dtype == np.float32
     assert np.array_equal(got, b)
-    w.finish()
 
 
 def test_has_knows_tensors_and_what_is_above_them(write):
@@ -309,20 +309,49 @@ def test_a_tensor_cannot_be_taken_twice(write):
         w.scope("lm").take("a", (1,))
 
 
+def test_a_checkpoint_that_holds_what_is_wanted_is_accepted_unread(write):
+    """By its header alone: that a number is NaN is found when it is taken."""
+    w = weights(write, {"lm.a": np.full((2, 3), np.nan, np.float32), "lm.b": np.ones(2, np.float32)})
+    w.require({"lm.a": (2, 3), "lm.b": (2,)})
+    w.scope("lm").require({"a": (2, 3), "b": (2,)})
+    assert w.taken == set()
+    with pytest.raises(ValueError, match="NaN"):
+        w.take("lm.a", (2, 3))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "sentence"),
+    [
+        ({"a": (2,), "b": (3,), "c": (1,)}, r"model\.safetensors: the tensor 'c' of shape \[1\] is missing"),
+        ({"a": (2,), "b": (4,)}, r"'b' has shape \[3\]; the configuration wants \[4\]"),
+    ],
+)
+def test_a_checkpoint_that_lacks_what_is_wanted_is_refused(write, wanted, sentence):
+    w = weights(write, {"a": np.ones(2, np.float32), "b": np.ones(3, np.float32)})
+    with pytest.raises(ValueError, match=sentence):
+        w.require(wanted)
+
+
 @pytest.mark.parametrize(("n", "names"), [(1, r"'t0'\."), (3, r"'t0', 't1', 't2'\."), (5, r"'t2' and 2 more\.")])
-def test_tensors_that_nobody_took_are_named(write, n, names):
+def test_tensors_that_have_no_place_are_named(write, n, names):
     w = weights(write, {f"t{i}": np.ones(1, np.float32) for i in range(n)} | {"used": np.ones(1, np.float32)})
-    w.take("used", (1,))
     with pytest.raises(ValueError, match=names):
-        w.finish()
+        w.require({"used": (1,)})
 
 
-def test_finish_of_a_scope_looks_at_the_scope_only(write):
+def test_a_scope_wants_nothing_of_others(write):
     w = weights(write, {"a.x": np.ones(1, np.float32), "b.x": np.ones(1, np.float32)})
-    w.scope("a").take("x", (1,))
-    w.scope("a").finish()
+    w.scope("a").require({"x": (1,)})
     with pytest.raises(ValueError, match=r"'b\.x'"):
-        w.finish()
+        w.require({"a.x": (1,)})
+
+
+def test_tensors_can_be_taken_again_on_a_new_account(write):
+    w = weights(write, {"a": np.ones(2, np.float32)})
+    w.take("a", (2,))
+    assert np.array_equal(w.again().take("a", (2,)), [1, 1])
+    with pytest.raises(ValueError, match="'a' was taken twice"):
+        w.take("a", (2,))
 
 
 def test_stacks_keep_the_order_given(write):
@@ -330,7 +359,6 @@ def test_stacks_keep_the_order_given(write):
     w = weights(write, tensors)
     got = w.stack(["2.a", "0.a", "1.a"], (2, 2))
     assert np.array_equal(got[:, 0, 0], [2, 0, 1])
-    w.finish()
 
 
 # ---------------------------------------------------------------- int8 matrices
@@ -354,14 +382,19 @@ def three_matrices():
     return {f"layers.{i}.w": arrays[i] for i in range(3)}, arrays
 
 
+def stacked(w: Weights) -> Panels:
+    return stacked_panels(w, "layers.{}.w", 3, (40, 5))
+
+
 def test_matrices_are_panels_of_float32_with_scales_of_one(write, three_matrices):
     tensors, arrays = three_matrices
     w = weights(write, tensors)
-    panels, scales = w.matrices("layers.{}.w", 3, (40, 5))
-    assert panels.dtype == np.float32
-    assert np.array_equal(panels, pack(arrays))
-    assert np.array_equal(scales, np.ones((3, 40)))
-    w.finish()
+    panels = stacked(w)
+    assert (panels.kind, panels.n_out) == (NumberType.FLOAT32, 40)
+    assert np.array_equal(panels.data, pack(arrays))
+    assert np.array_equal(panels.scale, np.ones((3, 40)))
+    assert w.taken == set(tensors)
+    assert np.array_equal(panels[1].data, pack(arrays[1]))
 
 
 def bfloat16_file(arrays: np.ndarray) -> tuple[bytes, np.ndarray]:
@@ -375,27 +408,27 @@ def bfloat16_file(arrays: np.ndarray) -> tuple[bytes, np.ndarray]:
 def test_matrices_of_bfloat16_stay_so(write, three_matrices):
     content, numbers = bfloat16_file(three_matrices[1])
     w = Weights("m", open_checkpoint(write(content)))
-    panels, scales = w.matrices("layers.{}.w", 3, (40, 5))
-    assert panels.itemsize == 2
-    assert np.array_equal(as_float32(panels), pack(numbers))
-    assert np.array_equal(scales, np.ones((3, 40)))
-    lone = w.panels(numbers[0])
-    assert lone.itemsize == 2
-    assert np.array_equal(as_float32(lone), pack(numbers[0]))
-    assert w.panels(three_matrices[1][0]).itemsize == 4
+    panels = stacked(w)
+    assert (panels.kind, panels.data.itemsize) == (NumberType.BFLOAT16, 2)
+    assert np.array_equal(as_float32(panels.data), pack(numbers))
+    assert np.array_equal(panels.scale, np.ones((3, 40)))
+    lone = lone_panels(w, numbers[0])
+    assert lone.kind is NumberType.BFLOAT16
+    assert np.array_equal(as_float32(lone.data), pack(numbers[0]))
+    assert lone_panels(w, three_matrices[1][0]).kind is NumberType.FLOAT32
 
 
 def test_matrices_of_float16_stay_so(write, three_matrices):
     halves = {name: array.astype(np.float16) for name, array in three_matrices[0].items()}
     w = Weights("m", open_checkpoint(write(halves)))
-    panels, scales = w.matrices("layers.{}.w", 3, (40, 5))
+    panels = stacked(w)
     want = three_matrices[1].astype(np.float16)
-    assert panels.dtype == np.int16
-    assert np.array_equal(as_float32(panels), pack(want.astype(np.float32)))
-    assert np.array_equal(scales, np.ones((3, 40)))
-    lone = w.panels(want[0])
-    assert lone.dtype == np.int16
-    assert np.array_equal(as_float32(lone), pack(want[0].astype(np.float32)))
+    assert (panels.kind, panels.data.itemsize) == (NumberType.FLOAT16, 2)
+    assert np.array_equal(as_float32(panels.data), pack(want.astype(np.float32)))
+    assert np.array_equal(panels.scale, np.ones((3, 40)))
+    lone = lone_panels(w, want[0])
+    assert lone.kind is NumberType.FLOAT16
+    assert np.array_equal(as_float32(lone.data), pack(want[0].astype(np.float32)))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float16])
@@ -411,68 +444,47 @@ def test_a_tensor_is_taken_as_a_matrix(write, dtype):
         w.take_matrix("a", (3, 4, 5), (0, 1, 2), 5)
 
 
-def test_unread_tensors_are_checked_and_counted_but_come_as_zeros(write, three_matrices):
-    tensors, _ = three_matrices
-    w = weights(write, tensors | {"a": np.full((2, 3), np.nan, np.float32), "b": np.ones(2, np.float32)})
-    unread = w.unread()
-    assert np.array_equal(unread.take("a", (2, 3)), np.zeros((2, 3)))
-    assert np.array_equal(unread.take_matrix("b", (2,), (0,), 1), np.zeros((2, 1)))
-    panels, scales = unread.matrices("layers.{}.w", 3, (40, 5))
-    assert not panels.any()
-    assert panels.shape == (3, 2, 5, 32)
-    assert scales.shape == (3, 40)
-    w.finish()
-    with pytest.raises(ValueError, match="was taken twice"):
-        unread.take("b", (2,))
-    again = w.again()
-    assert np.array_equal(again.take("b", (2,)), [1, 1])
-    with pytest.raises(ValueError, match=r"'layers\.0\.w' has shape \[40, 5\]"):
-        again.unread().matrices("layers.{}.w", 3, (40, 6))
-
-
 @pytest.mark.parametrize("is_bfloat16", [False, True])
-@pytest.mark.parametrize("dtype", [np.float16, np.int8])
-def test_matrices_are_made_smaller_on_request(write, three_matrices, dtype, is_bfloat16):
+@pytest.mark.parametrize("kind", [NumberType.FLOAT16, NumberType.INT8])
+def test_matrices_are_made_smaller_on_request(write, three_matrices, kind, is_bfloat16):
     tensors, arrays = three_matrices
     if is_bfloat16:
         tensors, arrays = bfloat16_file(arrays)
-    w = Weights("m", open_checkpoint(write(tensors)), matrix_dtype=dtype)
-    panels, scales = w.matrices("layers.{}.w", 3, (40, 5))
-    w.finish()
-    if dtype is np.float16:
-        assert np.array_equal(as_float32(panels), pack(arrays.astype(np.float16).astype(np.float32)))
-        assert np.array_equal(scales, np.ones((3, 40)))
+    panels = stacked(Weights("m", open_checkpoint(write(tensors)), Storage(stacks=kind)))
+    assert panels.kind is kind
+    if kind is NumberType.FLOAT16:
+        assert np.array_equal(as_float32(panels.data), pack(arrays.astype(np.float16).astype(np.float32)))
+        assert np.array_equal(panels.scale, np.ones((3, 40)))
     else:
         rounded = [quantize_rows(array) for array in arrays]
-        assert np.array_equal(panels, pack(np.array([values for values, _ in rounded])))
-        assert np.array_equal(scales, [steps for _, steps in rounded])
+        assert np.array_equal(panels.data, pack(np.array([values for values, _ in rounded]), kind))
+        assert np.array_equal(panels.scale, [steps for _, steps in rounded])
 
 
-def test_lone_matrices_and_caches_are_float16_on_request(write, three_matrices):
+def test_lone_matrices_are_float16_on_request(write, three_matrices):
     tensors, arrays = three_matrices
-    path = write(tensors)
-    w = Weights("m", open_checkpoint(path), linear_dtype=np.float16)
-    assert np.array_equal(as_float32(w.panels(arrays[0])), pack(arrays[0].astype(np.float16)))
-    assert w.cache_dtype == np.int16
-    assert Weights("m", open_checkpoint(path)).cache_dtype == np.float32
+    w = Weights("m", open_checkpoint(write(tensors))).held_as(Storage(lone=NumberType.FLOAT16))
+    lone = lone_panels(w, arrays[0])
+    assert lone.kind is NumberType.FLOAT16
+    assert np.array_equal(as_float32(lone.data), pack(arrays[0].astype(np.float16).astype(np.float32)))
 
 
 def test_a_quantised_checkpoint_is_used_where_it_lies(write, three_matrices):
     tensors, _ = three_matrices
-    panels, scales = Weights("m", open_checkpoint(write(tensors)), np.int8).matrices("layers.{}.w", 3, (40, 5))
-    stored = weights(write, {"layers.*.w": panels, "layers.*.w_scale": scales})
-    again, again_scales = stored.matrices("layers.{}.w", 3, (40, 5))
-    stored.finish()
-    assert again.dtype == np.int8
-    assert np.array_equal(again, panels)
-    assert np.array_equal(again_scales, scales)
+    panels = stacked(Weights("m", open_checkpoint(write(tensors)), Storage(stacks=NumberType.INT8)))
+    stored = weights(write, {"layers.*.w": panels.data, "layers.*.w_scale": panels.scale})
+    again = stacked(stored)
+    assert again.kind is NumberType.INT8
+    assert np.array_equal(again.data, panels.data)
+    assert np.array_equal(again.scale, panels.scale)
+    assert stored.taken == {"layers.*.w", "layers.*.w_scale"}
 
 
 def test_scales_of_a_matrix_that_is_not_int8_are_refused(write, three_matrices):
     packed = pack(three_matrices[1])
     w = weights(write, {"layers.*.w": packed, "layers.*.w_scale": np.ones((3, 40), np.float32)})
     with pytest.raises(ValueError, match=r"'layers\.\*\.w' is float32; its scales want int8"):
-        w.matrices("layers.{}.w", 3, (40, 5))
+        stacked(w)
 
 
 # ---------------------------------------------------------------- names used while training

@@ -26,6 +26,7 @@ from pocket_tts.utils import utils as reference_voices
 
 from pockettts_np.conditioners.text import prepare_text_prompt, split_into_chunks
 from pockettts_np.conditioners.tokenizer.load import load_tokenizer
+from pockettts_np.config.config import Config
 from pockettts_np.config.load import load_config, released_models
 from pockettts_np.hub import catalogue
 from tools.golden.text import (
