@@ -92,11 +92,12 @@ class TTSModel:
             noise_clamp: largest magnitude of the noise.
             eos_threshold: EOS logit that ends speech; by default the model's own.
             quantize: hold the language model's matrices as int8 and the codec's as float16: less memory, and faster.
-                Of a released model, that form is kept as one file in the user's cache (model_cache.py).
+                Of a released model, that form is kept as one file in the user's cache (`loading.int8_cache`).
 
         Raises:
             FileNotFoundError: no such model, configuration or weights.
             ValueError: a damaged file, or one that belongs to another configuration.
+            ModuleNotFoundError: a configuration in YAML, and PyYAML is not installed.
             OSError: the weights cannot be fetched; the message says what to do.
         """
         source = model_source.find(language, config)
@@ -171,7 +172,9 @@ class TTSModel:
         """The voice to start with: the one in a model's own file; else a released model's catalogue voice, by language;
         for one's own weights the recording behind the voice alba, or where they cannot clone, `get_initial_state`.
 
-        Raises: as `get_state_for_audio_prompt`.
+        Raises:
+            ValueError: as `get_state_for_audio_prompt`.
+            OSError: the voice or the recording cannot be fetched.
         """
         if self.own_voice is not None:
             return self.own_voice.copy()
@@ -182,9 +185,13 @@ class TTSModel:
         return self.get_initial_state()
 
     def get_initial_state(self) -> VoiceState:
-        """The voice of a model that has only one of its own: the learnt beginning of a voice, and nothing after it."""
+        """The voice of a model that has only one of its own: the learnt beginning of a voice, and nothing after it.
+
+        Returns:
+            One row where the model has such a beginning, else none; the text follows it.
+        """
         state = self.flow_lm.init_state()
-        rows = self.flow_lm.before_voice(np.zeros((0, len(self.flow_lm.input_linear.bias)), np.float32))
+        rows = self.flow_lm.before_voice(np.zeros((0, self.flow_lm.input_linear.n_out), np.float32))
         self.flow_lm.prompt(rows, state)
         return state
 
@@ -275,10 +282,10 @@ class TTSModel:
         Args:
             model_state: a voice from `get_state_for_audio_prompt`.
             text_to_generate: any length, or its `script`; it is cleaned up, split into sentences and packed into
-                chunks. Pauses such as `[pause:500ms]` and `<break time="1.5s"/>` (`pauses.py`) become that many samples
-                of silence, beside what silence the speech itself ends with.
-            max_tokens: longest chunk; each is spoken from a copy of the voice.
-            frames_after_eos: frames spoken after the model has ended; by default the model's own choice.
+                chunks. Pauses such as `[pause:500ms]` and `<break time="1.5s"/>` (`language.pauses`) become that many
+                samples of silence, beside what silence the speech itself ends with.
+            max_tokens: longest chunk, in tokens; each is spoken from a copy of the voice.
+            frames_after_eos: frames of 80 ms spoken after the model has ended; by default the model's own choice.
             copy_state: False continues in `model_state` itself, which then holds the speech too.
             stop: set it to end the speech within a frame.
             noise: a seed, a `numpy.random.Generator`, or standard-normal draws [n_frames, latent_dim], one row a frame.
@@ -287,6 +294,8 @@ class TTSModel:
         Raises:
             ValueError: nothing to say, a malformed pause, another model's voice, unusable noise, or timestamps of a
                 model whose `timestamp_heads` are not known; raised before the first chunk.
+            TypeError: `model_state` is no voice, or `noise` none of the above.
+            FloatingPointError: damaged weights made NaN, while speaking.
         """
         _require_counts(max_tokens, frames_after_eos)
         self._require_own(model_state)
@@ -316,10 +325,20 @@ class TTSModel:
     ) -> Generator[np.ndarray]:
         """Speech of a text that comes in pieces, such as a language model's tokens: float32 samples [n].
 
-        Each sentence is spoken once it is complete (`sentences.py`), with those that are complete beside it as far as
-        `max_tokens` allows; a piece is taken when all before it is spoken. Where the text should be read while its
-        speech is made, use `stream`. Other arguments and errors as `generate_audio_stream`, but a malformed pause is
-        raised when it comes, and a sentence that the model cannot read is left out with a warning.
+        Each sentence is spoken once it is complete (`language.sentences`), with those that are complete beside it as
+        far as `max_tokens` allows; a piece is taken when all before it is spoken. Where the text should be read while
+        its speech is made, use `stream`. A sentence that the model cannot read is left out with a warning.
+
+        Args:
+            model_state: a voice from `get_state_for_audio_prompt`.
+            pieces: strings of any length, cut anywhere.
+            max_tokens: longest chunk, in tokens.
+            frames_after_eos: frames of 80 ms spoken after the model has ended; by default the model's own choice.
+            stop: set it to end the speech within a frame.
+            noise: as for `generate_audio_stream`.
+
+        Raises:
+            ValueError, TypeError: as `generate_audio_stream`; a malformed pause when it comes.
         """
         speaker = self._speaker(model_state, max_tokens, frames_after_eos, noise)
         return speak_pieces(speaker, [pieces] if isinstance(pieces, str) else pieces, stop or threading.Event())
@@ -331,7 +350,17 @@ class TTSModel:
         frames_after_eos: int | None = None,
         noise: Noise = None,
     ) -> SpeechStream:
-        """As `generate_from` for two threads: one writes text, the other iterates over samples."""
+        """Speech of a text that is being written: one thread writes it, another iterates over samples, float32 [n].
+
+        Args:
+            model_state: a voice from `get_state_for_audio_prompt`.
+            max_tokens: longest chunk, in tokens.
+            frames_after_eos: frames of 80 ms spoken after the model has ended; by default the model's own choice.
+            noise: as for `generate_audio_stream`.
+
+        Raises:
+            ValueError, TypeError: as `generate_audio_stream`; what a text raises, `SpeechStream.write` does.
+        """
         return SpeechStream(self._speaker(model_state, max_tokens, frames_after_eos, noise))
 
     def _speaker(self, voice: VoiceState, max_tokens: int, frames_after_eos: int | None, noise: Noise) -> Speaker:
@@ -358,7 +387,7 @@ class TTSModel:
         return Performer(self.flow_lm, self.decoder, self.config, self.sampling, self.threads, self.longest_frames)
 
     def longest_frames(self, n_tokens: int) -> int:
-        """Frames after which speech of so many tokens is cut off."""
+        """Frames of 80 ms after which speech of `n_tokens` tokens is cut off; the reference's rule."""
         return math.ceil((n_tokens / TOKENS_PER_SECOND + SPARE_SECONDS) * self.config.mimi.frame_rate)
 
     def _require_own(self, voice: VoiceState) -> None:
@@ -397,9 +426,17 @@ def quantize_model(
 ) -> None:
     """Write a model with int8 weights, its configuration and its tokenizer as one file for `load_model(config=…)`.
 
-    With `voice`, as for `get_state_for_audio_prompt`, the file holds that too, as the voice to start with.
+    The matrices of the language model become int8 with a scale for each output, those of the codec float16.
 
-    Errors as `load_model`, and OSError where the file cannot be written.
+    Args:
+        path: the .safetensors file to write; it appears only once complete.
+        language: as for `load_model`.
+        config: as for `load_model`.
+        voice: as for `get_state_for_audio_prompt`; the file then holds it as the voice to start with.
+
+    Raises:
+        ValueError: the model is quantised already; else as `load_model` and `get_state_for_audio_prompt`.
+        OSError: the weights cannot be fetched, or the file cannot be written.
     """
     source = model_source.open_source(model_source.find(language, config), quantize=True)
     state = None if voice is None else TTSModel._build(source).get_state_for_audio_prompt(voice)

@@ -21,38 +21,17 @@ from pockettts_np.models.mimi import MimiEncoder
 from pockettts_np.synthesis.utterance import MAX_FRAMES_AHEAD
 from tests.support.helpers import GOLDEN, NETWORK, assert_close
 from tests.support.random_models import RandomWeights, small_model
+from tests.support.speech import (
+    FIRST_EOS_FRAME,
+    FRAME_SAMPLES,
+    SENTENCE,
+    TWO_SENTENCES,
+    PlainDecoder,
+    pipeline_threads,
+    quick,
+)
 
 pytestmark = pytest.mark.numerics
-
-FRAME_SAMPLES = 1920
-FIRST_EOS_FRAME = 6  # where small_model ends
-SENTENCE = "The cat sat on the mat."  # more than four words
-TWO_SENTENCES = "The cat sat on the mat. Was it red or blue?"
-
-
-class PlainDecoder:
-    """Stands in for the codec, which has tests of its own: each latent becomes a frame of its first number."""
-
-    def init_state(self) -> None:
-        return None
-
-    def __call__(self, latents, state):
-        return np.repeat(latents[:, 0], FRAME_SAMPLES)
-
-
-def quick(threads: int = 1, **sampling) -> TTSModel:
-    """A random language model that ends on frame 6, with a plain decoder."""
-    model = small_model()
-    changed = dataclasses.replace(model.sampling, **sampling)
-    return dataclasses.replace(model, decoder=PlainDecoder(), threads=threads, sampling=changed)
-
-
-@pytest.fixture(scope="module")
-def voice():
-    model, rows = small_model(), np.random.default_rng(0).standard_normal((4, 16)).astype(np.float32)
-    state = model.flow_lm.init_state()
-    model.flow_lm.prompt(model.flow_lm.before_voice(rows), state)
-    return state
 
 
 def n_frames(audio: np.ndarray) -> int:
@@ -65,10 +44,6 @@ def n_frames(audio: np.ndarray) -> int:
 def normal_rows(seed: int, n: int) -> np.ndarray:
     rng = np.random.default_rng(seed)
     return np.stack([rng.standard_normal(8, np.float32) for _ in range(n)])
-
-
-def pipeline_threads() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name.startswith("pockettts-")]
 
 
 # ---------------------------------------------------------------- sound

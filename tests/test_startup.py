@@ -16,6 +16,7 @@ import pytest
 
 import pockettts_np
 from pockettts_np.kernels import compiled as kernel_cache
+from tests.support.helpers import GOLDEN
 
 PACKAGE = Path(pockettts_np.__file__).parent
 SILU = """
@@ -258,3 +259,33 @@ print(json.dumps([name for name in unwanted if name in sys.modules]))
 """
     modules, _ = run(code, PACKAGE.parent)
     assert modules == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["models"],
+        ["voices", "--language", "german"],
+        ["download", "builtin"],
+        ["info", str(PACKAGE / "data" / "builtin.safetensors")],
+        ["info", str(GOLDEN / "voice_saved.safetensors")],
+        ["info", str(GOLDEN / "lsd.safetensors")],
+    ],
+    ids=lambda arguments: " ".join(arguments[:1]),
+)
+def test_commands_that_only_look_load_no_kernels_and_no_network(arguments):
+    """What is in a file's header, NumPy alone can say."""
+    code = f"""
+import contextlib, io, json, sys
+from pockettts_np.__main__ import main
+with contextlib.redirect_stdout(io.StringIO()):
+    try:
+        status = main({arguments!r})
+    except SystemExit as end:
+        status = end.code
+libraries = ("numba", "llvmlite", "scipy", "soundfile", "sentencepiece", "safetensors", "ssl")
+unwanted = (*libraries, "pockettts_np.models.flow_lm", "pockettts_np.kernels.tile")
+print(json.dumps([status, [name for name in unwanted if name in sys.modules]]))
+"""
+    assert run(code, PACKAGE.parent)[0] == [0, []]

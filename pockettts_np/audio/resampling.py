@@ -1,4 +1,4 @@
-"""Resampling of speech while it is made, equal bit for bit to audio.resample of the whole."""
+"""Resampling of speech while it is made, equal bit for bit to `recording.resample` of the whole."""
 
 import math
 from collections.abc import Iterable, Iterator

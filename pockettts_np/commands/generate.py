@@ -54,7 +54,7 @@ def add_parser(commands: Any) -> None:
     add("--temperature", type=number(0), help="how varied the speech is; default: the model's own, often 0.3")
     add("--sampler-decode-steps", type=whole(1), default=1, help="sampler steps a frame (%(default)s)")
     add("--lsd-decode-steps", type=whole(1), help=argparse.SUPPRESS)
-    add("--noise-clamp", type=number(0), help="largest noise, in standard deviations; default: no limit")
+    add("--noise-clamp", type=number(0), help="largest magnitude of the noise; default: no limit")
     add("--eos-threshold", type=number(), help="logit from which speech ends; default: the model's, often -4")
     add("--frames-after-eos", type=whole(0), help="frames to go on after that; default: by text length")
     add("--max-tokens", type=whole(1), default=50, help="longest piece of text at once (%(default)s)")

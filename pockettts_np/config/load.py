@@ -22,7 +22,7 @@ def load_config(source: str | Path) -> Config:
     A TOML file may say `extends = "NAME"`: a released model, or another .toml file relative to itself;
     values of its own override the other's, key by key. A relative path in a file is relative to the
     working folder, as in the reference, or else, if nothing is there, to the folder of the file that
-    names it. Remote files are fetched first: `load_config(hub.local_path(address))`.
+    names it. Remote files are fetched first: `load_config(hub.fetch.local_path(address))`.
 
     Raises:
         FileNotFoundError: no released model and no file of that name.

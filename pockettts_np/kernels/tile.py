@@ -1,10 +1,10 @@
 """The register tile of every matrix product, written in LLVM's portable vector types.
 
 Numba's automatic vectoriser cannot keep a tile of sums in registers and reaches half of what the processor can do. This
-tile beats OpenBLAS at the sizes of this package (`tools/bench.py --kernels`), because the weights are repacked once
-when loaded, not at every call. The types are LLVM's own, not one processor's: it lowers them to AVX-512, AVX2 or NEON
-instructions (SSE on x86 of before 2013), and only the shape of the tile depends on the number and the width of the
-registers.
+tile beats OpenBLAS at the sizes of this package (`python -m tools.bench --kernels`), because the weights are repacked
+once when loaded, not at every call. The types are LLVM's own, not one processor's: it lowers them to AVX-512, AVX2 or
+NEON instructions (SSE on x86 of before 2013), and only the shape of the tile depends on the number and the width of
+the registers.
 
 A matrix [n_out, n_in] is stored as panels [ceil(n_out / 32), n_in, 32]: the 32 weights of one input lie side by side.
 """

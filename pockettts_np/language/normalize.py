@@ -1,7 +1,7 @@
 """Numbers in words before a text is spoken, in the languages of the released models.
 
-English has a front end of its own (`english.py`). The other languages read whole numbers, decimals, ordinals, years,
-percentages and euros with the library num2words, an optional extra.
+English has a front end of its own (`english.front_end`). The other languages read whole numbers, decimals, ordinals,
+years, percentages and euros with the library num2words, an optional extra (`other_languages`).
 """
 
 from collections.abc import Callable, Iterable, Iterator

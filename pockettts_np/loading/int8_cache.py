@@ -21,7 +21,7 @@ from ..settings import cache_dir, setting
 
 logger = logging.getLogger(__name__)
 
-FORMAT = 1  # of what quantize.write_model writes; a new number makes every kept file anew
+FORMAT = 1  # of what single_file.write_model writes; a new number makes every kept file anew
 T = TypeVar("T")
 
 

@@ -20,7 +20,8 @@ def rope_frequencies(head_dim: int, max_period: float) -> np.ndarray:
 class KVCache:
     """Keys and values of past rows, all layers in two arrays of panels, and where the next row stands.
 
-    The numbers are float32, or float16 where memory counts.
+    That of the language model after it has read a voice is the voice (`VoiceState`): one row a token or a frame of
+    80 ms. The numbers are float32, or float16 where memory counts.
     """
 
     keys: np.ndarray  # [n_layers, n_kv_heads, capacity / 32, head_dim, 32]; row r is column r % 32 of panel r // 32
@@ -32,6 +33,7 @@ class KVCache:
     def empty(
         cls, n_layers: int, n_kv_heads: int, head_dim: int, capacity: int = 0, kind: NumberType = NumberType.FLOAT32
     ) -> "KVCache":
+        """A cache that holds nothing yet, with room for `capacity` rows."""
         n_panels = -(-capacity // PANEL)
         keys = np.zeros((n_layers, n_kv_heads, n_panels, head_dim, PANEL), kind.stored)
         values = np.zeros((n_layers, n_kv_heads, -(-head_dim // PANEL), n_panels * PANEL, PANEL), kind.stored)
@@ -68,6 +70,7 @@ class KVCache:
 
     @property
     def kind(self) -> NumberType:
+        """What the keys and values are held as."""
         return NumberType.of(self.keys)
 
     @property
@@ -77,6 +80,7 @@ class KVCache:
 
     @property
     def capacity(self) -> int:
+        """Rows that there is room for."""
         return self.values.shape[3]
 
     def copy(self, spare_rows: int = 0) -> "KVCache":

@@ -1,6 +1,7 @@
 """Fetching what a stranger names: only from public addresses, so much, for so long, and without any credentials.
 
-`hub` is for addresses that the user of this machine gives: it sends the user's token, and goes wherever it is told.
+`hub.fetch` is for addresses that the user of this machine gives: it sends the user's token, and goes wherever it is
+told.
 """
 
 import http.client

@@ -38,7 +38,8 @@ class Service:
     def speech(
         self, text: str | Iterable[str], voice: VoiceSource, form: str, speed: float = 1.0
     ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
-        """Bytes of speech in one of `encoder.FORMATS`, once it is this request's turn; none before the first sound.
+        """Bytes of speech in one of `audio.encoding.FORMATS`, once it is this request's turn; none before the first
+        sound.
 
         A text in pieces is spoken sentence by sentence; waiting for a piece must end when the block is left. Errors
         as `refusal_of` knows them.

@@ -10,8 +10,10 @@ Noise = int | np.random.Generator | np.ndarray | None
 def draws(noise: Noise, latent_dim: int) -> Iterator[np.ndarray]:
     """Rows of standard-normal numbers, float32 [latent_dim], one for each frame.
 
-    noise: a seed (the same numbers on every machine), a generator, None (fresh entropy), or recorded draws
-        `[n_frames, latent_dim]`, which must last as long as the speech.
+    Args:
+        noise: a seed (the same numbers on every machine), a generator, None (fresh entropy), or recorded draws
+            `[n_frames, latent_dim]`, which must last as long as the speech.
+        latent_dim: numbers in a row.
 
     Raises:
         ValueError: recorded draws of another shape, not finite, or (while generating) too few.

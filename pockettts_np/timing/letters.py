@@ -21,7 +21,13 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True)
 class Word:
-    """A word as it was written, with its punctuation, and when it is spoken, counted from the first sample."""
+    """A word as it was written, with its punctuation, and when it is spoken.
+
+    Attributes:
+        text: the word.
+        start_s: seconds from the first sample of the speech to its beginning.
+        end_s: seconds from there to its end.
+    """
 
     text: str
     start_s: float

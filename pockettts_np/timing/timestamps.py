@@ -2,7 +2,7 @@
 
 It is read off the attention heads that a configuration names as `timestamp_heads`. Those of the released models were
 found by the project pocket-tts-timestamped (github.com/dpm63/pocket-tts-timestamped), with the weights of 2026-01 to
-2026-09; those of the built-in voice by tools/align_heads.py.
+2026-09; those of the built-in voice by `python -m tools.voice.align_heads`.
 """
 
 import math
@@ -27,9 +27,14 @@ CLOSURE_HOPS = 8  # silence shorter than 80 ms at the end of a word belongs to i
 
 @dataclass(frozen=True)
 class TimedAudio:
-    """A piece of speech, and the words that it made certain: most of them were spoken up to half a second before."""
+    """A piece of speech, and the words that it made certain: most of them were spoken up to half a second before.
 
-    samples: np.ndarray  # float32 [n]; none in a last piece that only brings words
+    Attributes:
+        samples: float32 [n] at the model's sample rate; none in a last piece that only brings words.
+        words: in order, with their times in seconds from the first sample of the speech.
+    """
+
+    samples: np.ndarray
     words: tuple[Word, ...]
 
     @classmethod

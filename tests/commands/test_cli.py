@@ -30,6 +30,7 @@ from pockettts_np.commands import export_voice
 from pockettts_np.commands.terminal import options, session
 from pockettts_np.hub import catalogue
 from pockettts_np.model import TTSModel
+from tests.support.helpers import files
 
 TESTS = Path(__file__).parents[1]
 REF_WAV = TESTS.parent / "ref.wav"
@@ -84,25 +85,6 @@ def no_model(monkeypatch):
         raise AssertionError("the model was loaded")
 
     monkeypatch.setattr(options, "load_tts_model", load)
-
-
-@pytest.fixture
-def run(tmp_path, monkeypatch, capsysbinary):
-    """Run the command in an empty folder: status, standard output in bytes, standard error as text."""
-    monkeypatch.chdir(tmp_path)
-
-    def run(*argv, stdin=None):
-        if stdin is not None:
-            monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
-        status = __main__.main([str(argument) for argument in argv])
-        out, err = capsysbinary.readouterr()
-        return status, out, err.decode()
-
-    return run
-
-
-def files(folder="."):
-    return sorted(path.name for path in Path(folder).iterdir())
 
 
 def pcm(path):

@@ -12,24 +12,13 @@ from hypothesis import strategies as st
 from pockettts_np.conditioners import text as rules
 from pockettts_np.conditioners.text import prepare_text_prompt, split_into_chunks
 from pockettts_np.config.load import load_config
-from tests.conditioners.test_tokenizer import ANY_TEXT, CASES, LIKELY_TEXT, get
+from tests.support.texts import ANY_TEXT, CASES, LIKELY_TEXT, NUMBERS, WORDS, prose
 
-__all__ = ["get"]  # the fixture
 ENGLISH = load_config("english")
 PLAIN = dataclasses.replace(
     ENGLISH, replace_characters=(), capitalize_first_letter=False, append_terminal_punctuation=False
 )
-WORDS = ["the", "water", "was", "cold", "and", "old", "Hello", "world", "it's", "one", "two", "three"]
-NUMBERS = ["3.14", "0.5", "1984", "1,000"]
 released = functools.cache(load_config)
-
-
-def prose(words: list[str], marks: str) -> st.SearchStrategy[str]:
-    """Words with one space between them, some with a mark after them."""
-    ends = st.sampled_from(["", "", "", *marks.split()])
-    return st.lists(st.tuples(st.sampled_from(words), ends), min_size=1).map(
-        lambda parts: " ".join(word + mark for word, mark in parts)
-    )
 
 
 PROSE = prose(WORDS + NUMBERS, ". , ! ? ... ; :")

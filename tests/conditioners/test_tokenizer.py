@@ -5,8 +5,6 @@ files that between them use every supported step, all tiny.
 """
 
 import base64
-import copy
-import functools
 import itertools
 import json
 import logging
@@ -19,43 +17,7 @@ from pockettts_np.conditioners.tokenizer.charsmap import CharsMap, clusters
 from pockettts_np.conditioners.tokenizer.hugging_face import JsonTokenizer, _parse_score
 from pockettts_np.conditioners.tokenizer.load import load_tokenizer
 from pockettts_np.conditioners.tokenizer.unigram import Unigram
-from tests.support.helpers import GOLDEN
-
-CASES = json.loads((GOLDEN / "text.json").read_text(encoding="utf-8"))
-MODELS, VARIANTS = sorted(CASES["models"]), sorted(CASES["json"])
-ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"]))
-# Pieces of text in which the steps of a tokenizer meet: spaces, marks, bytes, added tokens, combining characters.
-LIKELY_TEXT = st.lists(
-    st.sampled_from(
-        [*"aehlotw .,!?0123\n\t\r\x00\xa0\u200b\u0301éµﬁß😀▁<>", "  ", "Hello", "<s>", "<0x41>", "<L>", "<R>", "WORLD"]
-    )
-).map("".join)
-
-
-def json_spec(name: str) -> dict:
-    """The whole tokenizer.json of a golden variant."""
-    case = CASES["json"][name]
-    model = {"type": "Unigram", "unk_id": 0, "byte_fallback": case["byte_fallback"], "vocab": CASES["vocab"]}
-    return copy.deepcopy({**case["spec"], "model": model})
-
-
-@functools.cache
-def tokenizer(name: str, folder):
-    """The golden tokenizer `name`, written to `folder` and loaded from there."""
-    if name in MODELS:
-        path = folder / f"{name}.model"
-        path.write_bytes(base64.b64decode(CASES["models"][name]["model"]))
-        return load_tokenizer(path, CASES["models"][name]["n_bins"])
-    path = folder / f"{name}.json"
-    path.write_text(json.dumps(json_spec(name)), encoding="utf-8")
-    return load_tokenizer(path, CASES["json"][name]["n_bins"], "tokenizers")
-
-
-@pytest.fixture(scope="session")
-def get(tmp_path_factory):
-    """tokenizer(name), in a folder of this session."""
-    folder = tmp_path_factory.mktemp("tokenizers")
-    return lambda name: tokenizer(name, folder)
+from tests.support.texts import ANY_TEXT, CASES, LIKELY_TEXT, MODELS, VARIANTS, json_spec
 
 
 @pytest.mark.parametrize("name", MODELS + VARIANTS)

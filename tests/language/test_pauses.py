@@ -15,9 +15,8 @@ from pockettts_np.conditioners.text import NothingToSpeakError, split_into_chunk
 from pockettts_np.language import pauses
 from pockettts_np.language.pauses import Markup, Pause, parts
 from pockettts_np.synthesis import generation
-from tests.test_model import FRAME_SAMPLES, SENTENCE, TWO_SENTENCES, pipeline_threads, quick, voice
+from tests.support.speech import FRAME_SAMPLES, SENTENCE, TWO_SENTENCES, pipeline_threads, quick
 
-__all__ = ["voice"]  # the fixture
 RATE_HZ = 24_000
 FADE_SAMPLES = 120
 MALFORMED = [

@@ -4,7 +4,6 @@ changes earlier output. Geometry is parametrised; Hypothesis draws the cuts and 
 import copy
 import dataclasses
 import functools
-import itertools
 
 import numpy as np
 import pytest
@@ -16,135 +15,13 @@ from pockettts_np.kernels.panels import PANEL, NumberType
 from pockettts_np.models.seanet import ResidualBlock, SEANet
 from pockettts_np.models.transformer import BLOCK_ROWS, Transformer
 from pockettts_np.modules.attention import KVCache
-from pockettts_np.modules.conv import Conv1d, Conv1dToOne, ConvTranspose1d, DepthwiseConvTranspose1d, Windows
 from tests.support import naive
+from tests.support.convolutions import CONVS, TRANSPOSED, conv, depthwise, transposed
 from tests.support.helpers import NETWORK, OPERATION, assert_close
 from tests.support.random_models import RandomWeights, small_config, small_model
+from tests.support.streams import SEEDS, cuts, in_pieces, normal, whole
 
 pytestmark = pytest.mark.numerics
-
-SEEDS = st.integers(0, 2**32 - 1)
-
-
-def normal(seed: int, *shape: int) -> np.ndarray:
-    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
-
-
-@st.composite
-def cuts(draw, n: int, step: int = 1) -> list[int]:
-    """Bounds 0, …, n of the pieces of a stream, multiples of `step`: any set of places to cut at, none and all too."""
-    inner = draw(st.sets(st.integers(1, n // step - 1))) if n > step else set()
-    return [0, *(step * i for i in sorted(inner)), n]
-
-
-def in_pieces(layer, x: np.ndarray, bounds: list[int]) -> np.ndarray:
-    state = layer.init_state()
-    return np.concatenate([layer(x[a:b], state) for a, b in itertools.pairwise(bounds)])
-
-
-def whole(layer, x: np.ndarray) -> np.ndarray:
-    return layer(x, layer.init_state())
-
-
-# ---------------------------------------------------------------- convolutions
-
-
-@dataclasses.dataclass(frozen=True)
-class Geometry:
-    kernel: int
-    stride: int = 1
-    dilation: int = 1
-    replicate: bool = False
-    bias: bool = True
-    n_out: int = 3
-
-
-CONVS = [
-    Geometry(kernel=1),
-    Geometry(kernel=1, replicate=True),
-    Geometry(kernel=3),
-    Geometry(kernel=7),
-    Geometry(kernel=3, dilation=2),
-    Geometry(kernel=3, dilation=4, replicate=True),
-    Geometry(kernel=2, stride=2),
-    Geometry(kernel=8, stride=4),
-    Geometry(kernel=12, stride=6, replicate=True),
-    Geometry(kernel=5, stride=3, dilation=2),
-    Geometry(kernel=32, stride=16, replicate=True, bias=False),
-    Geometry(kernel=3, n_out=1),
-    Geometry(kernel=4, stride=2, n_out=1, replicate=True),
-    Geometry(kernel=3, dilation=2, n_out=1),
-    Geometry(kernel=4, stride=2, n_out=1, replicate=True, bias=False),
-    Geometry(kernel=3, dilation=2, n_out=40),
-]
-
-
-@functools.cache
-def conv(g: Geometry) -> tuple[Conv1d | Conv1dToOne, dict[str, np.ndarray]]:
-    w, windows = RandomWeights.seeded(1), Windows(2, g.kernel, g.stride, g.dilation, g.replicate)
-    if g.n_out == 1 and g.bias:
-        return Conv1dToOne.load(w, windows), w.tensors
-    return Conv1d.load(w, windows, g.n_out, bias=g.bias), w.tensors
-
-
-@pytest.mark.parametrize("g", CONVS, ids=str)
-@pytest.mark.parametrize("n_outputs", [1, 2, 7, 70])  # windows are multiplied 64 at a time
-def test_conv1d_equals_naive(g, n_outputs):
-    layer, tensors = conv(g)
-    x = normal(0, n_outputs * g.stride, 2)
-    want = naive.conv1d(x, tensors["weight"], tensors.get("bias"), g.stride, g.dilation, replicate=g.replicate)
-    assert_close(whole(layer, x), want)
-
-
-@pytest.mark.parametrize("g", CONVS, ids=str)
-@given(data=st.data(), seed=SEEDS)
-@settings(max_examples=25)
-def test_conv1d_in_pieces_equals_whole(g, data, seed):
-    layer, _ = conv(g)
-    x = normal(seed, 9 * g.stride, 2)
-    assert_close(in_pieces(layer, x, data.draw(cuts(len(x), g.stride))), whole(layer, x))
-
-
-TRANSPOSED = [(1, 1), (4, 4), (4, 2), (6, 2), (7, 3), (5, 1), (12, 6)]  # kernel, stride
-
-
-@functools.cache
-def transposed(kernel: int, stride: int) -> tuple[ConvTranspose1d, dict[str, np.ndarray]]:
-    w = RandomWeights.seeded(2)
-    return ConvTranspose1d.load(w, 3, 2, kernel, stride), w.tensors
-
-
-@functools.cache
-def depthwise(kernel: int, stride: int) -> tuple[DepthwiseConvTranspose1d, dict[str, np.ndarray]]:
-    w = RandomWeights.seeded(3)
-    return DepthwiseConvTranspose1d.load(w, 3, kernel, stride), w.tensors
-
-
-@pytest.mark.parametrize(("kernel", "stride"), TRANSPOSED)
-@pytest.mark.parametrize("n", [1, 2, 7, 70])
-def test_conv_transpose1d_equals_naive(kernel, stride, n):
-    x = normal(0, n, 3)
-    layer, tensors = transposed(kernel, stride)
-    assert_close(whole(layer, x), naive.conv_transpose1d(x, tensors["weight"], tensors["bias"], stride))
-    layer, tensors = depthwise(kernel, stride)
-    assert_close(whole(layer, x), naive.depthwise_conv_transpose1d(x, tensors["weight"], stride))
-
-
-@pytest.mark.parametrize("make", [transposed, depthwise])
-@pytest.mark.parametrize(("kernel", "stride"), TRANSPOSED)
-@given(data=st.data(), seed=SEEDS)
-@settings(max_examples=25)
-def test_conv_transpose1d_in_pieces_equals_whole(make, kernel, stride, data, seed):
-    layer, _ = make(kernel, stride)
-    x = normal(seed, 8, 3)
-    assert_close(in_pieces(layer, x, data.draw(cuts(8))), whole(layer, x))
-
-
-def test_a_silent_stream_through_a_transposed_convolution_is_its_bias():
-    """The tail must not carry the bias: it would be added twice wherever a chunk begins."""
-    layer, tensors = transposed(6, 2)
-    got = in_pieces(layer, np.zeros((5, 3), np.float32), [0, 1, 2, 5])
-    assert np.array_equal(got, np.tile(tensors["bias"], (10, 1)))
 
 
 # ---------------------------------------------------------------- networks

@@ -24,11 +24,9 @@ from pockettts_np.language.pauses import Pause, parts
 from pockettts_np.language.sentences import Sentences
 from pockettts_np.synthesis import live_text
 from pockettts_np.synthesis.live_text import Speaker, SpeechStream, speak_pieces
-from tests.conditioners.test_text import NUMBERS, WORDS, prose
-from tests.conditioners.test_tokenizer import get
-from tests.test_model import SENTENCE, pipeline_threads, quick, voice
+from tests.support.speech import SENTENCE, pipeline_threads, quick
+from tests.support.texts import NUMBERS, WORDS, prose
 
-__all__ = ["get", "voice"]  # fixtures
 SECONDS = 20  # nobody waits so long unless something is broken
 MARKUP = ["[pause:1s]", "[pause:20ms]", "<break/>", "<break time='2s' />", "[pause]", "<b>"]
 PIECES = [*"aAbzÉ.!?…,;:'\"”) \n\t-3", "Mr.", " e.g. ", "3.14", "Hello", " world", "\n\n", *MARKUP]

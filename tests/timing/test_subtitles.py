@@ -16,11 +16,9 @@ from pockettts_np.commands.terminal import options
 from pockettts_np.timing import subtitles
 from pockettts_np.timing.letters import Word
 from pockettts_np.timing.subtitles import cues, require_format, srt, vtt, word_list, write_subtitles
-from tests.commands.test_cli import files, run
-from tests.test_model import quick
-from tests.timing.test_timestamps import timed_model
+from tests.support.helpers import files
+from tests.support.speech import quick, timed_model
 
-__all__ = ["run"]  # the fixture
 SPOKEN = string.ascii_letters + string.digits + ".,;:!?…—'\"&<>»é日"
 GAPS_S = st.sampled_from([0.0, 0.0, 0.0, 0.05, 0.4, 1.5])
 

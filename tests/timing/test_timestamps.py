@@ -1,6 +1,5 @@
 """When words are spoken: what heads see, the way through the tokens, letters, and the times that come of them."""
 
-import dataclasses
 import itertools
 import math
 import sys
@@ -25,10 +24,9 @@ from pockettts_np.timing.timestamps import Loudness, TimedAudio, WordClock
 from tests.support import naive
 from tests.support.helpers import GOLDEN, NETWORK, OPERATION, assert_close
 from tests.support.random_models import RandomWeights, small_model
-from tests.test_model import FRAME_SAMPLES, quick, voice
+from tests.support.speech import FRAME_SAMPLES, quick, timed_model
 from tools.voice import align_heads
 
-__all__ = ["voice"]  # the fixture
 RATE_HZ = 24_000
 FRAME_S = 0.08
 SEEDS = st.integers(0, 2**32 - 1)
@@ -433,12 +431,6 @@ def test_a_word_may_be_said_in_two_chunks_or_not_at_all():
     assert words[2].start_s < first_s < words[2].end_s
     assert words[3].start_s == words[3].end_s == words[2].end_s
     assert words[-1].start_s == words[-1].end_s == words[-2].end_s
-
-
-def timed_model(threads: int = 1, **sampling) -> TTSModel:
-    model = quick(threads, **sampling)
-    heads = (TimestampHead(1, 0), TimestampHead(0, 1))
-    return dataclasses.replace(model, config=dataclasses.replace(model.config, timestamp_heads=heads))
 
 
 TEXTS_SPOKEN = [

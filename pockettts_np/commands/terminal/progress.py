@@ -73,7 +73,7 @@ class FetchBar:
         self._start = self._drawn = 0.0
 
     def __call__(self, done_bytes: int, total_bytes: int | None, name: str) -> None:
-        """What `hub.reporting` calls."""
+        """What `hub.download.reporting` calls."""
         now = time.perf_counter()
         if name != self._name or not done_bytes:
             self._name, self._first_bytes, self._start, self._drawn = name, done_bytes, now, -self._PAUSE_S
