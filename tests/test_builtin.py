@@ -1,7 +1,9 @@
 """The model that comes with the package: when it is chosen, and that any text can be given to it."""
 
 import logging
+import os
 import re
+import sys
 
 import numpy as np
 import pytest
@@ -128,3 +130,23 @@ def test_what_it_reads_is_plain_letters_whatever_the_text(builtin, text):
     except ValueError:
         return
     assert re.fullmatch(r"[a-z ',.?!]*", "".join(chunk.text for chunk in chunks))
+
+
+def test_it_speaks_where_no_folder_can_be_written(monkeypatch):
+    """As in a container whose file system is read-only: nothing is written on the way to the first sound."""
+
+    def refuse(event, arguments):
+        is_write = event == "open" and bool((arguments[2] or 0) & (os.O_WRONLY | os.O_RDWR | os.O_CREAT))
+        if watching and (is_write or event in ("os.mkdir", "os.rename", "tempfile.mkdtemp", "tempfile.mkstemp")):
+            written.append((event, arguments[0]))
+
+    watching, written = [], []
+    sys.addaudithook(refuse)
+    watching.append(True)
+    try:
+        model = TTSModel.load_model("builtin")
+        frame = next(model.generate_audio_stream(model.get_default_voice(), "Hello.", noise=0))
+    finally:
+        watching.clear()
+    assert len(frame) % 1920 == 0
+    assert [place for _, place in written if ".nbc" not in str(place) and "pockettts-" not in str(place)] == []

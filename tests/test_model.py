@@ -176,6 +176,14 @@ def test_speech_that_never_ends_is_cut_off_with_a_warning(voice, caplog):
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
 
 
+def test_a_script_is_spoken_as_its_text_is(voice):
+    model, text = quick(), f"{TWO_SENTENCES} [pause:100ms] Well."
+    script = model.script(text, max_tokens=20)
+    assert len(script.chunks) == 3
+    want = model.generate_audio(voice, text, max_tokens=20, noise=3)
+    assert np.array_equal(model.generate_audio(voice, script, noise=3), want)
+
+
 def test_long_text_is_spoken_chunk_by_chunk_each_from_the_voice(voice):
     model = quick()
     chunks = split_into_chunks(model.tokenizer, TWO_SENTENCES, 20, model.config)

@@ -1,5 +1,6 @@
 """What a voice is given as: a catalogue name, a saved voice or a recording; this is decided here alone."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -62,13 +63,15 @@ def require_voice(given: str) -> None:
 
 
 def _names_tensors(address: str) -> bool:
-    if address.startswith("hf://"):
+    scheme = address.partition("://")[0].lower()
+    if scheme == "hf":
         address = address.rpartition("@")[0] or address
-    elif address.startswith(("http://", "https://")):
+    elif scheme in ("http", "https"):
         address = urlsplit(address).path
     return address.endswith(SAVED_SUFFIX)
 
 
 def _holds_tensors(content: bytes) -> bool:
-    """Whether it begins as a safetensors file: the length of a table, and the table."""
-    return content[8:9] == b"{" and int.from_bytes(content[:8], "little") <= _MAX_HEADER_BYTES
+    """Whether it begins as a safetensors file: the length of a JSON table, and the table."""
+    begins = re.match(rb"\{\s*[\"}]", content[8:64]) is not None
+    return begins and int.from_bytes(content[:8], "little") <= _MAX_HEADER_BYTES

@@ -4,14 +4,16 @@ import dataclasses
 import functools
 import logging
 import re
+from fractions import Fraction
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pockettts_np.conditioners import text as rules
-from pockettts_np.conditioners.text import prepare_text_prompt, split_into_chunks
+from pockettts_np.conditioners.text import NothingToSpeakError, make_script, prepare_text_prompt, split_into_chunks
 from pockettts_np.config.load import load_config
+from pockettts_np.language.pauses import Pause
 from tests.support.texts import ANY_TEXT, CASES, LIKELY_TEXT, NUMBERS, WORDS, prose
 
 ENGLISH = load_config("english")
@@ -194,3 +196,46 @@ def test_a_chunk_needs_a_token(get, max_tokens):
 
 def test_a_nul_is_text_like_any_other(get):
     assert cut(get("bytes"), "a\x00b. c", 50, ENGLISH) == ["A\x00b. c."]
+
+
+# ---- scripts ----
+
+
+class Counting:
+    """A tokenizer that counts what it encodes."""
+
+    def __init__(self, tokenizer):
+        self.tokenizer = tokenizer
+        self.encoded = []
+
+    def __getattr__(self, name):
+        return getattr(self.tokenizer, name)
+
+    def encode(self, text):
+        self.encoded.append(text)
+        return self.tokenizer.encode(text)
+
+
+def test_a_text_is_encoded_once_as_a_whole_and_once_chunk_by_chunk(get):
+    counting = Counting(get("released"))
+    chunks = split_into_chunks(counting, "The water was cold. One, two, three! " * 9, 40, ENGLISH)
+    assert len(chunks) > 2
+    texts = [text for text in counting.encoded if any(map(str.isalpha, text))]
+    assert len(texts) == 1 + len(chunks)
+    assert [prepare_text_prompt(chunk.text, ENGLISH)[0] for chunk in chunks] == texts[1:]
+
+
+def test_a_script_holds_chunks_and_pauses_as_they_are_heard(get, caplog):
+    pause = Pause(Fraction(1, 2))
+    script = make_script(get("released"), ["The water. It was cold.", pause, "<s></s>", "Hello."], 8, PLAIN)
+    assert [part if part is pause else part.text for part in script.parts] == [
+        "The water.",
+        "It was cold.",
+        pause,
+        "Hello.",
+    ]
+    assert script.text == "The water. It was cold. <s></s> Hello."
+    assert [chunk.text for chunk in script.chunks] == ["The water.", "It was cold.", "Hello."]
+    assert "Left out, as the model can read no character of it: <s></s>" in caplog.text
+    with pytest.raises(NothingToSpeakError):
+        make_script(get("released"), ["<s></s>"], 8, PLAIN)

@@ -354,3 +354,30 @@ def test_a_model_that_cannot_clone_says_so_in_one_sentence(part, why, speech):
 def test_a_catalogue_voice_is_for_released_models_only():
     with pytest.raises(ValueError, match="'alba' was made with the weights of a released model"):
         MODEL.get_state_for_audio_prompt("alba")
+
+
+# ---------------------------------------------------------------- in memory
+
+
+def test_a_voice_is_the_same_from_bytes_as_from_a_file(voice, speech, tmp_path):
+    export_model_state(voice, tmp_path / "saved.safetensors")
+    saved = MODEL.get_state_for_audio_prompt((tmp_path / "saved.safetensors").read_bytes())
+    assert_same_voice(saved, voice)
+    soundfile.write(tmp_path / "speech.flac", speech, RATE_HZ)
+    cloned = MODEL.get_state_for_audio_prompt((tmp_path / "speech.flac").read_bytes())
+    assert_same_voice(cloned, MODEL.get_state_for_audio_prompt(tmp_path / "speech.flac"))
+    assert cloned.keys.flags.writeable
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "^The voice is empty: 0 bytes"),
+        (b"nothing of the kind", "^The voice cannot be read: it is damaged"),
+        ((2).to_bytes(8, "little") + b"{}", "^The voice is not a voice: it holds no attention cache"),
+        ((9).to_bytes(8, "little") + b"{\"", "^The voice is not a safetensors file, or it was cut short"),
+    ],
+)
+def test_bytes_that_are_no_voice_are_refused(content, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        MODEL.get_state_for_audio_prompt(content)
