@@ -12,11 +12,12 @@ from typing import Literal, overload
 import numpy as np
 
 from .audio.recording import end_on_pause, read_audio, resample
+from .audio.samples import mono
 from .conditioners.text import Script, count_tokens, make_script
 from .conditioners.tokenizer.protocol import Tokenizer
 from .config.config import Config
 from .hub import catalogue, fetch
-from .hub.voices import CatalogueVoice, GivenVoice, SavedVoice, voice_of
+from .hub.voices import NO_CLONING, ONE_VOICE, CatalogueVoice, GivenVoice, SavedVoice, voice_of
 from .language import pauses
 from .language.pauses import Pause
 from .loading import model_source
@@ -40,15 +41,6 @@ TRUNCATE_SECONDS = 30
 TOKENS_PER_SECOND = 3.0  # slower than anybody speaks: bounds the length of speech that never ends
 SPARE_SECONDS = 2.0
 
-NO_CLONING = (
-    "This model cannot clone a voice: {why}. Use a catalogue voice ({voices}) or a saved .safetensors voice; "
-    "to clone, accept the terms at https://huggingface.co/kyutai/pocket-tts, make a token at "
-    "https://huggingface.co/settings/tokens and set HF_TOKEN to it: the weights with cloning are then fetched."
-)
-ONE_VOICE = (
-    "The built-in model has one voice of its own and cannot clone another: load the language english, or another "
-    f"released model, whose voices are {', '.join(catalogue.VOICES)}."
-)
 NO_TIMESTAMPS = (
     "The times of words are not known for {name}: which of its attention heads follow the text has not been found out. "
     "Name them as timestamp_heads in its configuration; `python -m tools.voice.align_heads` finds them."
@@ -156,10 +148,10 @@ class TTSModel:
             OSError: the file cannot be read or fetched.
         """
         if isinstance(audio_conditioning, np.ndarray):
-            return self._clone(_mono(audio_conditioning))
+            return self._clone(mono(audio_conditioning))
         voice = voice_of(audio_conditioning)
         if isinstance(voice, CatalogueVoice):
-            return self._catalogue_voice(voice.name)
+            voice = voice.saved_for(self.config)
         if isinstance(voice, SavedVoice):
             return load_voice(fetch.local_file(voice.source), self.flow_lm)
         self._require_cloning()
@@ -179,7 +171,7 @@ class TTSModel:
         if self.own_voice is not None:
             return self.own_voice.copy()
         if self.config.released:
-            return self._catalogue_voice(catalogue.default_voice(self.config.name))
+            return self.get_state_for_audio_prompt(catalogue.default_voice(self.config.name))
         if self.has_voice_cloning:
             return self.get_state_for_audio_prompt(catalogue.VOICES[catalogue.DEFAULT_VOICE])
         return self.get_initial_state()
@@ -194,17 +186,6 @@ class TTSModel:
         rows = self.flow_lm.before_voice(np.zeros((0, self.flow_lm.input_linear.n_out), np.float32))
         self.flow_lm.prompt(rows, state)
         return state
-
-    def _catalogue_voice(self, name: str) -> VoiceState:
-        if self.config.name == catalogue.BUILTIN:
-            raise ValueError(ONE_VOICE)
-        if not self.config.released:
-            raise ValueError(
-                f"The catalogue voice {name!r} was made with the weights of a released model; a model of one's own "
-                "cannot use it. Give a recording or a saved voice instead."
-            )
-        path = fetch.local_path(catalogue.voice_state_address(self.config.name, name))
-        return load_voice(path, self.flow_lm)
 
     def _require_cloning(self) -> None:
         if self.has_voice_cloning:
@@ -406,16 +387,6 @@ def _require_counts(max_tokens: int, frames_after_eos: int | None) -> None:
         raise ValueError(f"max_tokens is {max_tokens}; wanted at least 1.")
     if frames_after_eos is not None and frames_after_eos < 0:
         raise ValueError(f"frames_after_eos is {frames_after_eos}; wanted 0 or more.")
-
-
-def _mono(samples: np.ndarray) -> np.ndarray:
-    if not np.issubdtype(samples.dtype, np.floating):
-        raise ValueError(f"The samples are {samples.dtype}; wanted floating-point numbers in ±1.")
-    if samples.ndim not in (1, 2) or samples.size == 0:
-        raise ValueError(f"The samples have shape {list(samples.shape)}; wanted [n] or [channels, n].")
-    if not np.isfinite(samples).all():
-        raise ValueError("The samples hold NaN or infinity.")
-    return np.asarray(samples if samples.ndim == 1 else samples.mean(axis=0), np.float32)
 
 
 def quantize_model(

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from ..config.config import Config
 from ..files import InMemoryFile
-from .catalogue import VOICES
+from .catalogue import BUILTIN, VOICES, voice_state_address
 
 SAVED_SUFFIX = ".safetensors"
 _ADDRESSES = ("hf://", "https://", "http://")
@@ -15,11 +16,15 @@ _MAX_HEADER_BYTES = 100_000_000  # of a safetensors file
 GivenVoice = str | Path | InMemoryFile  # a path, an https:// or hf:// address, or a file's content
 
 
-@dataclass(frozen=True)
-class CatalogueVoice:
-    """A predefined voice, of which every released model has its own saved state."""
-
-    name: str
+NO_CLONING = (
+    "This model cannot clone a voice: {why}. Use a catalogue voice ({voices}) or a saved .safetensors voice; "
+    "to clone, accept the terms at https://huggingface.co/kyutai/pocket-tts, make a token at "
+    "https://huggingface.co/settings/tokens and set HF_TOKEN to it: the weights with cloning are then fetched."
+)
+ONE_VOICE = (
+    "The built-in model has one voice of its own and cannot clone another: load the language english, or another "
+    f"released model, whose voices are {', '.join(VOICES)}."
+)
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,24 @@ class SavedVoice:
     """A voice that `export_model_state`, or the reference, has written."""
 
     source: GivenVoice
+
+
+@dataclass(frozen=True)
+class CatalogueVoice:
+    """A predefined voice, of which every released model has its own saved state."""
+
+    name: str
+
+    def saved_for(self, config: Config) -> SavedVoice:
+        """Its saved state for a model. ValueError: the model is no released one."""
+        if config.name == BUILTIN:
+            raise ValueError(ONE_VOICE)
+        if not config.released:
+            raise ValueError(
+                f"The catalogue voice {self.name!r} was made with the weights of a released model; a model of one's "
+                "own cannot use it. Give a recording or a saved voice instead."
+            )
+        return SavedVoice(voice_state_address(config.name, self.name))
 
 
 @dataclass(frozen=True)

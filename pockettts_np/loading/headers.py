@@ -2,8 +2,6 @@
 
 import json
 
-import numpy as np
-
 from ..config.config import Config
 from ..config.schema import build
 from ..weights.safetensors_file import SafetensorsFile
@@ -35,18 +33,9 @@ def filled_rows(file: SafetensorsFile, index: int) -> tuple[int, int]:
     names = set(file.names())
     offset, end, pad = (LAYER.format(index, key) for key in ("offset", "current_end", "pad"))
     if offset in names:
-        n_seen = _integer(file, offset)
+        n_seen = file.integer(offset)
     elif end in names and file.raw(end).ndim == 1:
         n_seen = len(file.raw(end))
     else:
         raise ValueError(f"{file.path} is not a voice: it lacks the number {offset!r}.")
-    return n_seen, _integer(file, pad) if pad in names else 0
-
-
-def _integer(file: SafetensorsFile, name: str) -> int:
-    value = file.raw(name)
-    if value.size != 1 or value.dtype != np.int64:
-        raise ValueError(
-            f"{file.path} is damaged: {name!r} is {value.dtype} of shape {list(value.shape)}; wanted one int64."
-        )
-    return int(value.reshape(-1)[0])
+    return n_seen, file.integer(pad) if pad in names else 0

@@ -112,6 +112,15 @@ class SafetensorsFile:
         with np.errstate(over="ignore"):  # a float64 that is too large becomes infinite, which readers refuse
             return raw.astype(np.float32, copy=False)
 
+    def integer(self, name: str) -> int:
+        """The number that the tensor is. ValueError: it is no single int64."""
+        value = self.raw(name)
+        if value.size != 1 or value.dtype != np.int64:
+            raise ValueError(
+                f"{self.path} is damaged: {name!r} is {value.dtype} of shape {list(value.shape)}; wanted one int64."
+            )
+        return int(value.reshape(-1)[0])
+
     def release(self, name: str) -> None:
         """Give the memory of a tensor that was copied back to the system (it can be read again)."""
         if not isinstance(self._map, mmap.mmap):
