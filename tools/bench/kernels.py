@@ -16,13 +16,15 @@ from numba import njit
 from pockettts_np.config.config import Config
 from pockettts_np.config.load import load_config
 from pockettts_np.kernels import entry_points as kernels
+from pockettts_np.kernels.panels import NumberType, Panels
 from pockettts_np.models.transformer import UNLIMITED, Transformer
 from pockettts_np.modules import norm
 from pockettts_np.modules.attention import KVCache
-from pockettts_np.modules.conv import Conv1d, ConvTranspose1d
+from pockettts_np.modules.conv import Conv1d, Conv1dToOne, ConvTranspose1d, Windows
 from pockettts_np.modules.mlp import FlowNet
 from pockettts_np.weights.checkpoint import Source, Weights
-from pockettts_np.weights.storage import quantize_rows
+from pockettts_np.weights.packing import quantize_rows, stacked_panels
+from pockettts_np.weights.storage import PUBLISHED, QUANTIZED
 from tools.bench import numpy_kernels
 from tools.bench.worker import median, relative_error, seconds
 
@@ -136,6 +138,10 @@ def normal(*shape: int) -> Array:
 class RandomWeights(Weights):
     """Stands for a checkpoint: it has every tensor that it is asked for, and gives it again by name."""
 
+    @property
+    def is_int8(self) -> bool:
+        return self.storage.stacks is NumberType.INT8
+
     def has(self, name: str) -> bool:
         return False
 
@@ -149,14 +155,14 @@ class RandomWeights(Weights):
 
     def matrix(self, name: str) -> numpy_kernels.Matrix:
         values = self.tensor(name)
-        if self.matrix_dtype is np.int8:
+        if self.is_int8:
             return numpy_kernels.Matrix(*quantize_rows(values))
         return numpy_kernels.Matrix(values, np.ones(len(values), np.float32))
 
 
 def random_weights(quantize: bool = False) -> RandomWeights:
     """Held as `load_model(quantize=…)` does: int8 matrices and float16 caches."""
-    return RandomWeights("", {}, *((np.int8, np.float16) if quantize else (np.float32, np.float32)))
+    return RandomWeights("", {}, QUANTIZED.language_model if quantize else PUBLISHED)
 
 
 def dtype_name(quantize: bool) -> str:
@@ -220,7 +226,8 @@ def convolution_kernels(config: Config) -> Iterator[Comparison]:
 
 def conv_kernel(n_rows: int, n_in: int, n_out: int, kernel_size: int) -> Comparison:
     w, x = random_weights(), normal(n_rows, n_in)
-    conv = Conv1d.load(w, n_in, n_out, kernel_size)
+    windows = Windows(n_in, kernel_size)
+    conv = Conv1dToOne.load(w, windows) if n_out == 1 else Conv1d.load(w, windows, n_out)
     state, plain = conv.init_state(), numpy_kernels.Conv1d(w.tensor("weight"), w.tensor("bias"))
     return Comparison(
         "convolution",
@@ -249,21 +256,21 @@ def conv_transpose_kernel(n_rows: int, n_in: int, n_out: int, stride: int) -> Co
 def matrix_kernels(config: Config, quantize: bool) -> Iterator[Comparison]:
     """The first feed-forward product of the language model; the layers take turns, as in a step."""
     sizes, w = config.flow_lm.transformer, random_weights(quantize)
-    panels, scales = w.matrices("{}", sizes.num_layers, (sizes.ff_dim, sizes.d_model))
+    panels = stacked_panels(w, "{}", sizes.num_layers, (sizes.ff_dim, sizes.d_model))
     plain = [w.matrix(str(i)) for i in range(sizes.num_layers)]
     x = normal(max(MATMUL_ROWS), sizes.d_model)
     for n_rows in MATMUL_ROWS:
-        yield matmul_kernel(x[:n_rows], panels, scales, plain)
+        yield matmul_kernel(x[:n_rows], panels, plain)
 
 
-def matmul_kernel(x: Array, panels: Array, scales: Array, plain: list[numpy_kernels.Matrix]) -> Comparison:
-    turns, plain_turns = itertools.cycle(range(len(panels))), itertools.cycle(plain)
-    no_bias = np.zeros(scales.shape[1], np.float32)
+def matmul_kernel(x: Array, panels: Panels, plain: list[numpy_kernels.Matrix]) -> Comparison:
+    turns, plain_turns = itertools.cycle(range(len(plain))), itertools.cycle(plain)
+    no_bias = np.zeros(panels.n_out, np.float32)
 
     def kernel() -> Array:
         i = next(turns)
-        out = np.empty((len(x), scales.shape[1]), np.float32)
-        kernels.matmul(x, panels[i], scales[i], no_bias, out)
+        out = np.empty((len(x), panels.n_out), np.float32)
+        kernels.matmul(x, panels.data[i], panels.scale[i], no_bias, out)
         return out
 
     n_out, n_in = plain[0].values.shape
@@ -328,8 +335,9 @@ def transformer_kernel(name: str, w: RandomWeights, stack: Transformer, n_new: i
     n_layers, width = len(stack.weights.norm1), stack.weights.norm1.shape[2]
     plain = numpy_kernels.Transformer(w.tensor, w.matrix, n_layers)
     past, x = normal(n_layers, 2, n_rows, stack.n_kv_heads, 2 * len(stack.inv_freq)), normal(n_new, width)
-    state = KVCache.from_rows(past, n_rows, stack.cache_dtype)
-    kv: Array = np.pad(past, [(0, 0), (0, 0), (0, n_new), (0, 0), (0, 0)]).swapaxes(2, 3).astype(w.linear_dtype)
+    state = KVCache.from_rows(past, n_rows, stack.cache_kind)
+    kv: Array = np.pad(past, [(0, 0), (0, 0), (0, n_new), (0, 0), (0, 0)]).swapaxes(2, 3)
+    kv = kv.astype(stack.cache_kind.value)
 
     def kernel() -> Array:
         state.n_rows = state.position = n_rows
@@ -337,7 +345,7 @@ def transformer_kernel(name: str, w: RandomWeights, stack: Transformer, n_new: i
 
     return Comparison(
         name,
-        f"{rows(n_new)} after {n_rows}, {n_layers} layers of {width}, {dtype_name(w.matrix_dtype is np.int8)}",
+        f"{rows(n_new)} after {n_rows}, {n_layers} layers of {width}, {dtype_name(w.is_int8)}",
         kernel,
         lambda: plain(x, kv, n_rows, stack.context, stack.inv_freq),
         sum(m.values.nbytes for m in plain.matrices) + kv.nbytes,

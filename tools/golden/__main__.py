@@ -8,8 +8,8 @@
 
 FOLDER is tests/golden, and for ref.wav the root of the checkout. What the files hold: tests/golden/README.md.
 
-WORK is a folder that tools.check.speech has worked in, and needs its requirements. SOUNDS is the Debian package of the
-prompts in ref.wav, unpacked; ffmpeg decodes them:
+WORK is a folder that tools.check.speech has worked in; its requirements are needed too. SOUNDS is the Debian package of
+the prompts in ref.wav, unpacked; ffmpeg decodes them:
 
     apt-get download asterisk-core-sounds-en-g722      # 1.6.1-1
     dpkg -x asterisk-core-sounds-en-g722_*.deb SOUNDS
