@@ -7,11 +7,13 @@ from ..conditioners.tokenizer.load import load_tokenizer
 from ..conditioners.tokenizer.protocol import Tokenizer
 from ..config.config import Config
 from ..config.load import load_config
+from ..config.tensors import ENCODER, SPEAKER_PROJECTION, is_for_cloning, language_model_stacks, tensors_of
 from ..hub import catalogue, fetch
 from ..weights.checkpoint import Source, Weights, open_checkpoint
+from ..weights.packing import packed_shape
 from ..weights.storage import AS_PUBLISHED, QUANTIZED, StoragePlan
 from ..weights.training_names import open_flow_lm, open_mimi
-from .single_file import expected_tensors, open_model
+from .single_file import open_model
 
 _SUFFIXES = (".safetensors", ".toml", ".yaml", ".yml")
 
@@ -52,7 +54,7 @@ def open_source(source: str | Path, quantize: bool = False) -> ModelSource:
         table = config.flow_lm.lookup_table
         tokenizer = load_tokenizer(fetch.local_path(table.tokenizer_path), table.n_bins, table.tokenizer)
         weights = _open_weights(config)
-    weights.require(expected_tensors(weights, config))
+    weights.require(_expected_tensors(weights, config))
     return ModelSource(config, weights, tokenizer, QUANTIZED if quantize else AS_PUBLISHED)
 
 
@@ -80,3 +82,22 @@ def _open_weights(config: Config) -> Weights:
         files.append(path)
     label = " and ".join(str(path) for path in files)
     return Weights(label, sources)
+
+
+def _expected_tensors(weights: Weights, config: Config) -> dict[str, tuple[int, ...]]:
+    """What the file or files of a model must hold, by name: those of a quantised one, if it is; what only cloning
+    needs, if it has any of it."""
+    names = weights.sources.keys()
+    has_encoder = any(name.startswith(ENCODER) for name in names)
+    tensors = {
+        name: shape
+        for name, shape in tensors_of(config).items()
+        if not is_for_cloning(name) or (name in names if name == SPEAKER_PROJECTION else has_encoder)
+    }
+    for stack in language_model_stacks(config):
+        if stack.scale_name in names:
+            for name in stack.names:
+                del tensors[name]
+            tensors[stack.name] = packed_shape(stack.n_layers, stack.shape)
+            tensors[stack.scale_name] = stack.n_layers, stack.shape[0]
+    return tensors

@@ -21,7 +21,7 @@ import numpy as np
 from ..conditioners.tokenizer.load import load_tokenizer
 from ..conditioners.tokenizer.protocol import Tokenizer
 from ..config.config import Config
-from ..config.tensors import ENCODER, SPEAKER_PROJECTION, is_for_cloning, language_model_stacks, tensors_of
+from ..config.tensors import language_model_stacks
 from ..files import InMemoryFile, replacing_file
 from ..hub import fetch
 from ..kernels.panels import NumberType, pack
@@ -70,25 +70,6 @@ def _int8_panels(matrix: np.ndarray) -> np.ndarray:
 def is_quantized(weights: Weights, config: Config) -> bool:
     """Whether the matrices of the language model are int8 already."""
     return any(stack.scale_name in weights.sources for stack in language_model_stacks(config))
-
-
-def expected_tensors(weights: Weights, config: Config) -> dict[str, tuple[int, ...]]:
-    """What the file or files of a model must hold, by name: those of a quantised one, if it is; what only cloning
-    needs, if it has any of it."""
-    names = weights.sources.keys()
-    has_encoder = any(name.startswith(ENCODER) for name in names)
-    tensors = {
-        name: shape
-        for name, shape in tensors_of(config).items()
-        if not is_for_cloning(name) or (name in names if name == SPEAKER_PROJECTION else has_encoder)
-    }
-    for stack in language_model_stacks(config):
-        if stack.scale_name in names:
-            for name in stack.names:
-                del tensors[name]
-            tensors[stack.name] = packed_shape(stack.n_layers, stack.shape)
-            tensors[stack.scale_name] = stack.n_layers, stack.shape[0]
-    return tensors
 
 
 def _each(weights: Weights, names: list[str], make: Callable[[np.ndarray], np.ndarray]) -> Iterator[np.ndarray]:
