@@ -1,7 +1,7 @@
 """The built-in voice says what it is given: a dozen sentences against recorded spectra of the teacher it learned from.
 
 No recogniser is needed: of the teacher's twelve sentences, the one that sounds most like the speech must be the one
-that was asked for. `tools/check_speech.py` measures word error rates; `tools/make_speech_golden.py` made the fixture.
+that was asked for. `tools.check.speech` measures word error rates; `python -m tools.golden --speech` made the fixture.
 """
 
 import numpy as np

@@ -139,7 +139,7 @@ def fingerprint(values: object) -> str:
 
 
 def test_every_value_is_the_reference_s():
-    """Hashes of the reference's own, recorded by tools/check_text.py; it has no times of words."""
+    """Hashes of the reference's own, recorded by `python -m tools.golden`; it has no times of words."""
     recorded = json.loads((GOLDEN / "text.json").read_text(encoding="utf-8"))
     configs = {name: tables(load_config(name)) for name in released_models()}
     heads = [config.pop("timestamp_heads") for config in configs.values()]

@@ -375,7 +375,7 @@ def test_a_voice_is_the_same_from_bytes_as_from_a_file(voice, speech, tmp_path):
         (b"", "^The voice is empty: 0 bytes"),
         (b"nothing of the kind", "^The voice cannot be read: it is damaged"),
         ((2).to_bytes(8, "little") + b"{}", "^The voice is not a voice: it holds no attention cache"),
-        ((9).to_bytes(8, "little") + b"{\"", "^The voice is not a safetensors file, or it was cut short"),
+        ((9).to_bytes(8, "little") + b'{"', "^The voice is not a safetensors file, or it was cut short"),
     ],
 )
 def test_bytes_that_are_no_voice_are_refused(content, sentence):

@@ -28,7 +28,7 @@ def golden(name: str) -> tuple[dict[str, np.ndarray], dict]:
 
 
 def thinned(rows: np.ndarray, thin: int, long_rows: int = 300) -> np.ndarray:
-    """What make_golden.py keeps of a long signal: every `thin`-th row."""
+    """What `tools.golden` keeps of a long signal: every `thin`-th row."""
     return rows[::thin] if len(rows) > long_rows else rows
 
 

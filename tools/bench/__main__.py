@@ -14,7 +14,6 @@ Voices are cloned from noise and speech never ends by itself but after --frames 
 
 import argparse
 import json
-import os
 import shlex
 import subprocess
 import sys
@@ -23,6 +22,7 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pockettts_np.threads import usable_cores
 from tools.bench import report
 from tools.bench.report import WANTED, Case
 from tools.bench.worker import Job, pin, relative_error, result_path
@@ -105,7 +105,7 @@ def measure(args: argparse.Namespace, argv: list[str] | None) -> dict[str, Any]:
         "settings": {key: vars(args)[key] for key in ("reps", "calls", "frames", "prompt_seconds")},
     }
     cores = args.cores or (1 if args.kernels else 2)
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    usable = usable_cores()
     if usable < max([cores] + [wanted.cores for wanted in WANTED if args.table]):
         raise BenchError(f"Two cores are asked for and this process may use {usable}; try --cores 1.")
     if args.kernels:

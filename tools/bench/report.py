@@ -9,6 +9,8 @@ import subprocess
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pockettts_np.threads import usable_cores
+
 PACKAGE, REFERENCE = "pockettts_np", "pocket-tts"
 BUSY = 0.5  # load average from which others share the cores
 REAL_TIME_MS = 80  # a frame
@@ -83,10 +85,9 @@ WANTED = (
 
 def machine() -> dict[str, Any]:
     """Where and when of a run, before it begins."""
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return {
         "cpu": _cpu_model(),
-        "cores": usable,
+        "cores": usable_cores(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "revision": _revision(),
