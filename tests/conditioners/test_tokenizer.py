@@ -1,7 +1,7 @@
 """Tokenizers: what the reference's gave, laws of encoding and decoding, and files that cannot be used.
 
-The golden cases are in golden/text.json, made by `python -m tools.golden`: two SentencePiece models and six tokenizer.json
-files that between them use every supported step, all tiny.
+The golden cases are in golden/text.json, made by `python -m tools.golden`: two SentencePiece models and six
+tokenizer.json files that between them use every supported step, all tiny.
 """
 
 import base64
