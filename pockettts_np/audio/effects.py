@@ -37,7 +37,16 @@ def processed(
     """Speech at `from_hz` as it is to be heard: at `speed` times its pace in the same pitch, at `to_hz`, within ±1.
 
     With the defaults, every sample is what it was unless a peak above 1 is near. Closing the generator closes
-    `blocks` where that is a generator. Raises ValueError as require_processing does, before it reads any block.
+    `blocks` where that is a generator.
+
+    Args:
+        blocks: float32 samples [n], of any lengths.
+        from_hz: their rate.
+        speed: 0.5 to 2.
+        to_hz: the rate to make, 8000 to 192000; by default `from_hz`.
+
+    Raises:
+        ValueError: another speed or rate, before any block is read.
     """
     require_processing(speed, to_hz)
     return _processed(blocks, from_hz, speed, to_hz or from_hz)

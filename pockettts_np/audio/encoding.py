@@ -88,8 +88,15 @@ def open_sink(file: BinaryIO, name: str, rate_hz: int) -> Iterator[Sink]:
 
     Every block is handed on as soon as the codec gives it: FLAC after 0.2 s at most, MP3 and Opus within 0.1 s,
     Vorbis by pages of some seconds. Where the file cannot seek, the length in the header stays unknown. The sink is
-    closed when the block ends well; FLAC, Opus and MP3 of no samples at all are no files. Raises ValueError as
-    require_format does, and for NaN.
+    closed when the block ends well; FLAC, Opus and MP3 of no samples at all are no files.
+
+    Args:
+        file: a binary file, open for writing.
+        name: wav, flac, ogg, opus or mp3; or s16le or f32le, samples without a header.
+        rate_hz: of the speech.
+
+    Raises:
+        ValueError: another format, a rate that it cannot hold, or NaN among the samples.
     """
     require_format(name, rate_hz)
     sink: Sink
@@ -104,7 +111,7 @@ def open_sink(file: BinaryIO, name: str, rate_hz: int) -> Iterator[Sink]:
 
 
 def encoded(blocks: Iterable[Samples], name: str, rate_hz: int) -> Iterator[bytes]:
-    """The same as bytes for a connection: what each block adds, as soon as there is any."""
+    """As `open_sink`, but bytes for a connection: what each block of float32 samples [n] adds, once there is any."""
     growing = _Growing()
     with open_sink(growing, name, rate_hz) as sink:  # type: ignore[arg-type]
         for block in blocks:

@@ -31,9 +31,15 @@ def read_audio(path: str | os.PathLike[str] | InMemoryFile, max_seconds: float |
     """Read a recording, of a file or in memory, as float32 samples [n], the mean of its channels, and their rate in Hz.
 
     wav, flac, mp3 and ogg are told apart by content and may have any sample width and number of channels;
-    full scale is ±1. `max_seconds` keeps the start and reads no further; without it, a recording longer than
-    LONGEST_SECONDS is refused. Raises OSError when the file cannot be opened, and ValueError when it is not
-    audio, empty, cut short, silent, or holds samples that are not sensible numbers.
+    full scale is ±1.
+
+    Args:
+        path: the file.
+        max_seconds: keep the start and read no further; without it, a recording longer than 300 s is refused.
+
+    Raises:
+        OSError: the file cannot be opened.
+        ValueError: it is not audio, empty, cut short, silent, too long, or holds samples that are not sensible numbers.
     """
     source = path if isinstance(path, InMemoryFile) else Path(path)
     with _opened(source) as file:

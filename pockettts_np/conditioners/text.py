@@ -69,22 +69,34 @@ def _with_sentence_end(text: str) -> str:
 
 @dataclass(frozen=True)
 class Chunk:
-    """What the model speaks in one go, from a fresh copy of the voice."""
+    """What the model speaks in one go, from a fresh copy of the voice.
 
-    text: str  # as it was cut
-    ids: tuple[int, ...]  # of the prompt that the model reads
-    frames_after_eos: int  # frames to go on after the end of speech, by the length of the text
+    Attributes:
+        text: the piece of the text, as it was cut.
+        ids: the tokens of the prompt that the model reads.
+        frames_after_eos: frames of 80 ms to go on after the end of speech, by the length of the text.
+    """
+
+    text: str
+    ids: tuple[int, ...]
+    frames_after_eos: int
 
 
 @dataclass(frozen=True)
 class Script:
-    """A text made ready to be spoken: its chunks and pauses, in the order in which they are heard."""
+    """A text made ready to be spoken.
 
-    text: str  # as it was written, but for the pauses
+    Attributes:
+        text: as it was written, but for the pauses.
+        parts: its chunks and pauses, in the order in which they are heard.
+    """
+
+    text: str
     parts: tuple[Chunk | Pause, ...]
 
     @property
     def chunks(self) -> list[Chunk]:
+        """The parts that are spoken."""
         return [part for part in self.parts if isinstance(part, Chunk)]
 
 

@@ -14,9 +14,15 @@ from .sentences import Sentences
 
 
 def normalize(text: str, language: str = "english") -> str:
-    """`text` with numbers in words. `language`: a model's name, such as "german_24l"; "builtin" is English.
+    """`text` with numbers in words.
 
-    ValueError: another language. ModuleNotFoundError: num2words is not installed; English does not need it.
+    Args:
+        text: any text; pauses such as `[pause:1s]` stay as they are.
+        language: a model's name, such as "german_24l"; "builtin" is English.
+
+    Raises:
+        ValueError: another language.
+        ModuleNotFoundError: num2words is not installed; English does not need it.
     """
     return normalizer(language)(text)
 

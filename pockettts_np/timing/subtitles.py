@@ -36,8 +36,14 @@ def require_format(path: str | os.PathLike[str]) -> None:
 def write_subtitles(path: str | os.PathLike[str], words: Sequence[Word], speed: float = 1.0) -> None:
     """Write the words of a speech in the format that the ending of `path` says; the file appears only once complete.
 
-    `speed` is how many times faster the speech is heard than it was made. ValueError: another ending. OSError: the file
-    cannot be written.
+    Args:
+        path: a file that ends in .srt, .vtt or .json.
+        words: in order, with their times in seconds.
+        speed: how many times faster the speech is heard than it was made.
+
+    Raises:
+        ValueError: another ending.
+        OSError: the file cannot be written.
     """
     require_format(path)
     heard = [Word(word.text, word.start_s / speed, word.end_s / speed) for word in words]
