@@ -78,6 +78,20 @@ def test_importing_takes_nothing_heavy_along(module):
     assert heavy == "[]\n"
 
 
+def test_an_installation_has_every_file_of_the_package():
+    """Folders with modules are found by their `__init__.py`; other files are installed if they are listed."""
+    setuptools = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["tool"]["setuptools"]
+    assert setuptools["packages"]["find"]["include"] == ["pockettts_np", "pockettts_np.*"]
+    listed = set()
+    for package, patterns in setuptools["package-data"].items():
+        folder = PACKAGE.parent / package.replace(".", "/")
+        listed |= {path for pattern in patterns for path in folder.glob(pattern)}
+    files = {path for path in PACKAGE.rglob("*") if path.is_file() and path.parent.name != "__pycache__"}
+    modules = {path for path in files if path.suffix == ".py"}
+    assert files - modules == listed
+    assert all((path.parent / "__init__.py").is_file() for path in modules)
+
+
 def test_importing_starts_no_thread_and_changes_no_environment():
     code = """
 import os, threading
