@@ -1,6 +1,5 @@
 """TTSModel: load a model, make voices, generate speech."""
 
-import logging
 import math
 import threading
 from collections.abc import Generator, Iterable
@@ -33,8 +32,6 @@ from .synthesis.noise import Noise, draws
 from .synthesis.utterance import Performer
 from .threads import usable_cores
 from .timing.timestamps import TimedAudio, WordClock
-
-logger = logging.getLogger(__name__)
 
 MAX_TOKENS_PER_CHUNK = 50
 TRUNCATE_SECONDS = 30

@@ -2,7 +2,6 @@
 
 import asyncio
 import ipaddress
-import logging
 import signal
 import socket
 import threading
@@ -12,8 +11,6 @@ from contextlib import contextmanager
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
-
-logger = logging.getLogger(__name__)
 
 MAX_CONNECTIONS = 500
 HEAD_SECONDS = 20.0  # for a request's first line and headers
