@@ -128,23 +128,26 @@ def split_into_chunks(tokenizer: Tokenizer, text: str, max_tokens: int, switches
         raise ValueError(f"max_tokens is {max_tokens}; a chunk needs at least one token.")
     text = _whole_prompt(text, switches)
     segments = _segments_within(tokenizer, tokenizer.encode(text), max_tokens)
-    packed = [(n_tokens, chunk) for n_tokens, chunk in _packed(segments, max_tokens) if chunk]
-    if not packed:
+    chunks = [_chunk(tokenizer, chunk, max_tokens, switches) for chunk in _packed(segments, max_tokens) if chunk]
+    if not chunks:
         raise NothingToSpeakError
-    for n_tokens, chunk in packed:
-        if n_tokens > max_tokens:
-            logger.warning(
-                "A chunk of %d tokens (wanted %d at most) has no punctuation to cut at; words may be skipped: %.50s…",
-                n_tokens,
-                max_tokens,
-                chunk,
-            )
-    return [_chunk(tokenizer, chunk, switches) for _, chunk in packed]
+    return chunks
 
 
-def _chunk(tokenizer: Tokenizer, text: str, switches: Config) -> Chunk:
+def _chunk(tokenizer: Tokenizer, text: str, max_tokens: int, switches: Config) -> Chunk:
     prompt, frames_after_eos = prepare_text_prompt(text, switches)
-    return Chunk(text, tuple(tokenizer.encode(prompt)), frames_after_eos)
+    chunk = Chunk(text, tuple(tokenizer.encode(prompt)), frames_after_eos)
+    n_tokens = len(chunk.ids)
+    if n_tokens > max_tokens and prompt != text:  # what the prompt adds is not the text's
+        n_tokens = len(tokenizer.encode(text))
+    if n_tokens > max_tokens:
+        logger.warning(
+            "A chunk of %d tokens (wanted %d at most) has no punctuation to cut at; words may be skipped: %.50s…",
+            n_tokens,
+            max_tokens,
+            text,
+        )
+    return chunk
 
 
 def count_tokens(tokenizer: Tokenizer, text: str, switches: Config) -> int:
@@ -232,9 +235,9 @@ def _text_after(tokenizer: Tokenizer, ids: list[int], begin: int) -> str:
         n_tokens *= 2
 
 
-def _packed(segments: Iterator[Segment], max_tokens: int) -> list[Segment]:
+def _packed(segments: Iterator[Segment], max_tokens: int) -> list[str]:
     """Segments joined by a space as long as a chunk stays within `max_tokens`, each chunk stripped."""
-    chunks: list[Segment] = []
+    chunks: list[str] = []
     current: list[str] = []
     n_current = 0
     for n_tokens, text in segments:
@@ -242,7 +245,7 @@ def _packed(segments: Iterator[Segment], max_tokens: int) -> list[Segment]:
             current.append(text)
             n_current += n_tokens
         else:
-            chunks.append((n_current, " ".join(current).strip()))
+            chunks.append(" ".join(current).strip())
             current, n_current = [text], n_tokens
-    chunks.append((n_current, " ".join(current).strip()))
+    chunks.append(" ".join(current).strip())
     return chunks

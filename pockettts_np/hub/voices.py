@@ -3,7 +3,6 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from ..config.config import Config
 from ..files import InMemoryFile
@@ -90,7 +89,7 @@ def _names_tensors(address: str) -> bool:
     if scheme == "hf":
         address = address.rpartition("@")[0] or address
     elif scheme in ("http", "https"):
-        address = urlsplit(address).path
+        address = re.split("[?#]", address, maxsplit=1)[0]
     return address.endswith(SAVED_SUFFIX)
 
 

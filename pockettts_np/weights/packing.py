@@ -14,7 +14,9 @@ _STORED_HALVES: dict[Any, NumberType] = {
 
 
 def lone_panels(w: Weights, matrix: np.ndarray) -> Panels:
-    """Panels of a matrix [n_out, n_in] that stands alone."""
+    """Panels of a matrix [n_out, n_in] that stands alone; a single row is too small to be rounded."""
+    if len(matrix) == 1:
+        return Panels.of(matrix, NumberType.FLOAT32)
     if matrix.dtype == np.float16 or w.storage.lone is NumberType.FLOAT16:
         return Panels.of(matrix, NumberType.FLOAT16)
     return Panels.of(matrix, NumberType.BFLOAT16 if is_bfloat16(matrix) else NumberType.FLOAT32)

@@ -188,6 +188,16 @@ def test_a_text_without_punctuation_is_kept_with_a_warning(get, caplog):
     assert not caplog.records
 
 
+@pytest.mark.parametrize("text", ["water " * 40, "234.5 km/h", "Well, then"])
+@pytest.mark.parametrize("max_tokens", [3, 8, 12])
+def test_the_warning_counts_the_tokens_of_the_text_alone(get, caplog, text, max_tokens):
+    """Not those that the prompt puts before a short one."""
+    config = dataclasses.replace(PLAIN, pad_with_spaces_for_short_inputs=True)
+    chunks = cut(get("bytes"), text, max_tokens, config)
+    counts = [n for n in (len(get("bytes").encode(chunk)) for chunk in chunks) if n > max_tokens]
+    assert [record.args[0] for record in caplog.records] == counts
+
+
 @pytest.mark.parametrize("max_tokens", [0, -1])
 def test_a_chunk_needs_a_token(get, max_tokens):
     with pytest.raises(ValueError, match=f"max_tokens is {max_tokens}; a chunk needs at least one token"):

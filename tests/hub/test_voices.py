@@ -29,6 +29,8 @@ RECORDINGS = [
     "me.safetensors.wav",
     "hf://me/voices/v.wav@v.safetensors",
     "https://example.org/v.wav?name=v.safetensors",
+    "https://example.org/v.wav#v.safetensors",
+    "http://[bad/v.wav",  # refused in a sentence when it is fetched
 ]
 TENSORS = save({"audio_prompt": np.zeros((1, 2, 3), np.float32)})
 

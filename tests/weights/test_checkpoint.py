@@ -469,6 +469,15 @@ def test_lone_matrices_are_float16_on_request(write, three_matrices):
     assert np.array_equal(as_float32(lone.data), pack(arrays[0].astype(np.float16).astype(np.float32)))
 
 
+def test_a_single_row_is_never_rounded(write, three_matrices):
+    """As in the smallest residual blocks."""
+    tensors, arrays = three_matrices
+    for storage in (Storage(), Storage(lone=NumberType.FLOAT16)):
+        lone = lone_panels(Weights("m", open_checkpoint(write(tensors)), storage), arrays[0][:1])
+        assert (lone.kind, lone.n_out) == (NumberType.FLOAT32, 1)
+        assert np.array_equal(lone.data, pack(arrays[0][:1]))
+
+
 def test_a_quantised_checkpoint_is_used_where_it_lies(write, three_matrices):
     tensors, _ = three_matrices
     panels = stacked(Weights("m", open_checkpoint(write(tensors)), Storage(stacks=NumberType.INT8)))
