@@ -30,7 +30,8 @@ RECORDINGS = [
     "hf://me/voices/v.wav@v.safetensors",
     "https://example.org/v.wav?name=v.safetensors",
     "https://example.org/v.wav#v.safetensors",
-    "http://[bad/v.wav",  # refused in a sentence when it is fetched
+    "http://[bad/v.wav",  # these two are refused in a sentence when they are fetched
+    "http://a\u2100b/v.wav",
 ]
 TENSORS = save({"audio_prompt": np.zeros((1, 2, 3), np.float32)})
 
