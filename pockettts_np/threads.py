@@ -35,16 +35,17 @@ def _cgroup_folders() -> Iterator[Path]:
     """Where the groups of this process and their parents are mounted; inside a container, only its own may be."""
     try:
         lines = _OWN_CGROUPS.read_text(encoding="utf-8").splitlines()
-    except OSError:
+    except (OSError, ValueError):  # not there, or not text
         return
     for line in lines:
-        _, controllers, path = line.split(":", 2)
+        _, controllers, path = [*line.split(":", 2), "", ""][:3]
         if controllers and "cpu" not in controllers.split(","):
             continue
-        root = _CGROUPS / controllers if controllers else _CGROUPS
-        group = root / path.lstrip("/")
-        yield group
-        yield from (parent for parent in group.parents if parent == root or root in parent.parents)
+        # Of the first kind, the mount has the names of its controllers in any order, or that of the first.
+        for root in {_CGROUPS / name for name in (controllers, "cpu", "cpu,cpuacct")} if controllers else {_CGROUPS}:
+            group = root / path.lstrip("/")
+            yield group
+            yield from (parent for parent in group.parents if parent == root or root in parent.parents)
 
 
 def _quota_of(folder: Path) -> float:

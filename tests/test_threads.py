@@ -199,3 +199,16 @@ def test_without_control_groups_all_cores_count(machine, monkeypatch, tmp_path):
     assert usable_cores() == 5
     monkeypatch.setattr(os, "cpu_count", lambda: None)
     assert usable_cores() == 1
+
+
+@pytest.mark.parametrize("own", [b"", b"\n", b"odd\n", b"1:cpu\n", b"0::/a\xff\n"])
+def test_an_odd_list_of_control_groups_counts_all_cores(machine, monkeypatch, tmp_path, own):
+    (tmp_path / "odd").write_bytes(own)
+    monkeypatch.setattr(threads, "_OWN_CGROUPS", tmp_path / "odd")
+    assert usable_cores() == 8
+
+
+@pytest.mark.parametrize(("named", "mounted"), [("cpuacct,cpu", "cpu,cpuacct"), ("cpu,cpuacct", "cpu"), ("cpu", "cpu")])
+def test_the_mount_may_name_its_controllers_otherwise(machine, named, mounted):
+    here = f"{mounted}__a__cpu.cfs_"
+    assert machine(f"3:{named}:/a\n", **{f"{here}quota_us": "300000", f"{here}period_us": "100000"}) == 3

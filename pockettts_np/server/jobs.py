@@ -87,8 +87,13 @@ class Results(Generic[T]):
 
     def make(self, job: Job[T]) -> None:
         """Run the job, in its thread."""
-        with closing(job(self._relay.closed)) as results:
+        with closing(self._results_of(job)) as results:
             self._relay.fill(results)
+
+    def _results_of(self, job: Job[T]) -> Generator[T]:
+        """What the job yields; it is called when the first is asked for, so that an error of the call is handed on."""
+        with closing(job(self._relay.closed)) as results:
+            yield from results
 
     def stop(self) -> None:
         """End the job within one result."""

@@ -15,7 +15,7 @@ from ..audio.recording import RECORDING_SUFFIXES
 from ..files import InMemoryFile
 from ..hub.catalogue import VOICES
 from ..hub.voices import SAVED_SUFFIX, SavedVoice, voice_of
-from ..loading.voice import VoiceState
+from ..loading.voice import VoiceState, load_voice
 from ..model import TTSModel
 from .fetch import fetch
 from .limits import Limits, Refusal
@@ -68,7 +68,7 @@ class Voices:
         sentence = f"There is no voice {name[:100]!r}. Wanted one of: {', '.join(self.names())}."
         raise Refusal(400, sentence, "voice_not_found", param)
 
-    def uploaded(self, content: bytes, param: str = "voice_wav") -> VoiceSource:
+    def uploaded(self, content: bytes, file_name: str, param: str = "voice_wav") -> VoiceSource:
         """The voice in a recording (its first 30 seconds), or a saved voice.
 
         Refusal 400: an empty file, or a recording where the model cannot clone.
@@ -76,8 +76,10 @@ class Voices:
         if not content:
             raise Refusal(400, "The uploaded voice is empty: 0 bytes.", "invalid_voice", param)
         file = InMemoryFile("The uploaded voice", content)
-        self._require_usable(file, param)
-        return VoiceSource(hashlib.sha256(content).hexdigest(), lambda stop: self._made(file, param))
+        is_saved = any(isinstance(voice_of(given), SavedVoice) for given in (file_name, file))
+        self._require_usable(is_saved, param)
+        key = f"{hashlib.sha256(content).hexdigest()} {is_saved}"
+        return VoiceSource(key, lambda stop: self._made(file, is_saved, param))
 
     def linked(self, address: str, param: str = "voice_url") -> VoiceSource:
         """The voice behind a http, https or hf address. Refusal 403: this server does not follow addresses."""
@@ -86,11 +88,12 @@ class Voices:
         if not self._allow_urls:
             sentence = "This server takes no addresses of voices; upload the file, or start it with --allow-voice-urls."
             raise Refusal(403, sentence, "voice_urls_off", param)
-        self._require_usable(address, param)
+        is_saved = isinstance(voice_of(address), SavedVoice)
+        self._require_usable(is_saved, param)
 
         def load(stop: threading.Event) -> VoiceState:
             content = fetch(address, self._limits.upload_bytes, self._limits.fetch_seconds, stop)
-            return self._made(InMemoryFile("The voice at that address", content), param)
+            return self._made(InMemoryFile("The voice at that address", content), is_saved, param)
 
         return VoiceSource(address, load)
 
@@ -110,14 +113,16 @@ class Voices:
         paths = [path for path in self._folder.iterdir() if path.suffix in suffixes and path.is_file()]
         return {path.stem: path for path in sorted(paths, key=lambda path: (path.suffix == SAVED_SUFFIX, path.name))}
 
-    def _require_usable(self, voice: str | InMemoryFile, param: str) -> None:
+    def _require_usable(self, is_saved: bool, param: str) -> None:
         """What the model itself would say is for the server's owner, not for its callers."""
-        if not isinstance(voice_of(voice), SavedVoice) and not self._model.has_voice_cloning:
+        if not is_saved and not self._model.has_voice_cloning:
             sentence = "This server's model cannot clone recordings; send a saved voice (.safetensors) or name one of: "
             raise Refusal(400, f"{sentence}{', '.join(self.names())}.", "cannot_clone", param)
 
-    def _made(self, file: InMemoryFile, param: str) -> VoiceState:
+    def _made(self, file: InMemoryFile, is_saved: bool, param: str) -> VoiceState:
         try:
+            if is_saved:  # said to be one: what is wrong with it is said of a saved voice
+                return load_voice(file, self._model.flow_lm)
             return self._model.get_state_for_audio_prompt(file, truncate=True)
         except ValueError as error:
             raise Refusal(400, str(error), "invalid_voice", param) from error

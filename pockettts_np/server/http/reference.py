@@ -74,7 +74,7 @@ async def _uploaded(file: UploadFile | str, service: Service) -> VoiceSource:
     if (file.size or 0) > service.limits.upload_bytes:
         sentence = f"voice_wav has {file.size} bytes; wanted at most {service.limits.upload_bytes}."
         raise Refusal(413, sentence, "request_too_large", "voice_wav")
-    return service.voices.uploaded(await file.read())
+    return service.voices.uploaded(await file.read(), file.filename or "")
 
 
 def _named(name: str, voices: Voices) -> VoiceSource:

@@ -313,6 +313,11 @@ TTS_REFUSALS = {
     "broken upload": ({"data": {"text": TEXT}, **file_of(b"RIFFnothing")}, 400, "The uploaded voice cannot be read"),
     "broken voice": ({"data": {"text": TEXT}, **file_of(b"{}", "a.safetensors")}, 400, "The uploaded voice"),
     "no sound": ({"data": {"text": TEXT}, **file_of(bytes(5000), "a.mp3")}, 400, "The uploaded voice"),
+    "no tensors": (
+        {"data": {"text": TEXT}, **file_of(b"x" * 500, "a.safetensors")},
+        400,
+        "The uploaded voice is not a safetensors file",
+    ),
 }
 
 

@@ -376,6 +376,20 @@ def test_the_queue_hands_on_results_in_order():
     assert asyncio.run(work()) == [0, 1, 2, 3, 4]
 
 
+def test_an_error_of_the_call_itself_reaches_the_client():
+    def job(stop):
+        raise ZeroDivisionError("at the call")
+
+    async def work():
+        jobs = JobQueue(1, 0)
+        async with jobs.results(job) as results:
+            with pytest.raises(ZeroDivisionError, match="at the call"):
+                await asyncio.wait_for(anext(results), PATIENCE_SECONDS)
+        await jobs.close()
+
+    asyncio.run(work())
+
+
 def test_the_queue_works_no_further_ahead_than_its_limit():
     made = []
 
