@@ -61,3 +61,35 @@ def test_speech_is_loud_and_never_clips(speech):
     for text, samples in zip(TEXTS, speech, strict=True):
         assert 0.1 < np.abs(samples).max() < 1, text
         assert np.isfinite(samples).all()
+
+
+@pytest.mark.parametrize(
+    "word", ["net", "at", "up", "on", "in", "the", "a", "help", "eight", "letters", "it", "cat", "extraordinary"]
+)
+def test_a_word_is_spoken_once(model, caplog, word):
+    """In the time that a word takes, and not again and again until the longest length."""
+    speech = model.generate_audio(model.get_default_voice(), word)
+    assert 0.3 < len(speech) / model.sample_rate < 0.5 + 0.06 * len(word)
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("sentences", [["Hi Tom.", "Come in please."], ["One.", "Two!", "Three?", "Four.", "Five."]])
+def test_short_sentences_are_spoken_one_by_one(model, sentences):
+    voice = model.get_default_voice()
+    want = np.concatenate([model.generate_audio(voice, sentence) for sentence in sentences])
+    assert np.array_equal(model.generate_audio(voice, " ".join(sentences)), want)
+
+
+def test_what_is_asked_for_after_the_end_is_silence(model):
+    voice, text = model.get_default_voice(), "All the roses have grown wild."
+    want = model.generate_audio(voice, text)
+    got = model.generate_audio(voice, text, frames_after_eos=12)
+    assert len(got) == len(want) + 11 * model.config.mimi.frame_samples
+    assert not got[len(want) :].any()
+
+
+def test_text_without_punctuation_is_spoken_in_short_pieces(model):
+    text = "three point one four one five nine two six five three five eight nine seven nine three two three eight four"
+    chunks = model.script(text).chunks
+    assert all(len(chunk.text.split()) <= 14 for chunk in chunks)
+    assert " ".join(chunk.text for chunk in chunks).replace(".", "") == text

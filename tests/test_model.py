@@ -168,6 +168,20 @@ def test_frames_after_the_end_are_the_caller_s_then_the_model_s(voice):
         assert n_frames(model.generate_audio(voice, SENTENCE, frames_after_eos=frames)) == FIRST_EOS_FRAME + frames
 
 
+@pytest.mark.parametrize("most", [0, 1, 4])
+def test_frames_that_a_model_cannot_keep_quiet_in_are_silence(voice, most):
+    """Its own frames up to `max_frames_after_eos`, faded out, and zeros for the others."""
+    model = quick()
+    quiet = dataclasses.replace(model, config=dataclasses.replace(model.config, max_frames_after_eos=most))
+    want = model.generate_audio(voice, SENTENCE, frames_after_eos=4, noise=5)
+    got = quiet.generate_audio(voice, SENTENCE, frames_after_eos=4, noise=5)
+    n_own = len(want) - (4 - most) * model.config.mimi.frame_samples
+    n_faded = model.sample_rate // 200 if most < 4 else 0
+    assert len(got) == len(want)
+    assert np.array_equal(got[: n_own - n_faded], want[: n_own - n_faded])
+    assert not got[n_own:].any()
+
+
 def test_speech_that_never_ends_is_cut_off_with_a_warning(voice, caplog):
     model = quick(eos_threshold=math.inf)
     n_tokens = len(model.tokenizer.encode(prepare_text_prompt(SENTENCE, model.config)[0]))

@@ -1,16 +1,18 @@
 """From a text to the chunks that the model speaks one at a time.
 
 The models learned from single sentences, so a long text is cut at sentence ends and the sentences are grouped
-into chunks of a limited number of tokens. The rules, their order included, are those of pocket-tts 4.0.1.
+into chunks of a limited number of tokens. The rules, their order included, are those of pocket-tts 4.0.1, but for
+models whose configuration asks for shorter chunks (`one_sentence_per_chunk`, `max_clause_words`).
 """
 
 import logging
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import chain, pairwise
 
 from ..config.config import Config
+from ..language.clauses import cut_long_clauses
 from ..language.pauses import Pause
 from ..language.punctuation import CLAUSE_MARKS, CLOSING_MARKS, DASHES, SENTENCE_MARKS
 from .tokenizer.protocol import Tokenizer
@@ -127,8 +129,8 @@ def split_into_chunks(tokenizer: Tokenizer, text: str, max_tokens: int, switches
     if max_tokens < 1:
         raise ValueError(f"max_tokens is {max_tokens}; a chunk needs at least one token.")
     text = _whole_prompt(text, switches)
-    segments = _segments_within(tokenizer, tokenizer.encode(text), max_tokens)
-    chunks = [_chunk(tokenizer, chunk, max_tokens, switches) for chunk in _packed(segments, max_tokens) if chunk]
+    texts = _chunk_texts(tokenizer, tokenizer.encode(text), max_tokens, switches)
+    chunks = [_chunk(tokenizer, chunk, max_tokens, switches) for chunk in texts if chunk]
     if not chunks:
         raise NothingToSpeakError
     return chunks
@@ -171,15 +173,21 @@ def _whole_prompt(text: str, switches: Config) -> str:
 Segment = tuple[int, str]  # number of tokens, and their text
 
 
-def _segments_within(tokenizer: Tokenizer, ids: list[int], max_tokens: int) -> Iterator[Segment]:
-    """The sentences of `ids`; one of more than `max_tokens` in its clauses, if it has several."""
-    clause_marks = set(tokenizer.encode(CLAUSE_MARKS)[1:])
-    for sentence in _sentences(tokenizer, ids):
-        clauses = []
-        if sentence[0] > max_tokens:
-            sentence_ids = tokenizer.encode(sentence[1].strip())
-            clauses = _decoded(tokenizer, sentence_ids, _cuts(sentence_ids, clause_marks))
-        yield from clauses if len(clauses) > 1 else [sentence]
+def _chunk_texts(tokenizer: Tokenizer, ids: list[int], max_tokens: int, switches: Config) -> Iterator[str]:
+    sentences = [_in_clauses(tokenizer, sentence, max_tokens) for sentence in _sentences(tokenizer, ids)]
+    groups = sentences if switches.one_sentence_per_chunk else [list(chain.from_iterable(sentences))]
+    for group in groups:
+        for chunk in _packed(group, max_tokens):
+            yield from cut_long_clauses(chunk, switches.max_clause_words) if switches.max_clause_words else [chunk]
+
+
+def _in_clauses(tokenizer: Tokenizer, sentence: Segment, max_tokens: int) -> list[Segment]:
+    """The clauses of a sentence of more than `max_tokens`, if it has several; else the sentence."""
+    n_tokens, text = sentence
+    if n_tokens <= max_tokens:
+        return [sentence]
+    ids = tokenizer.encode(text.strip())
+    return _decoded(tokenizer, ids, _cuts(ids, set(tokenizer.encode(CLAUSE_MARKS)[1:])))
 
 
 def _sentences(tokenizer: Tokenizer, ids: list[int]) -> list[Segment]:
@@ -235,7 +243,7 @@ def _text_after(tokenizer: Tokenizer, ids: list[int], begin: int) -> str:
         n_tokens *= 2
 
 
-def _packed(segments: Iterator[Segment], max_tokens: int) -> list[str]:
+def _packed(segments: list[Segment], max_tokens: int) -> list[str]:
     """Segments joined by a space as long as a chunk stays within `max_tokens`, each chunk stripped."""
     chunks: list[str] = []
     current: list[str] = []

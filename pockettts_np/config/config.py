@@ -335,6 +335,10 @@ class Config:
     replace_characters: tuple[tuple[str, str], ...] = ()
     text_front_end: str | None = None  # "english": numbers and abbreviations are spelled out, in plain small letters
     model_recommended_frames_after_eos: int | None = None
+    min_frames_before_eos: int = 6  # an earlier end of speech is not believed
+    max_frames_after_eos: int | None = None  # frames that are asked for beyond these are silence
+    one_sentence_per_chunk: bool = False  # else as many as max_tokens allows
+    max_clause_words: int | None = None  # where no punctuation comes for longer, a chunk is cut between words
     default_temperature: float = 0.3
     default_eos_threshold: float = -4.0
     timestamp_heads: tuple[TimestampHead, ...] = ()  # without any, words have no times
@@ -346,9 +350,16 @@ class Config:
             _require(len(old) == 1, f"replace_characters has the key {old!r}; wanted a single character")
         if self.text_front_end is not None:
             _require_one_of("text_front_end", self.text_front_end, TEXT_FRONT_ENDS)
-        temperature, frames = self.default_temperature, self.model_recommended_frames_after_eos
-        _require(temperature >= 0, f"default_temperature is {temperature}; it must not be negative")
-        _require((frames or 0) >= 0, f"model_recommended_frames_after_eos is {frames}; it must not be negative")
+        for key in (
+            "default_temperature",
+            "model_recommended_frames_after_eos",
+            "min_frames_before_eos",
+            "max_frames_after_eos",
+        ):
+            value = getattr(self, key)
+            _require((value or 0) >= 0, f"{key} is {value}; it must not be negative")
+        words = self.max_clause_words
+        _require(words is None or words >= 2, f"max_clause_words is {words}; it must be at least 2")
         sizes = self.flow_lm.transformer
         for chosen in self.timestamp_heads:
             exists = 0 <= chosen.layer < sizes.num_layers and 0 <= chosen.head < sizes.num_heads

@@ -16,8 +16,6 @@ from . import noise
 
 logger = logging.getLogger(__name__)
 
-MIN_FRAMES_BEFORE_EOS = 6  # the first frames may cross the threshold before any speech
-
 
 @dataclass(frozen=True)
 class Sampling:
@@ -45,10 +43,14 @@ def generate_latents(
     sampling: Sampling,
     draws: Iterator[np.ndarray],
     max_frames: int,
+    min_frames_before_eos: int,
     frames_after_eos: int,
     stop: threading.Event,
 ) -> Iterator[np.ndarray]:
-    """Latents [latent_dim], one a frame, until the model has said its text, `stop` is set or `max_frames` are made."""
+    """Latents [latent_dim], one a frame, until the model has said its text, `stop` is set or `max_frames` are made.
+
+    An end of speech in the first `min_frames_before_eos` frames is not believed.
+    """
     times = flow_lm.flow_net.time_table(sampling.n_steps)
     latent: np.ndarray | None = None
     last_frame = max_frames
@@ -56,7 +58,7 @@ def generate_latents(
         if stop.is_set():
             return
         z, eos_logit = flow_lm.step(latent, state)
-        if eos_logit > sampling.eos_threshold and frame >= MIN_FRAMES_BEFORE_EOS:
+        if eos_logit > sampling.eos_threshold and frame >= min_frames_before_eos:
             last_frame = min(last_frame, frame + frames_after_eos)
         if frame == last_frame:
             return

@@ -77,6 +77,7 @@ class Performer:
         listener: Listener | None,
     ) -> Generator[np.ndarray]:
         n_tokens = len(chunk.ids)
+        n_after, n_silent = self._after_eos(frames_after_eos, chunk.frames_after_eos)
         self.flow_lm.prompt(self.flow_lm.text(chunk.ids), state, self.threads)
         latents = generation.generate_latents(
             self.flow_lm if listener is None else listener.follow(self.flow_lm, state, n_tokens),
@@ -84,20 +85,26 @@ class Performer:
             self.sampling,
             rows,
             self.longest_frames(n_tokens),
-            self._after_eos(frames_after_eos, chunk.frames_after_eos),
+            self.config.min_frames_before_eos,
+            n_after,
             stop,
         )
         batches = ahead(latents, MAX_FRAMES_AHEAD) if self.threads > 1 else generation.one_by_one(latents)
         with closing(batches):
             lookahead = self.config.mimi.lookahead_frames or 0
-            yield from generation.decode(self.flow_lm, self.decoder, batches, self._fade_samples, lookahead)
+            samples = generation.decode(self.flow_lm, self.decoder, batches, self._fade_samples, lookahead)
+            yield from generation.fade_out(samples, self._fade_samples) if n_silent else samples
+        frame_samples = self.config.mimi.frame_samples
+        yield from generation.silence(n_silent * frame_samples, frame_samples, stop)
 
     @property
     def _fade_samples(self) -> int:
         return self.config.mimi.sample_rate // FADE_HZ
 
-    def _after_eos(self, given: int | None, guess: int) -> int:
-        if given is not None:
-            return given
+    def _after_eos(self, given: int | None, guess: int) -> tuple[int, int]:
+        """Frames after the end of speech: those that the model makes, then those of silence."""
         recommended = self.config.model_recommended_frames_after_eos
-        return guess + 2 if recommended is None else recommended
+        own = guess + 2 if recommended is None else recommended
+        wanted, most = own if given is None else given, self.config.max_frames_after_eos
+        made = wanted if most is None else min(wanted, most)
+        return made, wanted - made

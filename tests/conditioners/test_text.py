@@ -198,6 +198,36 @@ def test_the_warning_counts_the_tokens_of_the_text_alone(get, caplog, text, max_
     assert [record.args[0] for record in caplog.records] == counts
 
 
+SHORT = dataclasses.replace(PLAIN, one_sentence_per_chunk=True, max_clause_words=6)
+
+
+def test_a_model_may_ask_for_one_sentence_a_chunk(get):
+    text = "The water. It was cold, very cold, and I was warm. Yes!"
+    assert len(cut(get("released"), text, 50, PLAIN)) == 1
+    sentences = ["The water.", "It was cold, very cold, and I was warm.", "Yes!"]
+    assert cut(get("released"), text, 50, SHORT) == sentences
+    clauses = cut(get("released"), text, 16, SHORT)  # a long one in its clauses, as many together as fit
+    assert clauses == ["The water.", "It was cold, very cold,", "and I was warm.", "Yes!"]
+
+
+def test_a_model_may_ask_for_a_cut_where_no_punctuation_comes(get, caplog):
+    text = "The water was cold when I saw the house and the water in the house was warm."
+    assert cut(get("released"), text, 50, SHORT) == [
+        "The water was cold",
+        "when I saw the house",
+        "and the water",
+        "in the house was warm.",
+    ]
+    assert not caplog.records
+
+
+@given(prose(WORDS, ". , ! ?"), st.integers(3, 60))
+def test_short_chunks_say_the_whole_text(get, text, max_tokens):
+    chunks = cut(get("released"), text, max_tokens, SHORT)
+    assert without_spaces("".join(chunks)) == without_spaces(prepare_text_prompt(text, SHORT)[0])
+    assert all(len(chunk.split()) <= 6 for chunk in chunks if not set(chunk[:-1]) & set(".,!?"))
+
+
 @pytest.mark.parametrize("max_tokens", [0, -1])
 def test_a_chunk_needs_a_token(get, max_tokens):
     with pytest.raises(ValueError, match=f"max_tokens is {max_tokens}; a chunk needs at least one token"):

@@ -139,11 +139,13 @@ def fingerprint(values: object) -> str:
 
 
 def test_every_value_is_the_reference_s():
-    """Hashes of the reference's own, recorded by `python -m tools.golden`; it has no times of words."""
+    """Hashes of the reference's, recorded by `python -m tools.golden`; it has no times of words, and one way to cut."""
     recorded = json.loads((GOLDEN / "text.json").read_text(encoding="utf-8"))
     configs = {name: tables(load_config(name)) for name in released_models()}
     heads = [config.pop("timestamp_heads") for config in configs.values()]
     assert sum(map(bool, heads)) == 20
+    for config in configs.values():
+        assert (config.pop("min_frames_before_eos"), config.pop("one_sentence_per_chunk")) == (6, False)
     assert {name: fingerprint(config) for name, config in configs.items()} == recorded["configurations"]
     assert fingerprint(dict(catalogue.VOICES)) == recorded["voices"]
 
@@ -349,6 +351,10 @@ def test_unreadable_files(name, contents, sentence, tmp_path):
         ("default_temperature", "0.3", "default_temperature is '0.3'; wanted a finite number"),
         ("default_eos_threshold", float("inf"), "default_eos_threshold is inf"),
         ("model_recommended_frames_after_eos", -1, "model_recommended_frames_after_eos is -1"),
+        ("min_frames_before_eos", -1, "min_frames_before_eos is -1; it must not be negative"),
+        ("max_frames_after_eos", -1, "max_frames_after_eos is -1; it must not be negative"),
+        ("max_clause_words", 1, "max_clause_words is 1; it must be at least 2"),
+        ("one_sentence_per_chunk", 1, "one_sentence_per_chunk is 1; wanted true or false"),
         ("replace_characters", {"ab": "c"}, "has the key 'ab'; wanted a single character"),
         ("replace_characters", {"a": 1}, r"replace_characters\['a'\] is 1; wanted a string"),
         ("replace_characters", {1: "a"}, "replace_characters is 1; wanted a string"),

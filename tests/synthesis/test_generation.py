@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pockettts_np.synthesis import generation
-from pockettts_np.synthesis.generation import MIN_FRAMES_BEFORE_EOS, Sampling
+from pockettts_np.synthesis.generation import Sampling
 from pockettts_np.synthesis.noise import draws as rows_of
 from tests.support.helpers import assert_close
 
@@ -18,6 +18,7 @@ pytestmark = pytest.mark.numerics
 
 SAMPLING = Sampling(temperature=1.0, n_steps=1, noise_clamp=None, eos_threshold=0.0)
 SILENT, END = -1.0, 1.0
+MIN_FRAMES_BEFORE_EOS = 6
 
 
 class ScriptedLM:
@@ -47,10 +48,20 @@ def counting():
     return (np.full(1, i, np.float32) for i in itertools.count())
 
 
-def latents(*logits, max_frames=40, frames_after_eos=0, stop=None, flow_lm=None, draws=None, sampling=SAMPLING):
+def latents(
+    *logits,
+    max_frames=40,
+    min_frames_before_eos=MIN_FRAMES_BEFORE_EOS,
+    frames_after_eos=0,
+    stop=None,
+    flow_lm=None,
+    draws=None,
+    sampling=SAMPLING,
+):
     flow_lm = flow_lm or ScriptedLM(*logits)
-    arguments = sampling, draws or counting(), max_frames, frames_after_eos, stop or threading.Event()
-    return generation.generate_latents(flow_lm, None, *arguments)
+    frames = max_frames, min_frames_before_eos, frames_after_eos
+    stop = stop or threading.Event()
+    return generation.generate_latents(flow_lm, None, sampling, draws or counting(), *frames, stop)
 
 
 def n_frames(*logits, **options) -> int:
@@ -68,8 +79,13 @@ def test_speech_goes_on_for_the_frames_after_its_end(eos_frame, frames_after_eos
 
 
 def test_the_first_frames_cannot_end_speech():
-    assert n_frames(*[END] * 20) == MIN_FRAMES_BEFORE_EOS == 6
+    assert n_frames(*[END] * 20) == MIN_FRAMES_BEFORE_EOS
     assert n_frames(*[END] * 6, *[SILENT] * 4, END) == 10
+
+
+@pytest.mark.parametrize("n", [0, 1, 2, 9])
+def test_how_many_first_frames_is_the_models(n):
+    assert n_frames(*[END] * 20, min_frames_before_eos=n) == n
 
 
 def test_the_first_end_counts():

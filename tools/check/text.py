@@ -76,7 +76,8 @@ def check_configs() -> bool:
         for source in (name, file):
             got = plain(load_config(source))
             got["replace_characters"] = dict(got["replace_characters"])
-            del got["timestamp_heads"], got["text_front_end"], got["mimi"]["lookahead_frames"]  # the reference has none
+            got = {key: value for key, value in got.items() if key in wanted}  # the reference lacks some of our keys
+            del got["mimi"]["lookahead_frames"]
             tally.compare(source, json.loads(json.dumps(got)), json.loads(json.dumps(wanted)))
         tally.compare(name, catalogue.default_text(name), reference_defaults.get_default_text_for_language(name))
         tally.compare(name, catalogue.default_voice(name), reference_defaults.get_default_voice_for_language(name))

@@ -34,6 +34,10 @@ mimi:
 text_front_end: english
 capitalize_first_letter: false
 model_recommended_frames_after_eos: 1
+min_frames_before_eos: 2
+max_frames_after_eos: 1
+one_sentence_per_chunk: true
+max_clause_words: 14
 default_temperature: 0.0
 default_eos_threshold: 0.0
 timestamp_heads: [{{layer: 3, head: 0}}]
