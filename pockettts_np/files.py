@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import io
 import logging
 import os
 import secrets
@@ -105,11 +106,27 @@ if sys.platform == "win32":  # pragma: no cover
     def _try_lock(descriptor: int) -> None:
         msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
 
+    def _only_appends(descriptor: int) -> bool:
+        return False  # `>>` there seeks to the end once
+
 else:
     import fcntl
 
     def _try_lock(descriptor: int) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+    def _only_appends(descriptor: int) -> bool:
+        return bool(fcntl.fcntl(descriptor, fcntl.F_GETFL) & os.O_APPEND)
+
+
+def start_of(file: BinaryIO) -> int | None:
+    """The position of a file, if what is written now can be written over later: not in a pipe, nor behind `>>`."""
+    if not file.seekable():
+        return None
+    with contextlib.suppress(io.UnsupportedOperation):  # a file in memory has no descriptor
+        if _only_appends(file.fileno()):
+            return None
+    return file.tell()
 
 
 def megabytes(n_bytes: int) -> str:

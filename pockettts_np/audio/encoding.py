@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 
+from ..files import start_of
 from .samples import Samples, require_numbers, to_int16
 from .wav import WavStream
 
@@ -87,8 +88,8 @@ def open_sink(file: BinaryIO, name: str, rate_hz: int) -> Iterator[Sink]:
     """A sink that writes mono speech in the format `name` to a binary file, which is left open.
 
     Every block is handed on as soon as the codec gives it: FLAC after 0.2 s at most, MP3 and Opus within 0.1 s,
-    Vorbis by pages of some seconds. Where the file cannot seek, the length in the header stays unknown. The sink is
-    closed when the block ends well; FLAC, Opus and MP3 of no samples at all are no files.
+    Vorbis by pages of some seconds. Where the file cannot be written over, the length in the header stays unknown.
+    The sink is closed when the block ends well; FLAC, Opus and MP3 of no samples at all are no files.
 
     Args:
         file: a binary file, open for writing.
@@ -162,7 +163,7 @@ class _CodecStream:
 
         form = FORMATS[name]
         self._file = file
-        self._start = file.tell() if file.seekable() else None
+        self._start = start_of(file)
         self._n_bytes = 0
         self._written = _Written()
         self._is_int16 = form.codec == "PCM_16"

@@ -14,8 +14,9 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from ..files import File, InMemoryFile
+from .foreign import why_unreadable
 from .samples import Samples
-from .truncation import is_cut_short
+from .truncation import is_cut_short, mended_wav_header
 
 RECORDING_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus")
 LONGEST_SECONDS = 300
@@ -31,7 +32,7 @@ def read_audio(path: str | os.PathLike[str] | InMemoryFile, max_seconds: float |
     """Read a recording, of a file or in memory, as float32 samples [n], the mean of its channels, and their rate in Hz.
 
     wav, flac, mp3 and ogg are told apart by content and may have any sample width and number of channels;
-    full scale is ±1.
+    full scale is ±1. A WAV or FLAC that was streamed, and so does not say how long it is, is read to its end.
 
     Args:
         path: the file.
@@ -39,7 +40,8 @@ def read_audio(path: str | os.PathLike[str] | InMemoryFile, max_seconds: float |
 
     Raises:
         OSError: the file cannot be opened.
-        ValueError: it is not audio, empty, cut short, silent, too long, or holds samples that are not sensible numbers.
+        ValueError: it is not audio, or in another format; it is empty, cut short, silent, too long, or holds samples
+            that are not sensible numbers.
     """
     source = path if isinstance(path, InMemoryFile) else Path(path)
     with _opened(source) as file:
@@ -49,8 +51,7 @@ def read_audio(path: str | os.PathLike[str] | InMemoryFile, max_seconds: float |
         file.seek(0)
         if is_cut_short(file, n_bytes):
             raise ValueError(f"{path} is cut short: it announces more sound than it holds; save it again.")
-        file.seek(0)
-        samples, rate_hz = _decode(source, file, max_seconds)
+        samples, rate_hz = _decode(source, file, mended_wav_header(file, n_bytes), max_seconds)
     _require_sound(source, samples)
     return samples, rate_hz
 
@@ -106,10 +107,18 @@ def _require_file(path: Path) -> None:
 class _Source:
     """A file as libsndfile may have it: without a name to guess from, and free to seek before its start."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, header: bytes) -> None:
+        """`header` is read in place of the first bytes."""
         self._file = file
-        self.read = file.read
+        self._header = header
         self.tell = file.tell
+        file.seek(0)
+
+    def read(self, n_bytes: int) -> bytes:
+        start = self._file.tell()
+        data = self._file.read(n_bytes)
+        patch = self._header[start : start + len(data)]
+        return patch + data[len(patch) :]
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         try:
@@ -118,34 +127,42 @@ class _Source:
             return self._file.tell()
 
 
-def _decode(path: File, file: BinaryIO, max_seconds: float | None) -> tuple[Samples, int]:
+def _decode(path: File, file: BinaryIO, header: bytes, max_seconds: float | None) -> tuple[Samples, int]:
     import soundfile
 
     try:
-        with soundfile.SoundFile(_Source(file)) as sound:
-            sound.seek(0)  # an MP3 otherwise decodes a little differently, as it does when read in blocks
-            rate_hz = int(sound.samplerate)
-            n_samples = _samples_wanted(path, sound.frames, rate_hz, max_seconds)
-            return _read_mono(sound, n_samples), rate_hz
+        with soundfile.SoundFile(_Source(file, header)) as sound:
+            return _read_start(path, sound, max_seconds), int(sound.samplerate)
     except soundfile.SoundFileError as error:
-        raise ValueError(
-            f"{path} cannot be read: it is damaged, cut short, or not a recording in wav, flac, mp3 or ogg."
-        ) from error
+        raise ValueError(why_unreadable(path, file)) from error
 
 
-def _samples_wanted(path: File, n_samples: int, rate_hz: int, max_seconds: float | None) -> int:
+def _read_start(path: File, sound: Any, max_seconds: float | None) -> Samples:
+    """The samples up to `max_seconds`; without it, all."""
+    rate_hz = int(sound.samplerate)
     if rate_hz not in _RATES_HZ:
         raise ValueError(f"{path} has {rate_hz} samples a second; wanted {_RATES_HZ.start} to {_RATES_HZ.stop - 1}.")
-    if n_samples > _MAX_FRAMES:
-        raise ValueError(f"{path} does not say how long it is; convert it to wav first.")
+    longest = LONGEST_SECONDS * rate_hz
+    is_endless = sound.frames > _MAX_FRAMES
+    if is_endless:
+        sound.seekable = lambda: False  # soundfile would seek after each read, which libsndfile cannot here
+    else:
+        sound.seek(0)  # an MP3 otherwise decodes a little differently, as it does when read in blocks
     if max_seconds is not None:
-        return min(n_samples, int(max_seconds * rate_hz))
-    if n_samples > LONGEST_SECONDS * rate_hz:
-        raise ValueError(
-            f"{path} lasts {n_samples / rate_hz:.0f} seconds, and a voice may have {LONGEST_SECONDS}; "
-            "ten to thirty of clear speech are enough: cut it first."
-        )
-    return n_samples
+        return _read_mono(sound, min(sound.frames, int(max_seconds * rate_hz)))
+    if not is_endless and sound.frames > longest:
+        raise _too_long(path, f"{sound.frames / rate_hz:.0f}")
+    samples = _read_mono(sound, min(sound.frames, longest + 1))
+    if len(samples) > longest:
+        raise _too_long(path, f"more than {LONGEST_SECONDS}")
+    return samples
+
+
+def _too_long(path: File, seconds: str) -> ValueError:
+    return ValueError(
+        f"{path} lasts {seconds} seconds, and a voice may have {LONGEST_SECONDS}; "
+        "ten to thirty of clear speech are enough: cut it first."
+    )
 
 
 def _read_mono(sound: Any, n_samples: int) -> Samples:

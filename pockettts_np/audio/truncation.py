@@ -1,9 +1,11 @@
 """What sound files say of their own length. The decoder reads a file that was cut short without a word."""
 
 import struct
+from collections.abc import Iterator
 from typing import BinaryIO
 
-from .wav import GROWING_WAV_BYTES
+_SHORTEST_ENDLESS_WAV_BYTES = 2_000_000_000  # from here on, a data length means that it was not known
+_MOST_CHUNKS = 1000
 
 
 def is_cut_short(file: BinaryIO, n_bytes: int) -> bool:
@@ -16,18 +18,50 @@ def is_cut_short(file: BinaryIO, n_bytes: int) -> bool:
     return _mp3_is_cut_short(file, n_bytes)
 
 
+def mended_wav_header(file: BinaryIO, n_bytes: int) -> bytes:
+    """The first bytes of a WAV that announces no data but holds some, as a stream that was cut, with the true length.
+
+    Empty for every other file.
+    """
+    file.seek(0)
+    if file.read(4) != b"RIFF":
+        return b""
+    start, length = _wav_data(file)
+    if length or not 0 < start < n_bytes or _is_made_of_chunks(file, start, n_bytes):
+        return b""
+    file.seek(0)
+    return file.read(start - 4) + struct.pack("<I", min(n_bytes - start, 0xFFFFFFFF))
+
+
 def _wav_is_cut_short(file: BinaryIO, n_bytes: int) -> bool:
-    position = 12
-    for _ in range(1000):
+    start, length = _wav_data(file)
+    return length < _SHORTEST_ENDLESS_WAV_BYTES and start + length > n_bytes
+
+
+def _wav_data(file: BinaryIO) -> tuple[int, int]:
+    """Where the samples of a WAV begin, and how many bytes it says they have; zeros if it says nothing of them."""
+    found = ((start, length) for name, start, length in _chunks(file, 12) if name == b"data")
+    return next(found, (0, 0))
+
+
+def _is_made_of_chunks(file: BinaryIO, position: int, n_bytes: int) -> bool:
+    """Whether whole chunks follow from here to the end of the file."""
+    end = position
+    for _, start, length in _chunks(file, position):
+        end = start + length
+    return n_bytes in (end, end + end % 2)
+
+
+def _chunks(file: BinaryIO, position: int) -> Iterator[tuple[bytes, int, int]]:
+    """Name, start and length of each chunk of a RIFF file from `position` on."""
+    for _ in range(_MOST_CHUNKS):
         file.seek(position)
-        chunk = file.read(8)
-        if len(chunk) < 8:
-            break
-        name, length = struct.unpack("<4sI", chunk)
+        head = file.read(8)
+        if len(head) < 8:
+            return
+        name, length = struct.unpack("<4sI", head)
+        yield name, position + 8, length
         position += 8 + length + length % 2
-        if name == b"data":
-            return length < GROWING_WAV_BYTES and position - length % 2 > n_bytes
-    return False
 
 
 def _ogg_is_cut_short(file: BinaryIO, n_bytes: int) -> bool:

@@ -6,25 +6,28 @@ from typing import Any, BinaryIO
 
 from numpy.typing import NDArray
 
-from ..files import replacing_file
+from ..files import replacing_file, start_of
 from .samples import to_int16
 
+# A WAV header written before the length is known announces this many bytes. SoX takes it for "unknown"; other readers
+# go on to the end of the stream with any length above 2e9.
+_UNKNOWN_BYTES = 0x7FFFF000
 _WAV_HEADER = struct.Struct("<4sI4s4sIHHIIHH4sI")
 
 
 class WavStream:
     """Mono 16-bit WAV written while it is made, so that a player can follow.
 
-    The header announces a huge length at first. Where the file can seek, `close` puts the true one in its
-    place; in a pipe it stays, and players stop at the end of the stream. The binary file is left open.
+    The header announces a huge length at first. Where the file can be written over, `close` puts the true one in
+    its place; in a pipe it stays, and players stop at the end of the stream. The binary file is left open.
     """
 
     def __init__(self, binary_file: BinaryIO, rate_hz: int) -> None:
         self._file = binary_file
         self._rate_hz = rate_hz
         self._n_bytes = 0
-        self._start = binary_file.tell() if binary_file.seekable() else None
-        self._file.write(_wav_header(rate_hz, GROWING_WAV_BYTES))
+        self._start = start_of(binary_file)
+        self._file.write(_wav_header(rate_hz, _UNKNOWN_BYTES))
 
     def write(self, samples: NDArray[Any]) -> None:
         """Append float samples [n] in ±1 and hand them on at once."""
@@ -55,7 +58,3 @@ def _wav_header(rate_hz: int, n_bytes: int) -> bytes:
     riff = (b"RIFF", 36 + n_bytes, b"WAVE")
     pcm_mono_16_bit = (b"fmt ", 16, 1, 1, rate_hz, 2 * rate_hz, 2, 16)
     return _WAV_HEADER.pack(*riff, *pcm_mono_16_bit, b"data", n_bytes)
-
-
-# A WAV header written before the length is known announces this many bytes, as the reference's does.
-GROWING_WAV_BYTES = 2_000_000_000

@@ -5,6 +5,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from ..audio.foreign import FOREIGN_SUFFIXES
 from ..audio.recording import RECORDING_SUFFIXES
 from ..errors import sentence
 from ..hub.voices import CatalogueVoice, require_voice, voice_of
@@ -58,7 +59,10 @@ def _voices_to_export(audio: str, out: Path) -> list[tuple[str, Path]]:
         return [(audio, target)]
     sources = sorted(p for p in Path(audio).iterdir() if p.suffix.lower() in RECORDING_SUFFIXES and p.is_file())
     if not sources:
-        raise ValueError(f"{audio} holds no recordings ({', '.join(RECORDING_SUFFIXES)}).")
+        wanted = ", ".join(RECORDING_SUFFIXES)
+        raise ValueError(f"{audio} holds no recordings ({wanted}); convert others first: ffmpeg -i x.m4a x.wav.")
+    if others := sorted(p.name for p in Path(audio).iterdir() if p.suffix.lower() in FOREIGN_SUFFIXES):
+        logger.warning("left out, convert them first (ffmpeg -i x.m4a x.wav): %s", ", ".join(others))
     targets = {out / f"{source.stem}.safetensors": source for source in sources}
     if len(targets) < len(sources):
         raise ValueError(f"{audio} holds recordings that differ in their ending only; their voices would clash.")

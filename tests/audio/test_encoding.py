@@ -163,6 +163,30 @@ def test_an_ogg_pipe_is_a_whole_file(name):
     assert np.array_equal(got, sound_of(written(name), name))
 
 
+@pytest.mark.parametrize("name", CODECS)
+def test_what_a_pipe_gets_is_read_to_its_end(tmp_path, name):
+    path = tmp_path / "speech"
+    path.write_bytes(written(name, kind=Pipe))
+    samples, _ = read_audio(path)
+    assert len(samples) == len(SPEECH) if name != "mp3" else 0 <= len(samples) - len(SPEECH) < 0.1 * RATE_HZ
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="`>>` there is no way to open a file")
+@pytest.mark.parametrize("name", FORMATS)
+def test_behind_what_a_file_has_comes_what_a_pipe_gets(tmp_path, name):
+    """As by `>>`: everything written goes to the end, a header that knows the length as well."""
+    path = tmp_path / "speech"
+    for before in (b"", b"before"):
+        path.write_bytes(before)
+        with path.open("ab") as file, open_sink(file, name, RATE_HZ) as sink:
+            sink.write(SPEECH)
+        content, pipe = path.read_bytes(), written(name, [SPEECH], kind=Pipe)
+        assert content.startswith(before)
+        assert len(content) == len(before) + len(pipe)
+        if FORMATS[name].container != "OGG":  # which has a serial number
+            assert content == before + pipe
+
+
 def test_a_flac_pipe_differs_in_the_header_alone():
     """STREAMINFO, bytes 8 to 42, knows the length only in a file."""
     pipe, file = written("flac", kind=Pipe), written("flac")

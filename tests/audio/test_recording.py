@@ -3,6 +3,7 @@
 import errno
 import io
 import os
+import re
 import stat
 import struct
 import wave
@@ -21,7 +22,7 @@ from pockettts_np.audio import wav
 from pockettts_np.audio.recording import end_on_pause, read_audio, resample
 from pockettts_np.audio.samples import to_int16
 from pockettts_np.audio.wav import WavStream, write_wav
-from pockettts_np.files import replacing_file
+from pockettts_np.files import InMemoryFile, replacing_file
 from tests.support.helpers import assert_close
 
 REF_WAV = Path(__file__).parents[2] / "ref.wav"
@@ -144,15 +145,12 @@ def test_an_hour_is_refused_but_its_start_can_be_read(tmp_path):
     assert len(samples) == 30 * RATE_HZ
 
 
-def test_a_wav_from_a_pipe_announces_any_length_and_is_read_to_its_end(tmp_path):
-    pipe = Pipe()
-    stream = WavStream(pipe, 24_000)
-    stream.write(tones()[:, 0])
-    (tmp_path / "growing.wav").write_bytes(pipe.getvalue())
-    stream.close()
-    (tmp_path / "whole.wav").write_bytes(pipe.getvalue())
-    for name in ("growing.wav", "whole.wav"):
-        assert len(read_audio(tmp_path / name)[0]) == RATE_HZ // 2
+@pytest.mark.parametrize("announced", [0x7FFFF000, 2_000_000_000, 0x80000000, 0xFFFFFFFF])
+def test_a_wav_from_a_pipe_announces_any_length_and_is_read_to_its_end(tmp_path, announced):
+    path = wav_of(tmp_path / "growing.wav", tones())
+    content = path.read_bytes()
+    path.write_bytes(content[:40] + struct.pack("<I", announced) + content[44:])
+    assert len(read_audio(path)[0]) == RATE_HZ // 2
 
 
 # What is no recording
@@ -264,14 +262,109 @@ def test_a_rate_that_no_recording_has_is_refused(tmp_path, rate_hz):
         read_audio(path)
 
 
-def test_a_flac_of_unknown_length_is_refused(tmp_path):
-    path = recording(tmp_path, "flac")
-    content = bytearray(path.read_bytes())
+def of_unknown_length(content):
+    """A FLAC as it comes from a pipe: 36 bits of its header are the number of samples, and 0 is unknown."""
+    content = bytearray(content)
     content[21] &= 0xF0
-    content[22:26] = bytes(4)  # total samples, 36 bits: 0 is unknown
-    path.write_bytes(content)
-    with pytest.raises(ValueError, match="does not say how long it is"):
+    content[22:26] = bytes(4)
+    return content
+
+
+def test_a_flac_of_unknown_length_is_read_to_its_end(tmp_path, monkeypatch):
+    path = recording(tmp_path, "flac")
+    whole, _ = read_audio(path)
+    path.write_bytes(of_unknown_length(path.read_bytes()))
+    for block_frames in (1 << 16, 777, len(whole)):
+        monkeypatch.setattr(recording_module, "_BLOCK_FRAMES", block_frames)
+        assert np.array_equal(read_audio(path)[0], whole)
+        assert np.array_equal(read_audio(path, max_seconds=0.1)[0], whole[: RATE_HZ // 10])
+        assert np.array_equal(read_audio(path, max_seconds=99)[0], whole)
+
+
+def test_a_flac_of_unknown_length_that_was_cut_is_refused(tmp_path):
+    path = recording(tmp_path, "flac")
+    path.write_bytes(of_unknown_length(path.read_bytes())[:-100])
+    with pytest.raises(ValueError, match="cut short"):
         read_audio(path)
+
+
+def test_a_flac_of_unknown_length_may_last_as_long_as_any(tmp_path, monkeypatch):
+    path = recording(tmp_path, "flac", tones(2 * RATE_HZ))
+    path.write_bytes(of_unknown_length(path.read_bytes()))
+    monkeypatch.setattr(recording_module, "LONGEST_SECONDS", 2)
+    assert len(read_audio(path)[0]) == 2 * RATE_HZ
+    monkeypatch.setattr(recording_module, "LONGEST_SECONDS", 1)
+    with pytest.raises(ValueError, match="lasts more than 1 seconds"):
+        read_audio(path)
+
+
+@pytest.mark.parametrize("riff_bytes", [0, 36, 0xFFFFFFFF])
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "FLOAT"])
+def test_a_wav_that_announces_nothing_is_read_to_its_end(tmp_path, riff_bytes, subtype):
+    """So a stream looks whose program was to write the length at its end, and was cut before."""
+    path = wav_of(tmp_path / "a.wav", tones(n_channels=2), subtype=subtype)
+    whole, _ = read_audio(path)
+    content = path.read_bytes()
+    start = content.index(b"data")
+    path.write_bytes(
+        content[:4] + struct.pack("<I", riff_bytes) + content[8 : start + 4] + bytes(4) + content[start + 8 :]
+    )
+    got, _ = read_audio(path)
+    assert np.array_equal(got[: len(whole)], whole)
+    assert len(got) - len(whole) <= 12  # where a chunk follows the samples, it cannot be told from them
+    assert np.array_equal(read_audio(path, max_seconds=0.1)[0], whole[: RATE_HZ // 10])
+
+
+def test_an_empty_wav_with_a_chunk_behind_its_data_is_empty(tmp_path):
+    path = wav_of(tmp_path / "a.wav", np.zeros(0))
+    path.write_bytes(path.read_bytes() + b"LIST" + struct.pack("<I", 5) + b"INFO!" + b"\0")
+    with pytest.raises(ValueError, match="no samples"):
+        read_audio(path)
+
+
+MP4 = b"\0\0\0\x1cftypM4A \0\0\2\0M4A isomiso2"
+WEBM = b"\x1a\x45\xdf\xa3\x9f\x42\x86\x81\x01\x42\xf7\x81\x01"
+AAC_WAV = b"RIFF\xcc\x3f\0\0WAVEfmt \x14\0\0\0\xff\0\1\0\xc0\x5d\0\0\x9b\x21\0\0\0\4\0\0\2\0\0\0data\x64\0\0\0"
+OGG = b"OggS\0\6" + bytes(20) + b"\1\x64"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        (
+            "me.m4a",
+            MP4,
+            "is MP4 (.m4a, .mp4, .mov, .3gp), which cannot be read; convert it first: ffmpeg -i {} me.wav.",
+        ),
+        ("me.wav", MP4, "is MP4 (.m4a, .mp4, .mov, .3gp), which cannot be read; convert it first: ffmpeg -i {} me-pcm"),
+        ("a b.webm", WEBM, "is WebM or Matroska (.webm, .mka, .mkv), which cannot be read; convert it first: ffmpeg "),
+        ("me.wma", b"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9", "is Windows Media (.wma), which cannot be read; "),
+        ("me.aac", b"\xff\xf1\x58\x40\x3f\x1f\xfc", "is AAC (.aac), which cannot be read; "),
+        ("me.amr", b"#!AMR\n\x3c", "is AMR (.amr), which cannot be read; "),
+        ("me.spx", OGG + b"Speex   1.2", "is Speex (.spx), which cannot be read; "),
+        ("me.oga", OGG + b"\x7fFLAC\1", "is FLAC in Ogg (.oga), which cannot be read; "),
+        ("me.wav", AAC_WAV, "is a damaged WAV, or one with an uncommon codec, which cannot be read; convert it"),
+        ("me.wav", b"\n<!DOCTYPE html><html>", "is no recording but a web page."),
+        ("me.wav", b"version https://git-lfs.github.com/spec/v1\n", "is no recording but what Git LFS has in place"),
+        ("me.zip", b"PK\3\4", "is no recording but a ZIP archive."),
+        (
+            "me.wav",
+            b"Hello",
+            "cut short, or not a recording in wav, flac, mp3 or ogg. If other programs play it, convert",
+        ),
+    ],
+)
+def test_a_format_that_is_not_read_is_named_with_the_way_out(tmp_path, name, content, says):
+    path = tmp_path / name
+    path.write_bytes(content + bytes(range(256)))
+    with pytest.raises(ValueError, match=re.escape(says.format(path))) as caught:
+        read_audio(path)
+    assert_sentence(caught.value, path)
+
+
+def test_a_recording_in_memory_has_no_name_to_convert_from():
+    with pytest.raises(ValueError, match=r"^The voice is MP4 .* first: ffmpeg -i FILE voice\.wav\.$"):
+        read_audio(InMemoryFile("The voice", MP4 + bytes(99)))
 
 
 def test_a_quiet_recording_is_not_silent(tmp_path):
@@ -440,8 +533,8 @@ def test_a_finished_file_has_the_header_that_the_wave_module_writes():
 
 def test_a_pipe_keeps_the_huge_length():
     content = streamed(Pipe(), tones()[:, 0])
-    assert struct.unpack_from("<I", content, 4) == (2_000_000_036,)
-    assert struct.unpack_from("<I", content, 40) == (2_000_000_000,)
+    assert struct.unpack_from("<I", content, 4) == (0x7FFFF024,)
+    assert struct.unpack_from("<I", content, 40) == (0x7FFFF000,)
     assert content[44:] == to_int16(tones()[:, 0]).tobytes()
 
 

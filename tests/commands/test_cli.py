@@ -487,6 +487,15 @@ def test_a_folder_of_recordings_becomes_a_folder_of_voices(run, saved):
     assert Path("out/voices/b.safetensors").read_text() == "b.MP3"
 
 
+def test_recordings_in_other_formats_are_named_and_left_out(run, saved):
+    Path("in").mkdir()
+    for name in ("a.wav", "b.M4A", "c.webm", "notes.txt"):
+        Path("in", name).touch()
+    status, _, err = run("export-voice", "in", "out")
+    assert (status, files("out")) == (0, ["a.safetensors"])
+    assert err.startswith("WARNING: left out, convert them first (ffmpeg -i x.m4a x.wav): b.M4A, c.webm\n")
+
+
 def test_recordings_that_fail_are_named_and_the_others_exported(run, saved):
     Path("in").mkdir()
     for name in ("a.wav", "bad.wav", "z.wav"):
@@ -586,7 +595,7 @@ def test_as_a_program_it_reads_a_pipe_and_fills_a_pipe(tmp_path, tiny):
     assert filed.returncode == 0
     assert piped.stdout.endswith(CLOSING_SILENCE)
     assert_same_speech(tmp_path / "a.wav", piped.stdout[44 : -len(CLOSING_SILENCE)])
-    assert struct.unpack_from("<I", piped.stdout, 40) == (2_000_000_000,)
+    assert struct.unpack_from("<I", piped.stdout, 40) == (0x7FFFF000,)
 
 
 def test_the_module_is_the_command(monkeypatch, capsys):
