@@ -1,7 +1,7 @@
 """The command pockettts-np: arguments in, files out. Options and defaults are those of pocket-tts 4.0.1.
 
 Exit status: 0 done, 1 an error (one sentence on stderr), 2 wrong usage, 130 Ctrl-C, 141 the reader of stdout
-left, 143 terminated. An output file appears only once complete.
+left, 129, 131 or 143 ended by SIGHUP, SIGQUIT or SIGTERM. An output file appears only once complete.
 """
 
 import argparse
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from .commands import batch, download, export_voice, generate, info, models, quantize, voices, warmup
 from .commands.serving import serve, wyoming
 from .commands.terminal.progress import show_fetching
-from .commands.terminal.session import leave_on_sigterm, log_to_stderr
+from .commands.terminal.session import leave_on_signals, log_to_stderr, usable_streams
 from .errors import sentence
 from .version import __version__
 
@@ -23,8 +23,13 @@ COMMANDS = (generate, batch, export_voice, models, voices, download, info, quant
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status. SystemExit: wrong usage, --help, --version."""
-    args = build_parser().parse_args(argv)
-    with log_to_stderr(args.quiet), leave_on_sigterm():
+    with usable_streams():
+        args = build_parser().parse_args(argv)
+        return _run(args)
+
+
+def _run(args: argparse.Namespace) -> int:
+    with log_to_stderr(args.quiet), leave_on_signals():
         try:
             with show_fetching(args.quiet):
                 args.command(args)

@@ -26,7 +26,12 @@ CONNECT_SECONDS = 10  # to a cluster
 
 def add_parser(commands: Any) -> None:
     """The command and its options."""
-    add = add_model_command(commands, "batch", batch).add_argument
+    add = add_model_command(
+        commands,
+        "batch",
+        batch,
+        "Speak every text of a manifest, several at once; run it again to go on where it was cut off.",
+    ).add_argument
     add(
         "manifest",
         metavar="MANIFEST",
@@ -43,7 +48,6 @@ def add_parser(commands: Any) -> None:
 
 
 def batch(args: argparse.Namespace) -> None:
-    """Speak every text of a manifest, several at once; run it again to go on where it was cut off."""
     require_processing(args.speed, args.rate)
     require_format(args.format, args.rate or 24_000)
     items = library.read_manifest(args.manifest, args.format)

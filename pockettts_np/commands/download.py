@@ -13,7 +13,12 @@ logger = logging.getLogger(__name__)
 
 def add_parser(commands: Any) -> None:
     """The command and its options."""
-    add = add_command(commands, "download", download).add_argument
+    add = add_command(
+        commands,
+        "download",
+        download,
+        "Fetch models, their tokenizers and voices; what is here already is checked, and fetched again if damaged.",
+    ).add_argument
     add("names", metavar="NAME", nargs="+", help="a model, as `pockettts-np models` lists them")
     add(
         "--voice",
@@ -24,7 +29,6 @@ def add_parser(commands: Any) -> None:
 
 
 def download(args: argparse.Namespace) -> None:
-    """Fetch models, their tokenizers and voices; what is here already is checked, and fetched again if damaged."""
     files = [addresses for name in args.names for addresses in _files(name, args.voice)]
     fetch.drop_damaged(dict.fromkeys(address for addresses in files for address in addresses))
     sizes = {addresses: fetch.missing_bytes(addresses) for addresses in dict.fromkeys(map(tuple, files))}

@@ -17,13 +17,14 @@ logger = logging.getLogger(__name__)
 
 def add_parser(commands: Any) -> None:
     """The command and its options."""
-    add = add_model_command(commands, "export-voice", export_voice).add_argument
+    add = add_model_command(
+        commands, "export-voice", export_voice, "Save the voice of one recording, or of every recording in a folder."
+    ).add_argument
     add("audio", metavar="AUDIO", help="recording (the first 30 seconds count), or a folder of recordings")
     add("out", metavar="OUT", help=".safetensors file to write, or a folder")
 
 
 def export_voice(args: argparse.Namespace) -> None:
-    """Save the voice of one recording, or of every recording in a folder."""
     options.choose_language(args, needs_voices=True)
     pairs = _voices_to_export(args.audio, Path(args.out))
     model = options.load_tts_model(args)

@@ -28,7 +28,9 @@ logger = logging.getLogger(__name__)
 
 def add_parser(commands: Any) -> None:
     """The command and its options."""
-    add = add_model_command(commands, "generate", generate).add_argument
+    add = add_model_command(
+        commands, "generate", generate, "Speak a text into a sound file, to standard output or to the loudspeaker."
+    ).add_argument
     add(
         "--text",
         help="what to say, pauses such as [pause:500ms] included; - reads standard input (UTF-8); default: a greeting "
@@ -64,7 +66,6 @@ def add_parser(commands: Any) -> None:
 
 
 def generate(args: argparse.Namespace) -> None:
-    """Speak a text into a sound file, to standard output or to the loudspeaker."""
     output.check(args)
     _check_subtitles(args)
     options.choose_language(args, needs_voices=args.voice is not None)

@@ -22,13 +22,14 @@ Shapes = dict[str, tuple[int, ...]]
 
 def add_parser(commands: Any) -> None:
     """The command and its options."""
-    parser = add_command(commands, "info", info)
+    parser = add_command(
+        commands, "info", info, "Describe a checkpoint, a quantised model or a saved voice; nothing in the file is run."
+    )
     parser.add_argument("file", metavar="FILE", help="a .safetensors file: a path, https:// or hf:// address")
     parser.add_argument("--json", action="store_true", help="for programs")
 
 
 def info(args: argparse.Namespace) -> None:
-    """Describe a checkpoint, a quantised model or a saved voice; nothing in the file is run."""
     from ..weights.safetensors_file import SafetensorsFile
 
     found = describe(SafetensorsFile(fetch.local_path(args.file)))

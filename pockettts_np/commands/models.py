@@ -15,11 +15,15 @@ from .terminal.progress import table
 
 def add_parser(commands: Any) -> None:
     """The command and its options."""
-    add_command(commands, "models", models).add_argument("--json", action="store_true", help="for programs")
+    add_command(
+        commands,
+        "models",
+        models,
+        "List the models that --language names, their licences, and which are on this disk; without the network.",
+    ).add_argument("--json", action="store_true", help="for programs")
 
 
 def models(args: argparse.Namespace) -> None:
-    """List the models that --language names, their licences, and which are on this disk; without the network."""
     found = [_builtin(), *(_released(load_config(name)) for name in released_models())]
     if args.json:
         print(json.dumps(found, indent=2), flush=True)

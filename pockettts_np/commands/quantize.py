@@ -15,13 +15,17 @@ logger = logging.getLogger(__name__)
 
 def add_parser(commands: Any) -> None:
     """The command and its options."""
-    add = add_model_command(commands, "quantize", quantize).add_argument
+    add = add_model_command(
+        commands,
+        "quantize",
+        quantize,
+        "Write a model with int8 weights, and a voice, as one file, which --model then takes.",
+    ).add_argument
     add("out", metavar="OUT", help=".safetensors to write")
     add("--voice", help="the voice to put into the file, as for generate; default: of a released model, its own")
 
 
 def quantize(args: argparse.Namespace) -> None:
-    """Write a model with int8 weights, and a voice, as one file, which --model then takes."""
     from ..model import quantize_model
 
     if Path(args.out).suffix != ".safetensors":

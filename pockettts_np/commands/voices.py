@@ -12,13 +12,17 @@ from .terminal.progress import table
 
 def add_parser(commands: Any) -> None:
     """The command and its options."""
-    add = add_command(commands, "voices", voices).add_argument
+    add = add_command(
+        commands,
+        "voices",
+        voices,
+        "List the voices that a model can use, their licences, and which are on this disk; without the network.",
+    ).add_argument
     add("--language", metavar="NAME", default=catalogue.DEFAULT_LANGUAGE, help="the model (%(default)s)")
     add("--json", action="store_true", help="for programs")
 
 
 def voices(args: argparse.Namespace) -> None:
-    """List the voices that a model can use, their licences, and which are on this disk; without the network."""
     found = _voices(args.language)
     if args.json:
         print(json.dumps(found, indent=2), flush=True)

@@ -12,12 +12,16 @@ logger = logging.getLogger(__name__)
 
 def add_parser(commands: Any) -> None:
     """The command and its options."""
-    add = add_model_command(commands, "warmup", warmup).add_argument
+    add = add_model_command(
+        commands,
+        "warmup",
+        warmup,
+        "Compile the kernels that a model needs, so that the first speech does not wait for it.",
+    ).add_argument
     add("--quantize", action=argparse.BooleanOptionalAction, default=False, help="the kernels for int8 weights")
 
 
 def warmup(args: argparse.Namespace) -> None:
-    """Compile the kernels that a model needs, so that the first speech does not wait for it."""
     model = options.load_tts_model(args)
     voice = model.flow_lm.init_state()
     for frame, _ in enumerate(model.generate_audio_stream(voice, "Hello world, this is a test.", noise=0)):

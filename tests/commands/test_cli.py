@@ -443,7 +443,7 @@ def test_the_command_can_run_in_a_thread(run, model):
 
 def test_sigterm_unwinds(run, model):
     model.error = SystemExit(143)  # what the handler raises
-    with pytest.raises(SystemExit), session.leave_on_sigterm():
+    with pytest.raises(SystemExit), session.leave_on_signals():
         signal.raise_signal(signal.SIGTERM)
     with pytest.raises(SystemExit):
         run("generate", "--text", "Hi")

@@ -15,7 +15,12 @@ KEY_VARIABLE = "POCKETTTS_API_KEY"
 
 def add_parser(commands: Any) -> None:
     """The command and its options."""
-    parser = add_model_command(commands, "serve", serve)
+    parser = add_model_command(
+        commands,
+        "serve",
+        serve,
+        "Serve speech over HTTP: OpenAI's interface, the reference's, and a page for the browser.",
+    )
     add = parser.add_argument
     add("--host", default="127.0.0.1", help="address to listen on; 0.0.0.0 lets others in (%(default)s)")
     add("--port", type=whole(0), default=8000, help="port to listen on; 0 takes a free one (%(default)s)")
@@ -27,7 +32,6 @@ def add_parser(commands: Any) -> None:
 
 
 def serve(args: argparse.Namespace) -> None:
-    """Serve speech over HTTP: OpenAI's interface, the reference's, and a page for the browser."""
     for module in ("starlette", "uvicorn", "python_multipart"):
         require_extra(module, "server")
     from ...server.http import run

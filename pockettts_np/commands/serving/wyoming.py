@@ -12,7 +12,9 @@ logger = logging.getLogger(__name__)
 
 def add_parser(commands: Any) -> None:
     """The command and its options."""
-    parser = add_model_command(commands, "wyoming", wyoming)
+    parser = add_model_command(
+        commands, "wyoming", wyoming, "Serve speech to Home Assistant over the Wyoming protocol."
+    )
     parser.add_argument(
         "--uri",
         default="tcp://127.0.0.1:10200",
@@ -22,7 +24,6 @@ def add_parser(commands: Any) -> None:
 
 
 def wyoming(args: argparse.Namespace) -> None:
-    """Serve speech to Home Assistant over the Wyoming protocol."""
     require_extra("wyoming", "wyoming")
     import asyncio
 

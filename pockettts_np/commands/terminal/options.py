@@ -27,24 +27,22 @@ _LOAD_OPTIONS = {
 }
 
 
-def add_command(commands: Any, name: str, command: Command) -> argparse.ArgumentParser:
-    """A subcommand with the options that all of them have; its help is the docstring."""
-    parser: argparse.ArgumentParser = commands.add_parser(
-        name, help=command.__doc__, description=command.__doc__, allow_abbrev=False
-    )
+def add_command(commands: Any, name: str, command: Command, what: str) -> argparse.ArgumentParser:
+    """A subcommand with the options that all of them have; `what` it does is its help."""
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=what, description=what, allow_abbrev=False)
     parser.set_defaults(command=command)
     parser.add_argument("-q", "--quiet", action="store_true", help="only errors on standard error")
     parser.add_argument("--traceback", action="store_true", help="show where in the program an error arose")
     return parser
 
 
-def add_model_command(commands: Any, name: str, command: Command) -> argparse.ArgumentParser:
+def add_model_command(commands: Any, name: str, command: Command, what: str) -> argparse.ArgumentParser:
     """A subcommand that loads a model."""
-    parser = add_command(commands, name, command)
+    parser = add_command(commands, name, command, what)
     model = parser.add_mutually_exclusive_group()
     model.add_argument(
         "--language",
-        help="a model by name: english, french, german_24l, english_2m_2026-10, …, or builtin, the small English one "
+        help="a model by name: english, french, german_24l, english_2m_2026-10, ..., or builtin, the small English one "
         "that needs no download; default: english where it is in the cache or a voice is named, else builtin",
     )
     model.add_argument(

@@ -50,6 +50,8 @@ def opened(path: str | None) -> Iterator[BinaryIO | None]:
         with nullcontext() if path is None else replacing_file(path) as file:
             yield file
         return
+    if not hasattr(sys.stdout, "buffer"):
+        raise ValueError("Standard output is closed, or takes no bytes; name a file.")
     if sys.stdout.isatty():
         raise ValueError("Standard output is a terminal, which cannot take sound; name a file or a pipe.")
     try:

@@ -1,4 +1,4 @@
-"""What the command line shows and how it ends: progress, log, signals, and errors as sentences."""
+"""What the command line shows: status lines that are written over, and tables."""
 
 import sys
 import time

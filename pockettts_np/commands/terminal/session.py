@@ -1,11 +1,15 @@
-"""How a command runs: its log on standard error, and how a signal ends it."""
+"""How a command runs: the standard streams that it has, its log on standard error, and how a signal ends it."""
 
+import io
 import logging
+import os
 import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stderr
+
+_ENDING_SIGNALS = ("SIGTERM", "SIGHUP", "SIGQUIT", "SIGBREAK")  # the last on Windows alone
 
 
 @contextmanager
@@ -28,13 +32,44 @@ def log_to_stderr(quiet: bool) -> Iterator[None]:
 
 
 @contextmanager
-def leave_on_sigterm() -> Iterator[None]:
-    """Let SIGTERM unwind the program, so that temporary files go."""
+def usable_streams() -> Iterator[None]:
+    """Let messages go nowhere where there is no standard error, and print what the encoding has no letter for.
+
+    A program may be started with any of its streams closed, or, without a console, have none.
+    """
+    _keep_files_off_closed_streams()
+    stdout = sys.stdout if isinstance(sys.stdout, io.TextIOWrapper) else None
+    errors = stdout.errors if stdout else None
+    with ExitStack() as stack:
+        if sys.stderr is None:
+            nothing = stack.enter_context(open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123
+            stack.enter_context(redirect_stderr(nothing))
+        if stdout:
+            stdout.reconfigure(errors="backslashreplace")
+            stack.callback(stdout.reconfigure, errors=errors)
+        yield
+
+
+def _keep_files_off_closed_streams() -> None:
+    """Take the numbers of closed streams, so that no file gets one, into which a library then prints."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(descriptor)
+
+
+@contextmanager
+def leave_on_signals() -> Iterator[None]:
+    """Let the signals that end a program unwind it, so that temporary files go. What nohup ignores stays ignored."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    previous = signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    numbers = [getattr(signal, name) for name in _ENDING_SIGNALS if hasattr(signal, name)]
+    previous = {number: signal.getsignal(number) for number in numbers}
+    previous = {number: handler for number, handler in previous.items() if handler not in (signal.SIG_IGN, None)}
+    for number in previous:
+        signal.signal(number, lambda number, frame: sys.exit(128 + number))
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, previous)
+        for number, handler in previous.items():
+            signal.signal(number, handler)

@@ -12,7 +12,7 @@ _PIECE_BYTES = 65_536
 
 def read_text() -> str:
     """All of it."""
-    data = sys.stdin.buffer.read(_MAX_BYTES + 1)
+    data = _binary_input().read(_MAX_BYTES + 1)
     if len(data) > _MAX_BYTES:
         raise ValueError(f"Standard input holds more than {_MAX_BYTES} bytes; give the text in parts, or use --follow.")
     try:
@@ -23,7 +23,16 @@ def read_text() -> str:
 
 def read_pieces() -> Iterator[str]:
     """Whatever has come, as soon as something has; of any length in all."""
-    stdin = cast("io.BufferedReader", sys.stdin.buffer)
+    return _decoded(_binary_input())
+
+
+def _binary_input() -> io.BufferedReader:
+    if not hasattr(sys.stdin, "buffer"):
+        raise ValueError("Standard input is closed, or gives no bytes; give the text with --text.")
+    return cast("io.BufferedReader", sys.stdin.buffer)
+
+
+def _decoded(stdin: io.BufferedReader) -> Iterator[str]:
     decoder = codecs.getincrementaldecoder("utf-8")()
     n_bytes, data, mark = 0, b" ", "\ufeff"  # the mark counts at the beginning only
     while data:
