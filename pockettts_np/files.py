@@ -8,8 +8,9 @@ import os
 import secrets
 import shutil
 import sys
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from time import sleep
@@ -23,6 +24,8 @@ UNFINISHED = ".pockettts-{}.part"  # the name of a file that is being written, w
 
 # What only writing raises, and without a file name.
 WRITE_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+
+_CANNOT_BE_REPLACED = (errno.EBUSY, errno.EXDEV, errno.EPERM, errno.EACCES)
 
 
 @dataclass(frozen=True)
@@ -46,26 +49,76 @@ File = Path | InMemoryFile
 def replacing_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """A binary file that takes the place of `path` when the block ends well; else `path` stays as it was.
 
-    A device or a pipe cannot be replaced and is written directly. OSError names `path`.
+    A device or a pipe cannot be replaced and is written directly. A file in a folder that takes no new ones, and one
+    that is mounted, are written over at the end. OSError names `path`, and comes before the block where `path` cannot
+    be written.
     """
-    target = Path(os.path.realpath(path))
-    if target.is_dir():
+    target = _replaceable(path)
+    if target is None:
+        with Path(path).open("wb") as file, _naming(path):
+            yield file
+        return
+    with _unfinished(target) as written, _naming(path, written):
+        with _create(written) as file:
+            yield file
+        _put_in_place(written, target)
+
+
+def require_writable(path: str | os.PathLike[str]) -> None:
+    """Refuse what `replacing_file` cannot write, before there is anything to write. OSError names `path`."""
+    if (target := _replaceable(path)) is not None:
+        with _unfinished(target) as written, _naming(path, written):
+            _create(written).close()
+
+
+def _replaceable(path: str | os.PathLike[str]) -> Path | None:
+    """The file that `path` leads to, which need not exist; None for a device or a pipe."""
+    if Path(path).is_dir():
         raise IsADirectoryError(f"{path} is a folder; name a file to write.")
-    if not target.parent.is_dir():
-        raise FileNotFoundError(f"{path} cannot be written: there is no folder {target.parent}.")
-    replaces = target.is_file() or not target.exists()
-    with beside(target) if replaces else nullcontext(target) as written:
-        try:
-            with _create(written) if replaces else target.open("wb") as file:
-                yield file
-            if target.is_file():
-                shutil.copymode(target, written)
-            if replaces:
-                written.replace(target)
-        except OSError as error:
-            if error.filename == str(written) or error.errno in WRITE_ERRORS:
-                error.filename = str(path)
+    if Path(path).exists() and not Path(path).is_file():
+        return None
+    target = Path(os.path.realpath(path))
+    for folder in (Path(path).parent, target.parent):
+        if not folder.is_dir():
+            raise FileNotFoundError(f"{path} cannot be written: there is no folder {folder}.")
+    if target.exists() and not os.access(target, os.W_OK):
+        raise PermissionError(f"{path} may not be written; take another name, or change its permissions.")
+    return target
+
+
+@contextmanager
+def _unfinished(target: Path) -> Iterator[Path]:
+    """A free name beside `target`; in the folder for temporary files where only `target` itself can be written."""
+    if target.exists() and not os.access(target.parent, os.W_OK | os.X_OK):
+        target = Path(tempfile.gettempdir(), target.name)
+    with beside(target) as path:
+        yield path
+
+
+@contextmanager
+def _naming(path: str | os.PathLike[str], written: Path | None = None) -> Iterator[None]:
+    """Let errors of writing name the file that the user knows."""
+    try:
+        yield
+    except OSError as error:
+        if (written and error.filename == str(written)) or error.errno in WRITE_ERRORS:
+            error.filename, error.filename2 = str(path), None
+        raise
+
+
+def _put_in_place(written: Path, target: Path) -> None:
+    """Give a whole file its name, or write it over what cannot be replaced: a mounted file, another user's."""
+    exists = target.is_file()
+    if exists:
+        shutil.copymode(target, written)
+    try:
+        written.replace(target)
+    except OSError as error:
+        if not exists or error.errno not in _CANNOT_BE_REPLACED:
             raise
+        with written.open("rb") as new, target.open("r+b") as old:
+            shutil.copyfileobj(new, old)
+            old.truncate()
 
 
 @contextmanager

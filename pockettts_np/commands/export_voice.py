@@ -8,9 +8,10 @@ from typing import Any
 from ..audio.foreign import FOREIGN_SUFFIXES
 from ..audio.recording import RECORDING_SUFFIXES
 from ..errors import sentence
+from ..files import require_writable
 from ..hub.voices import CatalogueVoice, require_voice, voice_of
 from .terminal import options
-from .terminal.options import add_model_command, require_writable
+from .terminal.options import add_model_command
 
 logger = logging.getLogger(__name__)
 

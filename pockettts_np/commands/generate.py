@@ -4,18 +4,18 @@ import argparse
 import logging
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from ..audio.samples import Samples
 from ..config.load import load_config, released_models
+from ..files import require_writable
 from ..hub.catalogue import DEFAULT_LANGUAGE, default_text
 from ..hub.voices import require_voice
 from ..timing.letters import Word
 from ..timing.subtitles import require_format as require_subtitles
 from ..timing.subtitles import write_subtitles
 from .terminal import options, output, standard_input
-from .terminal.options import add_model_command, number, require_writable, whole
+from .terminal.options import add_model_command, number, whole
 from .terminal.progress import Progress
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def _check_subtitles(args: argparse.Namespace) -> None:
     if args.follow:
         raise ValueError("--subtitles needs the whole text beforehand, --follow has it only in the end; leave one out.")
     require_subtitles(args.subtitles)
-    require_writable(Path(args.subtitles))
+    require_writable(args.subtitles)
 
 
 def _check_timestamps(args: argparse.Namespace) -> None:

@@ -5,10 +5,11 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from ..files import require_writable
 from ..hub.catalogue import BUILTIN, default_voice
 from ..hub.voices import require_voice
 from .terminal import options
-from .terminal.options import add_model_command, require_writable
+from .terminal.options import add_model_command
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +31,7 @@ def quantize(args: argparse.Namespace) -> None:
 
     if Path(args.out).suffix != ".safetensors":
         raise ValueError(f"{args.out} must end in .safetensors, by which a model in one file is known.")
-    require_writable(Path(args.out))
+    require_writable(args.out)
     options.choose_language(args, needs_voices=True)
     if args.voice is not None:
         require_voice(args.voice)

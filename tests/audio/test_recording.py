@@ -22,7 +22,7 @@ from pockettts_np.audio import wav
 from pockettts_np.audio.recording import end_on_pause, read_audio, resample
 from pockettts_np.audio.samples import to_int16
 from pockettts_np.audio.wav import WavStream, write_wav
-from pockettts_np.files import InMemoryFile, replacing_file
+from pockettts_np.files import InMemoryFile, replacing_file, require_writable
 from tests.support.helpers import assert_close
 
 REF_WAV = Path(__file__).parents[2] / "ref.wav"
@@ -618,6 +618,86 @@ def test_a_pipe_is_written_not_replaced(tmp_path):
     assert os.read(reader, 100) == b"through"
     os.close(reader)
     assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+def test_a_pipe_that_has_no_name_is_written(tmp_path):
+    """As the shell's >(player) and /dev/stdout are."""
+    reader, writer = os.pipe()
+    with replacing_file(f"/dev/fd/{writer}") as file:
+        file.write(b"through")
+    assert os.read(reader, 100) == b"through"
+    os.close(reader)
+    os.close(writer)
+
+
+@pytest.fixture
+def not_root(monkeypatch):
+    """Let permissions count as for the owner of all files, whoever runs the tests."""
+
+    def access(path, mode):
+        return Path(path).stat().st_mode >> 6 & mode == mode
+
+    rename = Path.replace
+
+    def replace(path, target):
+        if not access(target.parent, os.W_OK):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path), None, str(target))
+        rename(path, target)
+
+    monkeypatch.setattr(files.os, "access", access)
+    monkeypatch.setattr(Path, "replace", replace)
+
+
+@pytest.mark.usefixtures("not_root")
+def test_a_file_that_is_not_to_be_changed_is_refused_first(tmp_path):
+    target = tmp_path / "a.wav"
+    target.write_bytes(b"old")
+    target.chmod(0o444)
+    for begin in (lambda: require_writable(target), lambda: replacing_file(target).__enter__()):
+        with pytest.raises(PermissionError, match=r"a\.wav may not be written; take another name"):
+            begin()
+    assert [p.read_bytes() for p in tmp_path.iterdir()] == [b"old"]
+
+
+@pytest.mark.usefixtures("not_root")
+@pytest.mark.parametrize("new", [b"n", b"new and longer"])
+def test_a_file_in_a_folder_that_takes_no_new_ones_is_written_over(tmp_path, monkeypatch, new):
+    target, elsewhere = tmp_path / "folder" / "a.wav", tmp_path / "elsewhere"
+    target.parent.mkdir()
+    elsewhere.mkdir()
+    target.write_bytes(b"older")
+    target.parent.chmod(0o555)
+    monkeypatch.setattr(files.tempfile, "gettempdir", lambda: str(elsewhere))
+    require_writable(target)
+    with pytest.raises(ValueError, match="no"):
+        write_half(target, ValueError("no"))
+    assert target.read_bytes() == b"older"
+    with replacing_file(target) as file:
+        file.write(new)
+        assert target.read_bytes() == b"older"
+    assert target.read_bytes() == new
+    assert list(elsewhere.iterdir()) == []
+    target.parent.chmod(0o755)
+
+
+@pytest.mark.parametrize("number", [errno.EBUSY, errno.EPERM])
+def test_a_mounted_file_is_written_over(tmp_path, monkeypatch, number):
+    """It cannot be renamed, nor can another user's in a folder such as /tmp."""
+    target = tmp_path / "a.wav"
+    target.write_bytes(b"older")
+    inode = target.stat().st_ino
+
+    def replace(path, target):
+        raise OSError(number, os.strerror(number), str(path), None, str(target))
+
+    monkeypatch.setattr(Path, "replace", replace)
+    with replacing_file(target) as file:
+        file.write(b"new")
+    assert (target.read_bytes(), target.stat().st_ino) == (b"new", inode)
+    assert len(list(tmp_path.iterdir())) == 1
+    with pytest.raises(OSError) as caught, replacing_file(tmp_path / "b.wav") as file:  # noqa: PT011
+        file.write(b"new")
+    assert (caught.value.filename, caught.value.filename2) == (str(tmp_path / "b.wav"), None)
 
 
 def test_a_folder_or_a_missing_folder_is_no_target(tmp_path):

@@ -22,6 +22,7 @@ from safetensors.numpy import load_file
 
 import pockettts_np
 from pockettts_np import __main__
+from pockettts_np import files as package_files
 from pockettts_np.audio.effects import processed
 from pockettts_np.audio.recording import read_audio
 from pockettts_np.audio.samples import to_int16
@@ -536,10 +537,10 @@ def test_what_cannot_be_exported_is_refused_before_the_model_is_loaded(run):
 
 @pytest.mark.usefixtures("no_model")
 def test_a_folder_that_takes_no_files_is_refused_before_the_model_is_loaded(run, monkeypatch):
-    def refuse(dir):
-        raise PermissionError(13, "Permission denied", "/some/temporary/name")
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(options.tempfile, "TemporaryFile", refuse)
+    monkeypatch.setattr(package_files, "_create", refuse)
     Path("me.wav").touch()
     status, _, err = run("export-voice", "me.wav", "me.safetensors")
     assert (status, err) == (1, "pockettts-np: error: me.safetensors: Permission denied.\n")

@@ -2,10 +2,8 @@
 
 import argparse
 import math
-import tempfile
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...hub.catalogue import DEFAULT_LANGUAGE, default_language
@@ -99,13 +97,3 @@ def number(minimum: float = -math.inf) -> Callable[[str], float]:
         raise argparse.ArgumentTypeError(f"{text!r} is not {wanted}")
 
     return parse
-
-
-def require_writable(target: Path) -> None:
-    """Refuse a file that cannot be written before the model is loaded."""
-    if not target.parent.is_dir():
-        raise FileNotFoundError(f"{target} cannot be written: there is no folder {target.parent}.")
-    try:
-        tempfile.TemporaryFile(dir=target.parent).close()
-    except OSError as error:
-        raise type(error)(error.errno, error.strerror, str(target)) from None
