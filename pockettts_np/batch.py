@@ -11,16 +11,17 @@ import io
 import json
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, CancelledError, Executor, Future, wait
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import TYPE_CHECKING, Any, cast
 
 from .audio.effects import closing_silence, processed
 from .audio.encoding import SUFFIXES, format_of, open_sink
-from .files import replacing_file
+from .errors import sentence
+from .files import WRITE_ERRORS, replacing_file
 
 if TYPE_CHECKING:
     from .loading.voice import VoiceState
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 REPORT_NAME = "report.jsonl"
 _SUFFIXES = {suffix[1:]: suffix for suffix in SUFFIXES}  # by format; those without have no header
+_CHECK_SECONDS = 1.0
 _KEYS: dict[str, Any] = {"text": str, "voice": str, "file": str, "seed": int}
 
 
@@ -60,19 +62,27 @@ def read_manifest(path: str | os.PathLike[str], format: str = "wav") -> list[Ite
 
     Only the text is required. A file has the format of its ending; without a name it is numbered by line and has the
     format `format`. Blank lines are skipped.
-    ValueError: a line that is not such an object, a file outside the folder, or two of the same name.
+    ValueError: a line that is not such an object, a file outside the folder, two of the same name, or no UTF-8.
     """
     items: dict[str, Item] = {}
-    with open(path, encoding="utf-8-sig") as lines:  # noqa: PTH123
-        for number, line in enumerate(lines, 1):
-            if line.strip():
-                item = _read_item(line, f"{path}, line {number}", number, format)
-                if item.file in items:
-                    raise ValueError(f"{path}, line {number}: the file {item.file} is named by an earlier line too.")
-                items[item.file] = item
+    for number, line in enumerate(_lines(path), 1):
+        if line.strip():
+            item = _read_item(line, f"{path}, line {number}", number, format)
+            if item.file in items:
+                raise ValueError(f"{path}, line {number}: the file {item.file} is named by an earlier line too.")
+            items[item.file] = item
     if not items:
         raise ValueError(f"{path} holds no lines; wanted one JSON object with a text on each.")
     return list(items.values())
+
+
+def _lines(path: str | os.PathLike[str]) -> Iterator[str]:
+    with open(path, encoding="utf-8-sig") as lines:  # noqa: PTH123
+        try:
+            yield from lines
+        except UnicodeDecodeError as error:
+            wrong = f"byte {error.object[error.start]:#04x}"
+            raise ValueError(f"{path} is not UTF-8 text ({wrong}); convert it first.") from None
 
 
 def _read_item(line: str, where: str, number: int, format: str) -> Item:
@@ -97,6 +107,7 @@ def _read_item(line: str, where: str, number: int, format: str) -> Item:
         raise ValueError(f"{where}: the file {table['file']!r} is not a name inside the output folder.")
     if Path(parts[-1]).suffix not in SUFFIXES:
         raise ValueError(f"{where}: the file {table['file']} does not end in one of {', '.join(SUFFIXES)}.")
+    table["file"] = PurePath(table["file"]).as_posix()  # ./a.wav and a.wav are one file
     return Item(format=format_of(table["file"]), **table)
 
 
@@ -112,7 +123,7 @@ class Report:
         """The report of earlier runs; a last line that was cut off is passed over."""
         report = cls(folder)
         path = folder / REPORT_NAME
-        for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
+        for line in path.read_text(encoding="utf-8", errors="replace").splitlines() if path.exists() else ():
             try:
                 entry = json.loads(line)
                 report.keys[entry["file"]] = entry.get("key", "")
@@ -122,7 +133,7 @@ class Report:
 
     def has(self, item: Item, settings: Settings) -> bool:
         """Whether the item's file is there, made from the same line with the same settings."""
-        return self.keys.get(item.file) == settings.key(item) and (self.folder / item.file).is_file()
+        return self.keys.get(item.file) == settings.key(item) and os.path.isfile(self.folder / item.file)  # noqa: PTH113
 
     def add(self, **entry: Any) -> None:
         """Append a line; a line that an earlier run left half-written is ended first."""
@@ -130,7 +141,8 @@ class Report:
         with path.open("ab+") as file:
             file.seek(max(0, file.tell() - 1))
             torn = file.read(1) not in (b"", b"\n")
-            file.write(b"\n" * torn + json.dumps(entry, ensure_ascii=False).encode() + b"\n")
+            line = json.dumps(entry, ensure_ascii=False).encode("utf-8", "backslashreplace")  # for JSON an escape too
+            file.write(b"\n" * torn + line + b"\n")
 
 
 @functools.lru_cache(maxsize=1)
@@ -171,6 +183,10 @@ def speak(settings: Settings, item: Item, stop: threading.Event | None = None) -
     return file.getvalue(), n_samples / rate_hz
 
 
+class NoWorkersError(OSError):
+    """Nobody is left to speak, so that the run ends; what it has made stays."""
+
+
 def run(
     items: list[Item],
     folder: Path,
@@ -178,41 +194,107 @@ def run(
     executor: Executor,
     n_workers: int,
     stop: threading.Event | None,
+    check: Callable[[], None] | None = None,
 ) -> Iterator[tuple[Item, float | Exception | None]]:
     """Make every file that is not finished; yields each item with its seconds, None (finished before) or its error.
 
     `stop` goes to the workers, where they are threads. At most two items a worker wait at a time. An error that is no
-    fault of an item, such as a full disk, is raised.
+    fault of an item is raised: a full disk, `NoWorkersError`, and what `check` raises, which is called every second.
     """
-    report = Report.of(folder)
+    store = _Store(folder, settings)
     waiting: dict[Future[tuple[bytes, float]], Item] = {}
     options = {} if stop is None else {"stop": stop}
     for item in items:
-        if report.has(item, settings):
-            yield item, None
+        try:
+            if store.has(item):
+                yield item, None
+                continue
+            store.require_place(item)
+        except (ValueError, OSError) as error:
+            yield item, store.failed(item, error)
             continue
         waiting[executor.submit(speak, settings, item, **options)] = item
         while len(waiting) >= 2 * n_workers:
-            yield from _finished(waiting, folder, settings, report)
+            yield from _finished(waiting, store, check)
     while waiting:
-        yield from _finished(waiting, folder, settings, report)
+        yield from _finished(waiting, store, check)
 
 
 def _finished(
-    waiting: dict[Future[tuple[bytes, float]], Item], folder: Path, settings: Settings, report: Report
+    waiting: dict[Future[tuple[bytes, float]], Item], store: "_Store", check: Callable[[], None] | None
 ) -> Iterator[tuple[Item, float | Exception]]:
     """Store what is ready, once something is."""
-    for future in wait(waiting, return_when=FIRST_COMPLETED).done:
+    while not (done := wait(waiting, None if check is None else _CHECK_SECONDS, FIRST_COMPLETED).done):
+        if check is not None:
+            check()
+    for future in done:
         item = waiting.pop(future)
         try:
             data, seconds = future.result()
-        except (ValueError, OSError) as error:
-            report.add(file=item.file, error=str(error))
-            yield item, error
-            continue
-        path = folder / item.file
+            store.add(item, data, seconds)
+        except Exception as error:
+            if _ends_the_run(error):
+                raise
+            yield item, store.failed(item, error)
+        else:
+            yield item, seconds
+
+
+def _ends_the_run(error: Exception) -> bool:
+    is_full = isinstance(error, OSError) and error.errno in WRITE_ERRORS
+    return is_full or isinstance(error, (NoWorkersError, CancelledError))
+
+
+class _Store:
+    """The folder of sound files, and its report."""
+
+    def __init__(self, folder: Path, settings: Settings) -> None:
+        self._report = Report.of(folder)
+        self._folder = folder
+        self._settings = settings
+        self._names: dict[tuple[int, int], str] = {}  # by device and inode: what this run has made or kept
+
+    def has(self, item: Item) -> bool:
+        """Whether the item's file is finished."""
+        is_finished = self._report.has(item, self._settings)
+        if is_finished:
+            self._remember(item)
+        return is_finished
+
+    def require_place(self, item: Item) -> None:
+        """Refuse a name that no file in the folder can have, before its text is spoken. OSError, ValueError."""
+        path = self._folder / item.file
+        try:
+            path.stat()
+        except FileNotFoundError:
+            pass
+        except ValueError:
+            raise ValueError(f"No file can be named {item.file!r}.") from None
+        if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(self._folder)):
+            raise ValueError(f"The file {item.file} leads out of the folder {self._folder}, by a symbolic link.")
+
+    def add(self, item: Item, data: bytes, seconds: float) -> None:
+        """Write the item's file and its line. OSError, ValueError: it cannot have this name."""
+        self.require_place(item)
+        path = self._folder / item.file
         path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists() and (other := self._names.get(_identity(path), item.file)) != item.file:
+            raise ValueError(f"The files {item.file} and {other} are one on this disk; give them different names.")
         with replacing_file(path) as file:
             file.write(data)
-        report.add(file=item.file, key=settings.key(item), seconds=round(seconds, 3))
-        yield item, seconds
+        self._remember(item)
+        self._report.add(file=item.file, key=self._settings.key(item), seconds=round(seconds, 3))
+
+    def failed(self, item: Item, error: Exception) -> Exception:
+        """Write the item's line; returns the error."""
+        self._report.add(file=item.file, error=sentence(error))
+        return error
+
+    def _remember(self, item: Item) -> None:
+        self._names[_identity(self._folder / item.file)] = item.file
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    """The same for all names of a file: of other letters or accents, where the disk does not tell them apart."""
+    status = path.stat()
+    return status.st_dev, status.st_ino

@@ -11,7 +11,7 @@ def sentence(error: Exception) -> str:
         where = f"{error.filename}: " if error.filename else ""
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         return f"{where}{'the disk is full' if full else error.strerror}."
-    if isinstance(error, (OSError, ValueError, ImportError)):
+    if isinstance(error, (OSError, ValueError, ImportError, FloatingPointError)):
         text = " ".join(str(error).splitlines())
         return text if text.endswith((".", "?")) else f"{text}."
     what = " ".join(f"{type(error).__name__}: {error}".splitlines())

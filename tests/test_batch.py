@@ -13,8 +13,9 @@ import pytest
 import soundfile
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors.numpy import load_file, save_file
 
-from pockettts_np import __main__, batch
+from pockettts_np import __main__, batch, files
 from pockettts_np.audio.effects import CLOSING_SILENCE_SECONDS
 from pockettts_np.batch import Item, Report, Settings
 from pockettts_np.commands.terminal import progress
@@ -114,6 +115,87 @@ def test_a_text_that_fails_stops_no_other(lines, run, tmp_path):
     assert {entry["file"]: set(entry) for entry in report(tmp_path)}["000001.wav"] == {"file", "error"}
 
 
+def damaged(path, voice, change):
+    """A copy of the voice with the values of its first cache changed."""
+    tensors = load_file(voice)
+    name = next(name for name in sorted(tensors) if name.endswith("/cache"))
+    tensors[name] = np.full_like(tensors[name], change)
+    save_file(tensors, path)
+    return str(path)
+
+
+BAD_FILES = {
+    "x\0.wav": r"No file can be named 'x\x00.wav'.",
+    "\ud800.wav": r"No file can be named '\ud800.wav'.",
+    "n" * 300 + ".wav": "File name too long.",
+    "a.wav/b.wav": "Not a directory.",
+    "out/b.wav": "The file out/b.wav leads out of the folder ",
+    "link.wav": "The file link.wav leads out of the folder ",
+    "folder.wav": "is a folder; name a file to write.",
+}
+
+
+@pytest.mark.parametrize("name", BAD_FILES, ids=ascii)
+def test_a_name_that_no_file_can_have_stops_no_other(lines, run, tmp_path, name):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "b.wav").write_bytes(b"kept")
+    (tmp_path / "out" / "folder.wav").mkdir(parents=True)
+    (tmp_path / "out" / "out").symlink_to(outside)
+    (tmp_path / "out" / "link.wav").symlink_to(outside / "b.wav")
+    first, last = {"text": "Hi.", "file": "a.wav"}, {"text": "Hi.", "file": "z.wav"}
+    status, err = run(lines(first, {"text": "Hi.", "file": name}, last), "--jobs", "1")
+    assert status == 1
+    assert "2 files written, 0 kept, 1 failed" in err
+    entries = {entry["file"]: entry for entry in report(tmp_path)}
+    assert BAD_FILES[name] in entries[name]["error"]
+    assert {"a.wav", "z.wav"} <= {path.name for path in (tmp_path / "out").glob("*.wav")}
+    assert (outside / "b.wav").read_bytes() == b"kept"
+    assert len(list(outside.iterdir())) == 1
+    assert "2 kept, 1 failed" in run(lines(first, {"text": "Hi.", "file": name}, last), "--jobs", "1")[1]
+
+
+@pytest.mark.parametrize("change", [3e38, np.nan, np.inf])
+def test_a_damaged_voice_stops_no_other(lines, run, tmp_path, voice, change):
+    bad = damaged(tmp_path / "bad.safetensors", voice, change)
+    status, err = run(lines({"text": "Hi.", "voice": bad, "file": "a.wav"}, {"text": "Hi.", "file": "b.wav"}))
+    assert (status, "1 files written, 0 kept, 1 failed" in err) == (1, True)
+    assert "fault of the program" not in err
+    assert [path.name for path in (tmp_path / "out").glob("*.wav")] == ["b.wav"]
+
+
+def test_names_that_the_disk_takes_for_one_are_not_written_over(lines, run, tmp_path, monkeypatch):
+    """As A.wav and a.wav, or one letter with its accent and two, on macOS and Windows."""
+    (tmp_path / "out").mkdir()
+    identity = batch._identity
+    monkeypatch.setattr(batch, "_identity", lambda path: identity(path.with_name(path.name.lower())))
+    monkeypatch.setattr(batch.Path, "exists", lambda path: path.with_name(path.name.lower()).is_file())
+    status, err = run(lines({"text": "Hi.", "file": "a.wav"}, {"text": "Hi.", "file": "A.wav"}), "--jobs", "1")
+    assert status == 1
+    assert "The files A.wav and a.wav are one on this disk; give them different names." in err
+    assert [path.name for path in (tmp_path / "out").glob("*.wav")] == ["a.wav"]
+
+
+def test_a_folder_that_takes_no_files_is_refused_before_a_model_is_loaded(lines, run, tmp_path, monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(files, "_create", refuse)
+    status, err = run(lines({"text": "Hi."}))
+    assert (status, err) == (1, f"pockettts-np: error: {tmp_path}/out/report.jsonl: Permission denied.\n")
+
+
+def test_a_manifest_that_is_not_utf8_is_named(run, tmp_path):
+    path = tmp_path / "manifest.jsonl"
+    path.write_bytes('{"text": "Grüße."}'.encode("latin-1"))
+    assert run(path)[1] == f"pockettts-np: error: {path} is not UTF-8 text (byte 0xfc); convert it first.\n"
+
+
+def test_a_report_with_bytes_that_are_no_text_is_read_all_the_same(tmp_path):
+    (tmp_path / "report.jsonl").write_bytes(b'\xff\n{"file": "a.wav", "key": "1"}\n')
+    assert Report.of(tmp_path).keys == {"a.wav": "1"}
+
+
 @pytest.mark.parametrize(
     ("line", "says"),
     [
@@ -132,6 +214,8 @@ def test_a_text_that_fails_stops_no_other(lines, run, tmp_path):
         ('{"text": "a", "file": ""}', "not a name inside"),
         ('{"text": "a", "file": "report.jsonl"}', "does not end in one of .wav"),
         ('{"text": "a", "file": "000001.wav"}', "named by an earlier line"),
+        ('{"text": "a", "file": "./000001.wav"}', "named by an earlier line"),
+        ('{"text": "a", "file": ".//000001.wav"}', "named by an earlier line"),
     ],
 )
 def test_a_bad_line_is_named_before_anything_is_made(lines, run, tmp_path, line, says):

@@ -4,7 +4,7 @@ import argparse
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,14 +14,14 @@ from .. import batch as library
 from ..audio.effects import require_processing
 from ..audio.encoding import FORMATS, require_format
 from ..errors import sentence
+from ..files import require_writable
 from ..threads import usable_cores
+from .cluster import connected
 from .terminal import options
 from .terminal.options import add_model_command, number, whole
 from .terminal.progress import StatusLine, bar
 
 logger = logging.getLogger(__name__)
-
-CONNECT_SECONDS = 10  # to a cluster
 
 
 def add_parser(commands: Any) -> None:
@@ -56,8 +56,9 @@ def batch(args: argparse.Namespace) -> None:
     folder = Path(args.out)
     folder.mkdir(parents=True, exist_ok=True)
     started, made, seconds, failed = time.perf_counter(), 0, 0.0, 0
-    with _workers(args) as (executor, n_workers, stop), StatusLine(shown=not args.quiet) as line:
-        for done, (item, result) in enumerate(library.run(items, folder, settings, executor, n_workers, stop), 1):
+    require_writable(folder / library.REPORT_NAME)
+    with _workers(args) as workers, StatusLine(shown=not args.quiet) as line:
+        for done, (item, result) in enumerate(library.run(items, folder, settings, *workers), 1):
             if isinstance(result, Exception):
                 failed += 1
                 logger.error("%s: %s", item.file, sentence(result))
@@ -72,24 +73,20 @@ def batch(args: argparse.Namespace) -> None:
         raise ValueError(f"{failed} of {len(items)} texts failed; {folder / library.REPORT_NAME} says why.")
 
 
+Workers = tuple[Executor, int, threading.Event | None, Callable[[], None] | None]
+
+
 @contextmanager
-def _workers(args: argparse.Namespace) -> Iterator[tuple[Executor, int, threading.Event | None]]:
+def _workers(args: argparse.Namespace) -> Iterator[Workers]:
     """Threads, which end within a frame when the command is interrupted, or a Dask cluster's workers."""
-    if args.cluster is None:
-        n_workers, stop = args.jobs or usable_cores(), threading.Event()
-        executor = ThreadPoolExecutor(n_workers, "pockettts-batch")
-        try:
-            yield executor, n_workers, stop
-        finally:
-            stop.set()
-            executor.shutdown(cancel_futures=True)
+    if args.cluster is not None:
+        with connected(args.cluster) as (executor, n_threads, check):
+            yield executor, args.jobs or n_threads, None, check
         return
+    n_workers, stop = args.jobs or usable_cores(), threading.Event()
+    executor = ThreadPoolExecutor(n_workers, "pockettts-batch")
     try:
-        from distributed import Client
-    except ImportError:
-        raise ImportError('--cluster needs Dask: pip install "pockettts-np[cluster]".') from None
-    with Client(args.cluster, timeout=CONNECT_SECONDS) as client:
-        threads = sum(client.nthreads().values())
-        if not threads:
-            raise OSError(f"The cluster at {args.cluster} has no workers; start some with dask worker {args.cluster}.")
-        yield client.get_executor(pure=False), args.jobs or threads, None
+        yield executor, n_workers, stop, None
+    finally:
+        stop.set()
+        executor.shutdown(cancel_futures=True)
