@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from .commands import batch, download, export_voice, generate, info, models, quantize, voices, warmup
 from .commands.serving import serve, wyoming
+from .commands.terminal.options import require_named
 from .commands.terminal.progress import show_fetching
 from .commands.terminal.session import leave_on_signals, log_to_stderr, usable_streams
 from .errors import sentence
@@ -31,6 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(args: argparse.Namespace) -> int:
     with log_to_stderr(args.quiet), leave_on_signals():
         try:
+            require_named(args)
             with show_fetching(args.quiet):
                 args.command(args)
             return 0

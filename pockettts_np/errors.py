@@ -1,12 +1,15 @@
 """Errors as the sentences that users read."""
 
 import errno
+import os
 
 
 def sentence(error: Exception) -> str:
     """An error as one line for the user."""
     if isinstance(error, MemoryError):
         return "There is not enough memory; take a shorter recording or a smaller model."
+    if isinstance(error, FileNotFoundError) and error.filename is None and _has_no_working_folder():
+        return "The working folder has been deleted; change to another one."
     if isinstance(error, OSError) and error.errno is not None:
         where = f"{error.filename}: " if error.filename else ""
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
@@ -16,3 +19,11 @@ def sentence(error: Exception) -> str:
         return text if text.endswith((".", "?")) else f"{text}."
     what = " ".join(f"{type(error).__name__}: {error}".splitlines())
     return f"{what}. This is a fault of the program: run it again with --traceback and report what it shows."
+
+
+def _has_no_working_folder() -> bool:
+    try:
+        os.getcwd()  # noqa: PTH109
+    except OSError:
+        return True
+    return False

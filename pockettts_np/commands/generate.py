@@ -85,7 +85,7 @@ def generate(args: argparse.Namespace) -> None:
             chunks = _without_words(speak(state, text, timestamps=True, **given), words)
         progress = Progress(model.sample_rate, model.config.mimi.frame_samples, shown=not args.quiet)
         with closing(progress), closing(cast("Generator[Samples]", chunks)):
-            output.write(args, file, progress.watch(chunks), model.sample_rate)
+            output.write(args, file, _some(progress.watch(chunks)), model.sample_rate)
     if args.subtitles is not None:
         write_subtitles(args.subtitles, words, args.speed)
     logger.info("%s: %s", output.done(args), progress)
@@ -158,6 +158,18 @@ def _without_words(pieces: "Generator[TimedAudio]", words: list[Word]) -> Genera
         for piece in pieces:
             words += piece.words
             yield piece.samples
+
+
+def _some(chunks: Iterable[Samples]) -> Iterator[Samples]:
+    """Refuse speech without any sound, as of emoji alone; of a text that is still written this is known at its end."""
+    is_silent = True
+    for chunk in chunks:
+        is_silent = is_silent and len(chunk) == 0
+        yield chunk
+    if is_silent:
+        from ..conditioners.text import NothingToSpeakError
+
+        raise NothingToSpeakError
 
 
 def _not_blank(pieces: Iterable[str]) -> Iterator[str]:

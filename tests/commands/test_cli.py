@@ -451,6 +451,49 @@ def test_sigterm_unwinds(run, model):
     assert files() == []
 
 
+EMPTY = {
+    "generate --text Hi --voice": "voice",
+    "generate --text Hi --output-path": "output-path",
+    "generate --text Hi --subtitles": "subtitles",
+    "generate --text Hi --config": "config",
+    "generate --text Hi --language": "language",
+    "export-voice me.wav": "out",
+    "batch manifest.jsonl": "out",
+    "batch manifest.jsonl out --cluster": "cluster",
+    "quantize": "out",
+    "info": "file",
+}
+
+
+@pytest.mark.usefixtures("no_model")
+@pytest.mark.parametrize("line", EMPTY)
+def test_an_empty_name_is_called_empty(run, line):
+    """As of a shell's variable that is not set; "" would be the current folder."""
+    says = f"pockettts-np: error: {EMPTY[line]} is empty; name something, or leave the option out.\n"
+    assert run(*line.split(), "") == (1, b"", says)
+
+
+def test_speech_of_no_sound_is_no_file(run, model, monkeypatch):
+    """As of emoji alone from standard input, whose end is known only when all was read."""
+    monkeypatch.setattr(model, "generate_from", lambda state, text, **given: (FRAME[:0] for _ in text), raising=False)
+    status, _, err = run("generate", "--follow", stdin="🙂🙂".encode())
+    assert (status, files()) == (1, [])
+    assert err.startswith("pockettts-np: error: There is nothing to speak: the text has no character")
+
+
+def test_a_deleted_working_folder_is_named(tmp_path):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    code = f"import os, sys; os.rmdir({str(gone)!r}); from pockettts_np import __main__; sys.exit(__main__.main())"
+    for command in (["info", "x.safetensors"], ["generate", "--text", "Hi", "--output-path", "a.wav"]):
+        done = subprocess.run([sys.executable, "-c", code, *command], **subprocess_options(gone))
+        assert done.returncode == 1
+        assert done.stderr.splitlines()[-1] == (
+            b"pockettts-np: error: The working folder has been deleted; change to another one."
+        )
+        gone.mkdir()
+
+
 # Exporting voices
 
 

@@ -23,6 +23,8 @@ _LOAD_OPTIONS = {
     "eos_threshold": "eos_threshold",
     "quantize": "quantize",
 }
+# Arguments that name a file, a folder, a model or a voice.
+_NAMES = ("language", "config", "voice", "output_path", "subtitles", "audio", "manifest", "file", "out", "cluster")
 
 
 def add_command(commands: Any, name: str, command: Command, what: str) -> argparse.ArgumentParser:
@@ -72,6 +74,13 @@ def load_arguments(args: argparse.Namespace) -> dict[str, Any]:
         for option, value in vars(args).items()
         if option in _LOAD_OPTIONS and value is not None and value is not False
     }
+
+
+def require_named(args: argparse.Namespace) -> None:
+    """Refuse empty names, as of a shell's variable that is not set; some would be taken for the current folder."""
+    for name in _NAMES:
+        if vars(args).get(name) == "":
+            raise ValueError(f"{name.replace('_', '-')} is empty; name something, or leave the option out.")
 
 
 def whole(minimum: int) -> Callable[[str], int]:
