@@ -11,7 +11,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import sleep
 from typing import BinaryIO
@@ -33,7 +33,7 @@ class InMemoryFile:
     """The content of a file that has no place on the disk, under a name for errors. Loaders take it like a path."""
 
     name: str
-    content: bytes
+    content: bytes = field(repr=False)
 
     def __str__(self) -> str:
         return self.name

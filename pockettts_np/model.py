@@ -44,7 +44,7 @@ NO_TIMESTAMPS = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class TTSModel:
     """A loaded model. It holds no state of any utterance: any number of threads may generate from it at once."""
 
@@ -56,6 +56,9 @@ class TTSModel:
     sampling: Sampling
     own_voice: VoiceState | None = None  # of a model in one file, what it starts with
     threads: int = field(default_factory=lambda: min(2, usable_cores()))
+
+    def __repr__(self) -> str:
+        return f"<TTSModel {self.config.name or 'without a name'}: {self.sampling}, {self.threads} threads>"
 
     @classmethod
     def load_model(

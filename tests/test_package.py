@@ -1,15 +1,18 @@
 """The package as a whole: what it offers, and what it must not import."""
 
 import ast
+import dataclasses
 import re
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import pockettts_np
+from pockettts_np.files import InMemoryFile
 
 PACKAGE = Path(pockettts_np.__file__).parent
 PYPROJECT = Path(__file__).parent.parent / "pyproject.toml"
@@ -109,3 +112,54 @@ def test_every_module_says_what_it_is():
     for path in MODULES:
         docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
         assert docstring or path.name == "version.py", path.name
+
+
+# ---------------------------------------------------------------- objects that hold arrays
+
+
+def dataclasses_of(path: Path) -> dict[str, tuple[str, str]]:
+    """Each dataclass of a module: what its fields are, and its decorator."""
+    found = {}
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ClassDef):
+            for decorator in map(ast.unparse, node.decorator_list):
+                if decorator.startswith("dataclass"):
+                    fields = [ast.unparse(line.annotation) for line in node.body if isinstance(line, ast.AnnAssign)]
+                    found[node.name] = "; ".join(kind for kind in fields if "Callable[" not in kind), decorator
+    return found
+
+
+def holders_of_arrays() -> dict[str, str]:
+    """The dataclasses in which there are arrays, also deep inside, and their decorators."""
+    classes = {name: made for path in MODULES for name, made in dataclasses_of(path).items()}
+    holders = {"ndarray", "NDArray", "Weights", "VoiceState"}
+    while more := {name for name, (kinds, _) in classes.items() if set(re.findall(r"\w+", kinds)) & holders} - holders:
+        holders |= more
+    return {name: classes[name][1] for name in holders & classes.keys()}
+
+
+def test_what_holds_arrays_is_compared_by_identity_and_shown_in_a_line():
+    """Arrays have no single truth to compare by and no hash, and are no reading."""
+    holders = holders_of_arrays()
+    assert {"TTSModel", "KVCache", "TimedAudio", "Linear", "Weights", "Performer"} <= holders.keys()
+    assert [name for name, how in holders.items() if "eq=False" not in how or "repr=False" not in how] == []
+
+
+def test_public_objects_are_themselves_and_have_a_short_name(tiny_model):
+    voice = tiny_model.get_initial_state()
+    file = InMemoryFile("The voice", bytes(1_000_000))
+    timed = pockettts_np.TimedAudio(np.zeros(3, np.float32), (pockettts_np.Word("Hi", 0.0, 0.1),))
+    for thing, text in [
+        (tiny_model, "<TTSModel lsd: "),
+        (voice, "<KVCache: 1 rows of "),
+        (timed, "<TimedAudio: 3 samples, 1 words>"),
+        (tiny_model.stream(voice), "<pockettts_np.synthesis.live_text.SpeechStream object"),
+        (file, "InMemoryFile(name='The voice')"),
+    ]:
+        assert repr(thing).startswith(text)
+        assert len(repr(thing)) < 200
+        assert "\n" not in repr(thing)
+        assert {thing: 1}[thing] == 1
+    assert voice == voice  # noqa: PLR0124  # it raised
+    assert voice != voice.copy()
+    assert tiny_model != dataclasses.replace(tiny_model)

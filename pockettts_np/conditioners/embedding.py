@@ -9,7 +9,7 @@ from ..modules.linear import Linear
 from ..weights.checkpoint import Weights
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class TextEmbedding:
     """A row a token, perhaps through a low-rank projection."""
 

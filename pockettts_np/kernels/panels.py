@@ -57,7 +57,7 @@ _STORED: "dict[NumberType, np.dtype[Any]]" = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Panels:
     """Matrices for the compiled product, and what each of their outputs is multiplied by."""
 

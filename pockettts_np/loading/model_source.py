@@ -34,7 +34,7 @@ def find(language: str | None, config: str | Path | None) -> str | Path:
     return catalogue.BUILTIN_PATH if language == catalogue.BUILTIN else language
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class ModelSource:
     """What a model is built of."""
 

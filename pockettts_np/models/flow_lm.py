@@ -14,7 +14,7 @@ from ..weights.checkpoint import Weights
 from .transformer import Layers, Transformer
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class FlowLM:
     """Rows of text, voice and latents go through one causal transformer; its cache is the whole state."""
 

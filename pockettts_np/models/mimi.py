@@ -23,14 +23,14 @@ MAX_BLOCKS_AHEAD = 8
 Part = TypeVar("Part")
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class DecoderState:
     upsample: ConvState
     transformer: KVCache
     seanet: list[ConvState]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class MimiDecoder:
     """Latents [T, latent_dim] to samples [T · frame_samples]."""
 
@@ -69,7 +69,7 @@ class MimiDecoder:
         return self.seanet(self.transformer(x, state.transformer), state.seanet)[:, 0]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class MimiEncoder:
     """Samples to one row of `encoder_dim` numbers a frame.
 

@@ -14,7 +14,7 @@ from ..modules.linear import Linear
 from ..weights.checkpoint import Weights
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class ResidualBlock:
     """x + last(elu(conv(elu(x)))): a dilated convolution, then one of kernel 1."""
 
@@ -43,7 +43,7 @@ class ResidualBlock:
 Layer = Conv1d | Conv1dToOne | ConvTranspose1d | ResidualBlock
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class SEANet:
     """The layers in order. Their names in a checkpoint count the ELUs too."""
 

@@ -31,7 +31,7 @@ class Layers(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Transformer:
     """A stack of pre-norm layers: RoPE, causal attention over the last `context` rows, tanh-GELU feed-forward."""
 
@@ -125,7 +125,7 @@ class Transformer:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class ProjectedTransformer:
     """A transformer between two projections, each left out where the widths agree."""
 

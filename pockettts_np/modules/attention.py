@@ -16,7 +16,7 @@ def rope_frequencies(head_dim: int, max_period: float) -> np.ndarray:
     return np.exp(exponent)
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class KVCache:
     """Keys and values of past rows, all layers in two arrays of panels, and where the next row stands.
 
@@ -28,6 +28,10 @@ class KVCache:
     values: np.ndarray  # [n_layers, n_kv_heads, ceil(head_dim / 32), capacity, 32]; all finite, also unused rows
     n_rows: int  # rows held
     position: int  # rows seen: the position of the next one
+
+    def __repr__(self) -> str:
+        layers, heads, width = self.sizes
+        return f"<{type(self).__name__}: {self.n_rows} rows of {layers} layers with {heads} heads of {width}>"
 
     @classmethod
     def empty(

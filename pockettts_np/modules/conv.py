@@ -13,7 +13,7 @@ from ..weights.checkpoint import Weights
 from .linear import Linear
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class ConvState:
     previous: np.ndarray  # [P, C] the last input frames, still needed
     started: bool  # whether any input has come
@@ -45,7 +45,7 @@ class Windows:
         return w.take_matrix("weight", shape, (0, 2, 1), self.kernel_size * self.n_in)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Conv1d:
     """Causal convolution."""
 
@@ -71,7 +71,7 @@ class Conv1d:
         return out
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Conv1dToOne:
     """Causal convolution with a single output channel."""
 
@@ -106,7 +106,7 @@ def _shift(previous: np.ndarray, x: np.ndarray) -> None:
         previous[:] = x[-len(previous) :]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class ConvTranspose1d:
     """Causal transposed convolution: every input frame adds a window of K frames, `stride` apart.
 
@@ -134,7 +134,7 @@ class ConvTranspose1d:
         return self.conv(x, state).reshape(-1, self.conv.product.n_out // self.stride)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class DepthwiseConvTranspose1d:
     """Causal transposed convolution of each channel by itself, without bias."""
 

@@ -10,7 +10,7 @@ from ..weights.checkpoint import Weights
 from ..weights.packing import lone_panels
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Linear:
     """y = x @ weight.T + bias, the weight as panels for the compiled product."""
 
@@ -37,7 +37,7 @@ class Linear:
         return y
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class SingleOutput:
     """y = x · weight + bias: one number a row, for which a panel of 32 outputs would be wasted."""
 

@@ -15,7 +15,7 @@ from .linear import Linear
 from .norm import std_norm
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class TimeEmbedder:
     """A time in [0, 1] as a vector: sines and cosines through a small network and a norm."""
 
@@ -39,7 +39,7 @@ class TimeEmbedder:
         return std_norm(self.linear2(silu(self.linear1(x)[0])[None])[0], self.gain)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class FlowNet:
     """AdaLN network with the sampler its training asks for.
 

@@ -8,7 +8,7 @@ from ..kernels import entry_points as kernels
 from ..weights.checkpoint import Weights
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class LayerNorm:
     """LayerNorm of each row, eps 1e-5."""
 

@@ -32,7 +32,7 @@ class Listener(Protocol):
         """All of the chunk was said and heard."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Performer:
     """Speaks scripts with one model. It holds no state of any utterance."""
 

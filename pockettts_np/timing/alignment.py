@@ -21,7 +21,7 @@ FLOOR = 1e-4  # added to the attention, so that a token may be passed that nobod
 BEAM = 30.0  # a way e^30 times less likely than the best is given up
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class AttentiveTransformer:
     """Runs a transformer, bit by bit as it is, and notes how much some of its heads look at each token of the text."""
 

@@ -25,7 +25,7 @@ SILENT_DB = -30.0  # beside the loudest step of a word
 CLOSURE_HOPS = 8  # silence shorter than 80 ms at the end of a word belongs to it, as in a t that is not released
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class TimedAudio:
     """A piece of speech, and the words that it made certain: most of them were spoken up to half a second before.
 
@@ -36,6 +36,9 @@ class TimedAudio:
 
     samples: np.ndarray
     words: tuple[Word, ...]
+
+    def __repr__(self) -> str:
+        return f"<TimedAudio: {len(self.samples)} samples, {len(self.words)} words>"
 
     @classmethod
     def joined(cls, pieces: Iterable["TimedAudio"]) -> "TimedAudio":
@@ -76,7 +79,7 @@ class Loudness:
         return start_s, end_s
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class _Speech:
     """The chunk that is being spoken."""
 

@@ -36,7 +36,7 @@ def source_of(file: SafetensorsFile, name: str) -> Source:
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Weights:
     """Tensors by name under a prefix, and an account of those that were taken: each can be, once."""
 
