@@ -160,6 +160,6 @@ def test_public_objects_are_themselves_and_have_a_short_name(tiny_model):
         assert len(repr(thing)) < 200
         assert "\n" not in repr(thing)
         assert {thing: 1}[thing] == 1
-    assert voice == voice  # noqa: PLR0124  # it raised
+    assert voice == voice  # which raised
     assert voice != voice.copy()
     assert tiny_model != dataclasses.replace(tiny_model)

@@ -10,7 +10,7 @@ import numpy as np
 
 from .limiter import limited
 from .resampling import resampled
-from .samples import Samples
+from .samples import Samples, speech_block
 from .time_stretch import stretched
 
 CLOSING_SILENCE_SECONDS = 0.2  # behind the speech in every file
@@ -46,7 +46,7 @@ def processed(
         to_hz: the rate to make, 8000 to 192000; by default `from_hz`.
 
     Raises:
-        ValueError: another speed or rate, before any block is read.
+        ValueError: another speed or rate, before any block is read; a block of another shape or of no real numbers.
     """
     require_processing(speed, to_hz)
     return _processed(blocks, from_hz, speed, to_hz or from_hz)
@@ -54,7 +54,7 @@ def processed(
 
 def _processed(blocks: Iterable[Samples], from_hz: int, speed: float, to_hz: int) -> Generator[Samples]:
     try:
-        yield from limited(resampled(stretched(blocks, from_hz, speed), from_hz, to_hz), to_hz)
+        yield from limited(resampled(stretched(map(speech_block, blocks), from_hz, speed), from_hz, to_hz), to_hz)
     finally:
         if isinstance(blocks, Generator):
             blocks.close()

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, Protocol
 import numpy as np
 
 from ..files import start_of
-from .samples import Samples, require_numbers, to_int16
+from .samples import Samples, speech_block, to_int16
 from .wav import WavStream
 
 _OPUS_HZ = (8_000, 12_000, 16_000, 24_000, 48_000)
@@ -97,7 +97,7 @@ def open_sink(file: BinaryIO, name: str, rate_hz: int) -> Iterator[Sink]:
         rate_hz: of the speech.
 
     Raises:
-        ValueError: another format, a rate that it cannot hold, or NaN among the samples.
+        ValueError: another format, a rate that it cannot hold, or a block that is no float samples [n], or holds NaN.
     """
     require_format(name, rate_hz)
     sink: Sink
@@ -177,7 +177,7 @@ class _CodecStream:
 
     def write(self, samples: Samples) -> None:
         with self._sentence():
-            self._sound.write(to_int16(samples) if self._is_int16 else _in_range(samples))
+            self._sound.write(to_int16(speech_block(samples)) if self._is_int16 else _in_range(samples))
         self._hand_on()
 
     def close(self) -> None:
@@ -240,9 +240,8 @@ def _shorten_pages(soundfile: Any, sound: Any) -> None:
 
 
 def _int16_bytes(samples: Samples) -> bytes:
-    return to_int16(samples).astype("<i2", copy=False).tobytes()
+    return to_int16(speech_block(samples)).astype("<i2", copy=False).tobytes()
 
 
 def _in_range(samples: Samples) -> Samples:
-    require_numbers(samples)
-    return np.clip(samples, -1, 1, dtype=np.float32)
+    return np.clip(speech_block(samples), -1, 1)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .encoding import Sink
-from .samples import Samples, require_numbers
+from .samples import Samples, speech_block
 
 AHEAD_SECONDS = 30.0  # `write` waits while more than this is still to be heard
 FILL_SECONDS = 0.2  # there before sound begins, also again after a gap: one pause is better than many
@@ -72,12 +72,12 @@ class _Player:
 
     def write(self, samples: Samples) -> None:
         """Queue float samples [n] in ±1."""
-        require_numbers(samples)
+        block = np.clip(speech_block(samples), -1, 1)
         with self._changed:
             while self._n_waiting > AHEAD_SECONDS * self._rate_hz and not self.ended.is_set():
                 self._changed.wait(_CHECK_SECONDS)
-            self._blocks.append(np.clip(samples, -1, 1, dtype=np.float32))
-            self._n_waiting += len(samples)
+            self._blocks.append(block)
+            self._n_waiting += len(block)
         if self.ended.is_set():
             raise OSError(_DEVICE_STOPPED)
 

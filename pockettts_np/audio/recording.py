@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..files import File, InMemoryFile
 from .foreign import why_unreadable
-from .samples import Samples
+from .samples import Samples, mono
 from .truncation import is_cut_short, mended_wav_header
 
 RECORDING_SUFFIXES = (".wav", ".flac", ".mp3", ".ogg", ".opus")
@@ -54,6 +55,20 @@ def read_audio(path: str | os.PathLike[str] | InMemoryFile, max_seconds: float |
         samples, rate_hz = _decode(source, file, mended_wav_header(file, n_bytes), max_seconds)
     _require_sound(source, samples)
     return samples, rate_hz
+
+
+def as_recording(samples: NDArray[Any], rate_hz: int, max_seconds: float | None = None) -> Samples:
+    """Samples [n] or [channels, n] as `read_audio` gives those of a file: mono float32 [n], with the same checks."""
+    heard = mono(samples)
+    if max_seconds is not None:
+        heard = heard[: int(max_seconds * rate_hz)]
+    if len(heard) > LONGEST_SECONDS * rate_hz:
+        raise ValueError(
+            f"The recording lasts {len(heard) / rate_hz:.0f} seconds, and a voice may have {LONGEST_SECONDS}; "
+            "cut it, or let it be truncated."
+        )
+    _require_sound("The recording", heard)
+    return heard
 
 
 def resample(samples: Samples, from_hz: int, to_hz: int) -> Samples:
@@ -179,7 +194,7 @@ def _read_mono(sound: Any, n_samples: int) -> Samples:
     return np.concatenate(blocks)
 
 
-def _require_sound(path: File, samples: Samples) -> None:
+def _require_sound(path: File | str, samples: Samples) -> None:
     if len(samples) == 0:
         raise ValueError(f"{path} holds no samples; wanted a recording of someone speaking.")
     low, high = float(samples.min()), float(samples.max())

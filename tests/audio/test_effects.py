@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pockettts_np.audio.effects import processed
-from tests.support.blocks import RATE_HZ, cuts, joined, pieces, speech
+from tests.support.blocks import NO_SPEECH, RATE_HZ, cuts, joined, pieces, speech
 
 
 @given(
@@ -90,3 +90,14 @@ def test_other_rates_are_refused_at_once(to_hz):
 def test_a_rate_of_zero_is_refused():
     with pytest.raises(ValueError, match="The rate is 0 Hz"):
         processed([], RATE_HZ, to_hz=0)
+
+
+@pytest.mark.parametrize(("block", "sentence"), NO_SPEECH)
+def test_what_is_no_mono_sound_is_refused(block, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        list(processed([speech(1920), block], RATE_HZ))
+
+
+def test_other_floats_become_float32():
+    blocks = list(processed([speech(1920).astype(np.float64)], RATE_HZ))
+    assert {block.dtype for block in blocks} == {np.dtype(np.float32)}

@@ -15,7 +15,7 @@ from pockettts_np.audio.encoding import FORMATS, SUFFIXES, encoded, format_of, o
 from pockettts_np.audio.recording import read_audio
 from pockettts_np.audio.samples import to_int16
 from pockettts_np.files import replacing_file
-from tests.support.blocks import RATE_HZ, cuts, joined, pieces, speech
+from tests.support.blocks import NO_SPEECH, RATE_HZ, cuts, joined, pieces, speech
 
 CODECS = ["wav", "flac", "ogg", "opus", "mp3"]
 LOSSY = {"ogg": 12, "opus": 8, "mp3": 12}  # dB of signal above what coding changed
@@ -268,9 +268,11 @@ assert "soundfile" not in sys.modules
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_nan_is_refused(name):
-    with pytest.raises(ValueError, match="NaN"):
-        written(name, [np.array([0.1, np.nan], np.float32)])
+@pytest.mark.parametrize(("block", "sentence"), NO_SPEECH)
+def test_what_is_no_mono_sound_is_refused(name, block, sentence):
+    """Two channels once became a file of twice the length, and 16-bit samples a square wave."""
+    with pytest.raises(ValueError, match=sentence):
+        written(name, [block])
 
 
 class FullDisk(io.BytesIO):

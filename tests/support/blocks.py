@@ -28,3 +28,16 @@ def joined(blocks):
     blocks = list(blocks)
     assert all(block.dtype == np.float32 and block.ndim == 1 for block in blocks)
     return np.concatenate([np.zeros(0, np.float32), *blocks])
+
+
+NO_SPEECH = [  # a block of no mono sound, and what is said of it
+    (np.zeros((1920, 2), np.float32), r"samples have shape \[1920, 2\]; wanted \[n\], one channel"),
+    (np.zeros((2, 1920), np.float32), r"shape \[2, 1920\]"),
+    (np.float32(0.5), r"shape \[\]"),
+    (np.zeros(9, np.int16), r"samples are int16; wanted floating-point numbers in ±1\. Divide by 32768"),
+    (np.zeros(9, bool), "samples are bool"),
+    (np.zeros(9, np.uint8), r"samples are uint8; wanted floating-point numbers in ±1\.$"),
+    (np.zeros(9, complex), "samples are complex128"),
+    (np.zeros(9, object), "samples are object"),
+    (np.array([0.1, np.nan], np.float32), "holds NaN instead of samples"),
+]
