@@ -16,15 +16,11 @@ def draws(noise: Noise, latent_dim: int) -> Iterator[np.ndarray]:
         latent_dim: numbers in a row.
 
     Raises:
-        ValueError: recorded draws of another shape, not finite, or (while generating) too few.
+        ValueError: recorded draws of another shape or kind, not finite, or (while generating) too few.
         TypeError: none of the above.
     """
     if isinstance(noise, np.ndarray):
-        if noise.ndim != 2 or noise.shape[1] != latent_dim or not np.isfinite(noise).all():
-            raise ValueError(
-                f"noise has shape {list(noise.shape)}; wanted finite standard-normal draws [n_frames, {latent_dim}]."
-            )
-        return _recorded(noise.astype(np.float32))
+        return _recorded(_checked(noise, latent_dim))
     if isinstance(noise, bool) or not isinstance(noise, int | np.integer | np.random.Generator | None):
         raise TypeError(
             f"noise is a {type(noise).__name__}; wanted a seed, a numpy.random.Generator or an array of draws."
@@ -32,6 +28,20 @@ def draws(noise: Noise, latent_dim: int) -> Iterator[np.ndarray]:
     if isinstance(noise, int | np.integer) and noise < 0:
         raise ValueError(f"The seed is {noise}; wanted a number from 0 up.")
     return _generated(np.random.default_rng(noise), latent_dim)
+
+
+def _checked(noise: np.ndarray, latent_dim: int) -> np.ndarray:
+    """Recorded draws as a copy in float32."""
+    wanted = f"wanted finite standard-normal draws [n_frames, {latent_dim}]."
+    if noise.dtype.kind not in "fiu":
+        raise ValueError(f"noise holds {noise.dtype}; {wanted}")
+    if noise.ndim != 2 or noise.shape[1] != latent_dim:
+        raise ValueError(f"noise has shape {list(noise.shape)}; {wanted}")
+    with np.errstate(over="ignore"):
+        rows = noise.astype(np.float32)
+    if not np.isfinite(rows).all():
+        raise ValueError(f"noise holds NaN or infinity; {wanted}")
+    return rows
 
 
 def _recorded(rows: np.ndarray) -> Iterator[np.ndarray]:

@@ -53,9 +53,21 @@ def test_recorded_rows_come_in_order_and_end_with_an_error(dtype):
         next(rows)
 
 
-@pytest.mark.parametrize("bad", [np.zeros((2, 4)), np.zeros(3), np.zeros((1, 2, 3)), np.full((2, 3), np.nan)])
-def test_recorded_rows_that_do_not_fit_are_refused_at_once(bad):
-    with pytest.raises(ValueError, match=r"wanted finite standard-normal draws \[n_frames, 3\]"):
+@pytest.mark.parametrize(
+    ("bad", "what"),
+    [
+        (np.zeros((2, 4)), r"has shape \[2, 4\]"),
+        (np.zeros(3), r"has shape \[3\]"),
+        (np.zeros((1, 2, 3)), r"has shape \[1, 2, 3\]"),
+        (np.full((2, 3), np.nan), "holds NaN or infinity"),
+        (np.full((2, 3), 1e300), "holds NaN or infinity"),  # in float32
+        (np.zeros((2, 3), bool), "holds bool"),
+        (np.zeros((2, 3), complex), "holds complex128"),
+        (np.zeros((2, 3), object), "holds object"),
+    ],
+)
+def test_recorded_rows_that_do_not_fit_are_refused_at_once(bad, what):
+    with pytest.raises(ValueError, match=rf"^noise {what}; wanted finite standard-normal draws \[n_frames, 3\]\.$"):
         draws(bad, 3)
 
 
