@@ -53,7 +53,7 @@ def generate_latents(
     """
     times = flow_lm.flow_net.time_table(sampling.n_steps)
     latent: np.ndarray | None = None
-    last_frame = max_frames
+    last_frame: float = math.inf  # once the end has come, known
     for frame in range(max_frames):
         if stop.is_set():
             return
@@ -67,9 +67,10 @@ def generate_latents(
         if not np.isfinite(latent).all():
             raise FloatingPointError("The model made NaN or infinity instead of a latent; its weights are damaged.")
         yield latent
-    logger.warning(
-        "The longest length, %d frames, came before the end of speech: often a sign of an error.", max_frames
-    )
+    if last_frame == math.inf:
+        logger.warning(
+            "The longest length, %d frames, came before the end of speech: often a sign of an error.", max_frames
+        )
 
 
 def decode(
@@ -114,6 +115,15 @@ def one_by_one(latents: Iterator[np.ndarray]) -> Generator[list[np.ndarray]]:
     """Each latent is a batch: language model and decoder take turns in one thread."""
     for latent in latents:
         yield [latent]
+
+
+def until(stop: threading.Event, pieces: Generator[np.ndarray]) -> Generator[np.ndarray]:
+    """The same samples until `stop` is set; what was made ahead by then is not handed on."""
+    with closing(pieces):
+        for piece in pieces:
+            if stop.is_set():
+                return
+            yield piece
 
 
 def fade_out(pieces: Generator[np.ndarray], n_samples: int) -> Generator[np.ndarray]:

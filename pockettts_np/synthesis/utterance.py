@@ -63,7 +63,9 @@ class Performer:
             else:
                 state = voice.copy(len(part.ids) + self.longest_frames(len(part.ids))) if copy_state else voice
                 samples = self._speak(part, state, rows, stop, frames_after_eos, listener)
-                yield from generation.fade_out(samples, self._fade_samples) if isinstance(following, Pause) else samples
+                if isinstance(following, Pause):
+                    samples = generation.fade_out(samples, self._fade_samples)
+                yield from generation.until(stop, samples)
                 if listener is not None and not stop.is_set():
                     listener.end_chunk()
 

@@ -114,6 +114,12 @@ def test_frames_after_the_end_do_not_pass_the_longest_length():
     assert n_frames(*[SILENT] * 8, END, max_frames=10, frames_after_eos=50) == 10
 
 
+@pytest.mark.parametrize("frames_after_eos", [4, 5, 50])
+def test_an_end_that_came_is_no_error_however_long_the_frames_after_it(caplog, frames_after_eos):
+    assert n_frames(*[SILENT] * 8, END, max_frames=13, frames_after_eos=frames_after_eos) <= 13
+    assert caplog.records == []
+
+
 # ---------------------------------------------------------------- what a frame is made of
 
 
