@@ -1,37 +1,42 @@
 """TTSModel: load a model, make voices, generate speech."""
 
+import logging
 import math
 import threading
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
-from typing import Literal, overload
+from typing import Any, Literal, overload
 
 import numpy as np
 
-from .audio.recording import end_on_pause, read_audio, resample
-from .audio.samples import mono
-from .conditioners.text import Script, count_tokens, make_script
+from .conditioners.text import NothingToSpeakError, Script, count_tokens, make_script, prepare_text_prompt
 from .conditioners.tokenizer.protocol import Tokenizer
 from .config.config import Config
-from .hub import catalogue, fetch
-from .hub.voices import NO_CLONING, ONE_VOICE, CatalogueVoice, GivenVoice, SavedVoice, voice_of
+from .hub import catalogue
+from .hub.errors import HubError
+from .hub.voices import GivenVoice
 from .language import pauses
 from .language.pauses import Pause
 from .loading import model_source
 from .loading.int8_cache import load_kept
 from .loading.model_source import ModelSource
 from .loading.single_file import stored_voice, write_model
-from .loading.voice import VoiceState, load_voice
+from .loading.voice import VoiceState, require_state
+from .loading.voice_maker import VoiceMaker
 from .models.flow_lm import FlowLM
 from .models.mimi import MimiDecoder, MimiEncoder
 from .synthesis.generation import Sampling
 from .synthesis.live_text import Speaker, SpeechStream, speak_pieces
 from .synthesis.noise import Noise, draws
+from .synthesis.options import SamplingOptions
 from .synthesis.utterance import Performer
 from .threads import usable_cores
 from .timing.timestamps import TimedAudio, WordClock
+
+logger = logging.getLogger(__name__)
 
 MAX_TOKENS_PER_CHUNK = 50
 TRUNCATE_SECONDS = 30
@@ -42,11 +47,26 @@ NO_TIMESTAMPS = (
     "The times of words are not known for {name}: which of its attention heads follow the text has not been found out. "
     "Name them as timestamp_heads in its configuration; `python -m tools.voice.align_heads` finds them."
 )
+NO_CHECKPOINT = (
+    "{path} cannot be read: training checkpoints (.pt) need torch; convert the weights to .safetensors and name them "
+    "in a configuration, given as --config (config= in Python)."
+)
+
+_NEEDS_LARGER = (
+    f"A voice other than the built-in one needs the model {catalogue.DEFAULT_LANGUAGE}, and that cannot be fetched. "
+    "get_default_voice() needs nothing."
+)
+
+_settling = threading.Lock()  # one thread settles which model a nameless one is
 
 
-@dataclass(frozen=True, eq=False, repr=False)
-class TTSModel:
-    """A loaded model. It holds no state of any utterance: any number of threads may generate from it at once."""
+@dataclass(eq=False, repr=False)
+class TTSModel(SamplingOptions):
+    """A loaded model. It holds no state of any utterance: any number of threads may generate from it at once.
+
+    `temp`, `sampler_decode_steps`, `noise_clamp` and `eos_threshold` may be set at any time; speech that begins
+    afterwards follows them.
+    """
 
     config: Config
     tokenizer: Tokenizer
@@ -56,6 +76,7 @@ class TTSModel:
     sampling: Sampling
     own_voice: VoiceState | None = None  # of a model in one file, what it starts with
     threads: int = field(default_factory=lambda: min(2, usable_cores()))
+    larger: Callable[..., "TTSModel"] | None = None  # loads the model that takes the place of one that nobody named
 
     def __repr__(self) -> str:
         return f"<TTSModel {self.config.name or 'without a name'}: {self.sampling}, {self.threads} threads>"
@@ -70,10 +91,14 @@ class TTSModel:
         noise_clamp: float | None = None,
         eos_threshold: float | None = None,
         quantize: bool = False,
+        checkpoint: str | Path | None = None,
+        lsd_decode_steps: int | None = None,
     ) -> "TTSModel":
         """Load a model by name (`language`) or one's own by its configuration file (`config`).
 
-        Without either, it is english where its files are in the local cache, else the small built-in English model.
+        Without either, it is english where its files are in the local cache. Where they are not, the first voice
+        settles it: `get_default_voice` and `get_initial_state` are those of the small built-in model, which needs no
+        download; any other voice of `get_state_for_audio_prompt` makes it english, which is then fetched.
 
         Args:
             language: a released model, such as "english", "german_24l" or "english_2m_2026-10", fetched where the
@@ -85,13 +110,20 @@ class TTSModel:
             eos_threshold: EOS logit that ends speech; by default the model's own.
             quantize: hold the language model's matrices as int8 and the codec's as float16: less memory, and faster.
                 Of a released model, that form is kept as one file in the user's cache (`loading.int8_cache`).
+            checkpoint: refused with what to do, as training checkpoints (.pt) need torch.
+            lsd_decode_steps: the old name of `sampler_decode_steps`.
 
         Raises:
             FileNotFoundError: no such model, configuration or weights.
-            ValueError: a damaged file, or one that belongs to another configuration.
+            ValueError: a damaged file, or one that belongs to another configuration; a checkpoint.
             ModuleNotFoundError: a configuration in YAML, and PyYAML is not installed.
             OSError: the weights cannot be fetched; the message says what to do.
         """
+        if checkpoint is not None:
+            raise ValueError(NO_CHECKPOINT.format(path=checkpoint))
+        if lsd_decode_steps is not None:
+            logger.warning("lsd_decode_steps is deprecated, use sampler_decode_steps")
+            sampler_decode_steps = lsd_decode_steps
         source = model_source.find(language, config)
         model = _load_kept(source) if quantize and isinstance(source, str) else None
         model = model or cls._build(model_source.open_source(source, quantize))
@@ -104,7 +136,18 @@ class TTSModel:
             noise_clamp,
             defaults.eos_threshold if eos_threshold is None else eos_threshold,
         )
-        return replace(model, sampling=sampling)
+        larger = None
+        if language is None and config is None and source == catalogue.BUILTIN_PATH:
+            larger = partial(
+                cls.load_model,
+                catalogue.DEFAULT_LANGUAGE,
+                temp=temp,
+                sampler_decode_steps=sampler_decode_steps,
+                noise_clamp=noise_clamp,
+                eos_threshold=eos_threshold,
+                quantize=quantize,
+            )
+        return replace(model, sampling=sampling, larger=larger)
 
     @classmethod
     def _build(cls, source: ModelSource, sampling: Sampling | None = None) -> "TTSModel":
@@ -128,37 +171,52 @@ class TTSModel:
         return self.config.mimi.sample_rate
 
     @property
+    def device(self) -> str:
+        """Where the model computes: the CPU, always."""
+        return "cpu"
+
+    @property
     def has_voice_cloning(self) -> bool:
         """Whether a voice can be made from a recording."""
-        return self.encoder is not None and self.flow_lm.speaker_projection is not None
+        return self._voices.can_clone
 
     def get_state_for_audio_prompt(
-        self, audio_conditioning: GivenVoice | bytes | np.ndarray, truncate: bool = False
+        self, audio_conditioning: GivenVoice | np.ndarray, truncate: bool = False
     ) -> VoiceState:
         """A voice, for any number of utterances.
 
         Args:
             audio_conditioning: a recording (wav, flac, mp3, ogg) or a saved .safetensors voice, as a path, an https://
-                or an hf:// address, or the bytes of such a file; the name of a catalogue voice; or samples [n] or
-                [channels, n] at `sample_rate`.
+                or an hf:// address, or the bytes of such a file; the name of a catalogue voice; or floating-point
+                samples [n] or [channels, n] in ±1 at `sample_rate` (what soundfile reads is [n, channels]: give its
+                transpose).
             truncate: use only the first 30 seconds of a recording.
 
         Raises:
             ValueError: no speech in it, another model's voice, or a model that cannot clone.
+            TypeError: none of these.
             OSError: the file cannot be read or fetched.
         """
-        if isinstance(audio_conditioning, np.ndarray):
-            return self._clone(mono(audio_conditioning))
-        voice = voice_of(audio_conditioning)
-        if isinstance(voice, CatalogueVoice):
-            voice = voice.saved_for(self.config)
-        if isinstance(voice, SavedVoice):
-            return load_voice(fetch.local_file(voice.source), self.flow_lm)
-        self._require_cloning()
-        samples, rate_hz = read_audio(
-            fetch.local_file(voice.source), max_seconds=TRUNCATE_SECONDS if truncate else None
-        )
-        return self._clone(resample(samples, rate_hz, self.sample_rate))
+        self._settle(audio_conditioning)
+        return self._voices.make(audio_conditioning, TRUNCATE_SECONDS if truncate else None)
+
+    def _settle(self, first_voice: GivenVoice | np.ndarray | None) -> None:
+        """Make a model that nobody named the larger one, if the first voice asked for is not the built-in model's."""
+        if self.larger is None:
+            return
+        with _settling:
+            if self.larger is not None and not (first_voice is None or self._voices.has_saved(first_voice)):
+                try:
+                    larger = self.larger()
+                except HubError as error:
+                    raise type(error)(f"{_NEEDS_LARGER} {error}") from error
+                vars(self).update(vars(larger), threads=self.threads)
+            self.larger = None
+
+    def _set(self, argument: str, value: Any, sampling: Sampling) -> None:
+        self.sampling = sampling
+        if self.larger is not None:
+            self.larger = partial(self.larger, **{argument: value})
 
     def get_default_voice(self) -> VoiceState:
         """The voice to start with: the one in a model's own file; else a released model's catalogue voice, by language;
@@ -168,6 +226,7 @@ class TTSModel:
             ValueError: as `get_state_for_audio_prompt`.
             OSError: the voice or the recording cannot be fetched.
         """
+        self._settle(None)
         if self.own_voice is not None:
             return self.own_voice.copy()
         if self.config.released:
@@ -182,26 +241,12 @@ class TTSModel:
         Returns:
             One row where the model has such a beginning, else none; the text follows it.
         """
-        state = self.flow_lm.init_state()
-        rows = self.flow_lm.before_voice(np.zeros((0, self.flow_lm.input_linear.n_out), np.float32))
-        self.flow_lm.prompt(rows, state)
-        return state
+        self._settle(None)
+        return self._voices.beginning()
 
-    def _require_cloning(self) -> None:
-        if self.has_voice_cloning:
-            return
-        if self.config.name == catalogue.BUILTIN:
-            raise ValueError(ONE_VOICE)
-        why = "its weights come without an encoder" if self.encoder is None else "its speaker projection is empty"
-        raise ValueError(NO_CLONING.format(why=why, voices=", ".join(catalogue.VOICES)))
-
-    def _clone(self, samples: np.ndarray) -> VoiceState:
-        self._require_cloning()
-        assert self.encoder is not None
-        rows = self.flow_lm.embed_voice(self.encoder(end_on_pause(samples, self.sample_rate), self.threads))
-        state = self.flow_lm.init_state()
-        self.flow_lm.prompt(rows, state, self.threads)
-        return state
+    @property
+    def _voices(self) -> VoiceMaker:
+        return VoiceMaker(self.config, self.flow_lm, self.encoder, self.threads)
 
     def generate_audio(
         self,
@@ -265,7 +310,7 @@ class TTSModel:
             text_to_generate: any length, or its `script`; it is cleaned up, split into sentences and packed into
                 chunks. Pauses such as `[pause:500ms]` and `<break time="1.5s"/>` (`language.pauses`) become that many
                 samples of silence, beside what silence the speech itself ends with.
-            max_tokens: longest chunk, in tokens; each is spoken from a copy of the voice.
+            max_tokens: longest chunk, in tokens; each is spoken from a copy of the voice. A script is cut already.
             frames_after_eos: frames of 80 ms spoken after the model has ended; by default the model's own choice.
             copy_state: False continues in `model_state` itself, which then holds the speech too.
             stop: set it to end the speech within a frame.
@@ -273,14 +318,18 @@ class TTSModel:
             timestamps: yield `TimedAudio` instead: the same samples, with words and when each is spoken.
 
         Raises:
-            ValueError: nothing to say, a malformed pause, another model's voice, unusable noise, or timestamps of a
-                model whose `timestamp_heads` are not known; raised before the first chunk.
-            TypeError: `model_state` is no voice, or `noise` none of the above.
+            ValueError: nothing to say, a malformed pause, another model's voice or script, unusable noise, or
+                timestamps of a model whose `timestamp_heads` are not known; raised before the first chunk.
+            TypeError: `model_state` is no voice, the text no string, or `noise` none of the above.
             FloatingPointError: damaged weights made NaN, while speaking.
         """
         _require_counts(max_tokens, frames_after_eos)
         self._require_own(model_state)
-        script = text_to_generate if isinstance(text_to_generate, Script) else self.script(text_to_generate, max_tokens)
+        if isinstance(text_to_generate, Script):
+            script = text_to_generate
+            self._require_own_script(script, max_tokens)
+        else:
+            script = self.script(text_to_generate, max_tokens)
         clock = self._word_clock(script) if timestamps else None
         rows = draws(noise, self.config.mimi.latent_dim)
         stop = stop or threading.Event()
@@ -292,7 +341,10 @@ class TTSModel:
 
         Raises:
             ValueError: nothing to say, or a malformed pause.
+            TypeError: no string.
         """
+        if not isinstance(text, str):
+            raise TypeError(f"The text is a {type(text).__name__}; wanted a string, or what script() returns.")
         return make_script(self.tokenizer, pauses.parts(text), max_tokens, self.config)
 
     def generate_from(
@@ -372,14 +424,26 @@ class TTSModel:
         return math.ceil((n_tokens / TOKENS_PER_SECOND + SPARE_SECONDS) * self.config.mimi.frame_rate)
 
     def _require_own(self, voice: VoiceState) -> None:
-        if not isinstance(voice, VoiceState):
-            raise TypeError(f"The voice is a {type(voice).__name__}; wanted what get_state_for_audio_prompt returns.")
+        require_state(voice)
         own, given = self.flow_lm.init_state().sizes, voice.sizes
         if own != given:
             raise ValueError(
                 f"The voice belongs to another model: it has {given[0]} layers with {given[1]} heads of {given[2]}; "
                 f"this model has {own[0]} with {own[1]} of {own[2]}. Make the voice again with this model."
             )
+
+    def _require_own_script(self, script: Script, max_tokens: int) -> None:
+        if max_tokens != MAX_TOKENS_PER_CHUNK:
+            raise ValueError(f"max_tokens is {max_tokens}, but a script is cut already: give it to script() instead.")
+        if not script.parts:
+            raise NothingToSpeakError
+        for chunk in script.chunks[:1]:  # in which any other tokenizer would tell
+            prompt, _ = prepare_text_prompt(chunk.text, self.config)
+            if tuple(self.tokenizer.encode(prompt)) != chunk.ids:
+                raise ValueError(
+                    f"The script belongs to another model: its tokens are not those of {chunk.text[:50]!r} here. "
+                    "Make it again with this model's script()."
+                )
 
 
 def _require_counts(max_tokens: int, frames_after_eos: int | None) -> None:
@@ -393,7 +457,7 @@ def quantize_model(
     path: str | Path,
     language: str | None = None,
     config: str | Path | None = None,
-    voice: GivenVoice | bytes | np.ndarray | None = None,
+    voice: GivenVoice | np.ndarray | None = None,
 ) -> None:
     """Write a model with int8 weights, its configuration and its tokenizer as one file for `load_model(config=…)`.
 
@@ -401,7 +465,7 @@ def quantize_model(
 
     Args:
         path: the .safetensors file to write; it appears only once complete.
-        language: as for `load_model`.
+        language: as for `load_model`; without it and `config`, english, as the built-in model is quantised already.
         config: as for `load_model`.
         voice: as for `get_state_for_audio_prompt`; the file then holds it as the voice to start with.
 
@@ -409,6 +473,8 @@ def quantize_model(
         ValueError: the model is quantised already; else as `load_model` and `get_state_for_audio_prompt`.
         OSError: the weights cannot be fetched, or the file cannot be written.
     """
+    if config is None:
+        language = language or catalogue.DEFAULT_LANGUAGE
     source = model_source.open_source(model_source.find(language, config), quantize=True)
     state = None if voice is None else TTSModel._build(source).get_state_for_audio_prompt(voice)
     write_model(path, source.weights, source.config, state)

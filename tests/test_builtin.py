@@ -4,6 +4,8 @@ import logging
 import os
 import re
 import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,10 +13,13 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pockettts_np import TTSModel, __main__
+from pockettts_np import TTSModel, __main__, export_model_state, quantize_model
 from pockettts_np.config.load import load_config
 from pockettts_np.hub import catalogue, errors, fetch
+from pockettts_np.loading import model_source
 from tests.support.helpers import GOLDEN
+
+REF_WAV = GOLDEN.parents[1] / "ref.wav"
 
 
 @pytest.fixture(scope="module")
@@ -58,6 +63,106 @@ def test_load_model_without_a_name_follows_the_rule(caplog):
     model = TTSModel.load_model()
     assert (model.config.name, model.config.released) == ("builtin", False)
     assert len(caplog.records) == 1
+
+
+@pytest.fixture
+def english_within_reach(tiny_model, tmp_path, monkeypatch):
+    """As if the large model could be fetched, and its voice alba: a tiny one answers for it."""
+    saved = tmp_path / "alba.safetensors"
+    export_model_state(tiny_model.get_initial_state(), saved)
+    original, local_path = model_source.open_source, fetch.local_path
+
+    def open_source(source, quantize=False):
+        if source != "english":
+            return original(source, quantize)
+        opened = original(GOLDEN / "lsd.toml", quantize)
+        return replace(opened, config=replace(opened.config, name="english", released=True))
+
+    monkeypatch.setattr(model_source, "open_source", open_source)
+    monkeypatch.setattr(fetch, "local_path", lambda uri: saved if "/alba." in str(uri) else local_path(uri))
+    return saved
+
+
+@pytest.mark.usefixtures("english_within_reach")
+@pytest.mark.parametrize("threads", [None, 1])
+def test_a_model_without_a_name_is_the_large_one_once_its_voice_is_named(threads):
+    """What programs written for pocket-tts do."""
+    model = TTSModel.load_model(temp=0.7)
+    if threads:
+        model = replace(model, threads=threads)
+    model.eos_threshold = -2.0
+    voice = model.get_state_for_audio_prompt("alba")
+    assert model.config.name == "english"
+    assert (model.temp, model.eos_threshold, model.threads) == (0.7, -2.0, threads or model.threads)
+    assert len(model.generate_audio(voice, "Hello world, this is a test.", noise=0)) > 0
+    assert TTSModel.load_model().config.name == "builtin"
+
+
+@pytest.mark.usefixtures("english_within_reach")
+@pytest.mark.parametrize("given", [REF_WAV, str(REF_WAV), REF_WAV.read_bytes(), "samples", "saved"])
+def test_a_recording_or_its_saved_voice_is_a_reason_for_the_large_model(given, english_within_reach):
+    if isinstance(given, str) and given in ("samples", "saved"):
+        given = english_within_reach if given == "saved" else soundfile.read(REF_WAV, dtype="float32")[0][:24_000]
+    model = TTSModel.load_model()
+    model.get_state_for_audio_prompt(given)
+    assert model.config.name == "english"
+
+
+def test_its_own_voice_is_none_and_settles_that_the_model_is_the_builtin_one(builtin, tmp_path):
+    export_model_state(builtin.get_default_voice(), tmp_path / "own.safetensors")
+    for first_voice in (
+        TTSModel.get_default_voice,
+        TTSModel.get_initial_state,
+        lambda model: model.get_state_for_audio_prompt(tmp_path / "own.safetensors"),
+    ):
+        model = TTSModel.load_model()
+        assert len(model.generate_audio(first_voice(model), "Hello.", noise=0)) > 0
+        with pytest.raises(ValueError, match="has one voice of its own"):
+            model.get_state_for_audio_prompt("alba")
+
+
+def test_where_the_large_model_is_out_of_reach_the_error_says_so_and_the_builtin_one_still_speaks():
+    model = TTSModel.load_model()
+    for _ in range(2):
+        with pytest.raises(errors.OfflineError, match=r"needs the model english, and that cannot be .*the network off"):
+            model.get_state_for_audio_prompt("alba")
+    assert model.config.name == "builtin"
+    assert len(model.generate_audio(model.get_default_voice(), "Hello.", noise=0)) > 0
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "sentence"),
+    [
+        ("nobody", FileNotFoundError, "There is no voice nobody"),
+        (None, TypeError, "The voice is a NoneType"),
+        (np.zeros((24_000, 2)), ValueError, "channels come last"),
+    ],
+)
+def test_what_can_be_no_voice_fetches_nothing(given, error, sentence):
+    model = TTSModel.load_model()
+    with pytest.raises(error, match=sentence):
+        model.get_state_for_audio_prompt(given)
+
+
+def test_threads_that_name_voices_at_once_load_the_large_model_once(english_within_reach, monkeypatch):
+    loads = []
+    load_model = TTSModel.load_model
+
+    def counted(*names, **options):
+        loads.append(names)
+        return load_model(*names, **options)
+
+    monkeypatch.setattr(TTSModel, "load_model", counted)
+    model = TTSModel.load_model()
+    with ThreadPoolExecutor(4) as pool:
+        voices = list(pool.map(model.get_state_for_audio_prompt, ["alba"] * 8))
+    assert loads == [(), ("english",)]
+    assert all(voice.sizes == voices[0].sizes for voice in voices)
+
+
+def test_a_model_to_quantise_is_the_large_one_where_none_is_named(tmp_path):
+    with pytest.raises(errors.OfflineError, match="languages/english/"):
+        quantize_model(tmp_path / "m.safetensors")
 
 
 def test_the_command_speaks_with_nothing_but_a_text(tmp_path, monkeypatch, capsys):

@@ -98,10 +98,9 @@ def _cpu(text: str) -> str:
 
 
 def _no_checkpoint(text: str) -> str:
-    raise argparse.ArgumentTypeError(
-        f"{text!r} cannot be read: training checkpoints (.pt) need torch; convert the weights to "
-        ".safetensors and name them in a --config file"
-    )
+    from ..model import NO_CHECKPOINT
+
+    raise argparse.ArgumentTypeError(NO_CHECKPOINT.format(path=text))
 
 
 def _text_to_speak(args: argparse.Namespace) -> str | Iterator[str]:

@@ -117,8 +117,9 @@ def default_language() -> str:
     if is_cached(load_config(DEFAULT_LANGUAGE)):
         return DEFAULT_LANGUAGE
     logger.warning(
-        "The small built-in voice speaks. For the large model, which sounds far better and has many voices, "
-        "ask for it by name: language %s (some 230 MB, fetched once).",
+        "The small built-in voice speaks. The large English model sounds far better and has many voices: name it, with "
+        '--language %s or load_model("%s") (some 230 MB, fetched once).',
+        DEFAULT_LANGUAGE,
         DEFAULT_LANGUAGE,
     )
     return BUILTIN

@@ -1,19 +1,20 @@
 """What a voice is given as: a catalogue name, a saved voice or a recording; this is decided here alone."""
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..config.config import Config
-from ..files import InMemoryFile
-from .catalogue import BUILTIN, VOICES, voice_state_address
+from ..files import File, InMemoryFile
+from .catalogue import BUILTIN, DEFAULT_LANGUAGE, VOICES, voice_state_address
 
 SAVED_SUFFIX = ".safetensors"
 _ADDRESSES = ("hf://", "https://", "http://")
 _MAX_HEADER_BYTES = 100_000_000  # of a safetensors file
 
-GivenVoice = str | Path | InMemoryFile  # a path, an https:// or hf:// address, or a file's content
-
+# A catalogue name, a path, an https:// or hf:// address, or the content of a file.
+GivenVoice = str | os.PathLike[str] | InMemoryFile | bytes | bytearray | memoryview
 
 NO_CLONING = (
     "This model cannot clone a voice: {why}. Use a catalogue voice ({voices}) or a saved .safetensors voice; "
@@ -22,7 +23,8 @@ NO_CLONING = (
 )
 ONE_VOICE = (
     "The built-in model has one voice of its own and cannot clone another: load the language english, or another "
-    f"released model, whose voices are {', '.join(VOICES)}."
+    f'released model, whose voices are {", ".join(VOICES)}. In Python that is load_model("{DEFAULT_LANGUAGE}"), and '
+    "the built-in voice is get_default_voice()."
 )
 
 
@@ -30,7 +32,7 @@ ONE_VOICE = (
 class SavedVoice:
     """A voice that `export_model_state`, or the reference, has written."""
 
-    source: GivenVoice
+    source: str | File
 
 
 @dataclass(frozen=True)
@@ -55,21 +57,34 @@ class CatalogueVoice:
 class Recording:
     """Someone speaking, to be cloned."""
 
-    source: GivenVoice
+    source: str | File
 
 
-def voice_of(given: GivenVoice | bytes) -> CatalogueVoice | SavedVoice | Recording:
+def voice_of(given: GivenVoice) -> CatalogueVoice | SavedVoice | Recording:
     """What is meant by a name, a path, an address or the bytes of a file. Nothing is opened or fetched.
 
     A name of the catalogue comes first; then a saved voice is known by its ending `.safetensors`, in an address
     without its revision (hf://…@main) or query (https://…?download), and in bytes by how they begin. All else is a
-    recording.
+    recording. TypeError: none of these.
     """
     if isinstance(given, str) and given in VOICES:
         return CatalogueVoice(given)
-    source = InMemoryFile("The voice", given) if isinstance(given, bytes) else given
+    source = _source_of(given)
     is_saved = _holds_tensors(source.content) if isinstance(source, InMemoryFile) else _names_tensors(str(source))
     return SavedVoice(source) if is_saved else Recording(source)
+
+
+def _source_of(given: GivenVoice) -> str | File:
+    if isinstance(given, str | InMemoryFile):
+        return given
+    if isinstance(given, bytes | bytearray | memoryview):
+        return InMemoryFile("The voice", bytes(given))
+    if isinstance(given, os.PathLike):
+        return Path(given)
+    raise TypeError(
+        f"The voice is a {type(given).__name__}; wanted a catalogue name, a path, an address, the bytes of a file, or "
+        "samples as a NumPy array (of a torch tensor, tensor.numpy())."
+    )
 
 
 def require_voice(given: str) -> None:

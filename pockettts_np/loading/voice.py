@@ -18,7 +18,11 @@ from .headers import LAYER, filled_rows
 VoiceState = KVCache
 
 
-def export_model_state(state: VoiceState, path: str | os.PathLike[str]) -> None:
+class OtherModelError(ValueError):
+    """A saved voice that another model made: one with other layers, heads or widths."""
+
+
+def export_model_state(model_state: VoiceState, dest: str | os.PathLike[str]) -> None:
     """Write a voice so that `load_voice`, or the reference, reads it again; the file appears only once complete.
 
     For each layer its rows, float32 [2, 1, T, n_kv_heads, head_dim]: T is the number of rows that the model has read,
@@ -26,16 +30,27 @@ def export_model_state(state: VoiceState, path: str | os.PathLike[str]) -> None:
 
     Raises:
         OSError: the file cannot be written.
+        ValueError: the voice is empty, as `get_initial_state` is of a model without a learnt beginning.
+        TypeError: no voice.
     """
+    require_state(model_state)
     from safetensors.numpy import save
 
-    data = save(voice_tensors(state))
-    with replacing_file(path) as file:
+    data = save(voice_tensors(model_state))
+    with replacing_file(dest) as file:
         file.write(data)
 
 
+def require_state(voice: object) -> None:
+    """Raise TypeError for what is no voice."""
+    if not isinstance(voice, VoiceState):
+        raise TypeError(f"The voice is a {type(voice).__name__}; wanted what get_state_for_audio_prompt returns.")
+
+
 def voice_tensors(state: VoiceState) -> dict[str, np.ndarray]:
-    """What a file of this voice holds."""
+    """What a file of this voice holds. ValueError: the voice is empty."""
+    if state.n_rows == 0:
+        raise ValueError("The voice holds no rows, so a file of it would be none: the model has read nothing yet.")
     pad = state.position - state.n_rows
     tensors = {}
     for i, rows in enumerate(state.rows()):  # [2, T, n_kv_heads, head_dim]
@@ -68,7 +83,7 @@ def read_voice(file: SafetensorsFile, flow_lm: FlowLM) -> VoiceState:
     if not found:
         raise ValueError(f"{path} is not a voice: it holds no attention cache. Make one with export-voice.")
     if found != sorted(LAYER.format(i, "cache") for i in range(n_layers)):
-        raise ValueError(
+        raise OtherModelError(
             f"{path} is the voice of another model: it has {len(found)} layers, this model {n_layers}. "
             "Export the voice again with this model."
         )
@@ -85,7 +100,7 @@ def _layer(file: SafetensorsFile, index: int, n_heads: int, head_dim: int) -> tu
     name = LAYER.format(index, "cache")
     cache = file.float32(name)
     if cache.ndim != 5 or cache.shape[:2] != (2, 1) or cache.shape[3:] != (n_heads, head_dim):
-        raise ValueError(
+        raise OtherModelError(
             f"{file.path} is the voice of another model: {name!r} has shape {list(cache.shape)}; this model "
             f"wants [2, 1, T, {n_heads}, {head_dim}]. Export the voice again with this model."
         )
@@ -105,7 +120,7 @@ def _prompt(file: SafetensorsFile, flow_lm: FlowLM) -> VoiceState:
     rows = file.float32("audio_prompt")
     width = flow_lm.input_linear.n_out
     if rows.ndim != 3 or rows.shape[0] != 1 or rows.shape[1] == 0 or rows.shape[2] != width:
-        raise ValueError(
+        raise OtherModelError(
             f"{file.path} is the voice of another model: 'audio_prompt' has shape {list(rows.shape)}; "
             f"this model wants [1, T, {width}]."
         )

@@ -60,10 +60,10 @@ class KVCache:
 
     def rows(self) -> np.ndarray:
         """Keys and values of the rows held: [n_layers, 2, n_rows, n_kv_heads, head_dim]."""
-        n_layers, n_heads, n_panels, dim, _ = self.keys.shape
-        capacity = n_panels * PANEL
+        n_layers, n_heads, n_value_panels, capacity, _ = self.values.shape
+        dim = self.keys.shape[3]
         keys = self.keys.swapaxes(-1, -2).reshape(n_layers, n_heads, capacity, dim)
-        values = self.values.swapaxes(2, 3).reshape(n_layers, n_heads, capacity, -1)[..., :dim]
+        values = self.values.swapaxes(2, 3).reshape(n_layers, n_heads, capacity, n_value_panels * PANEL)[..., :dim]
         rows = np.stack([keys, values], axis=1)[:, :, :, : self.n_rows].swapaxes(2, 3)
         return self.kind.numbers(rows)
 

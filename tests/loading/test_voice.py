@@ -221,6 +221,22 @@ def test_a_missing_voice_file_is_said_to_be_missing(tmp_path):
         MODEL.get_state_for_audio_prompt(tmp_path / "nobody.safetensors")
 
 
+def test_a_voice_without_rows_is_seen_but_not_saved(tmp_path):
+    """That of a model without a learnt beginning, which no file can hold."""
+    model = small_model("wide")
+    empty = model.get_initial_state()
+    assert empty.rows().shape == (2, 2, 0, *empty.sizes[1:])
+    assert empty.key_rows(0, 0).shape == (0, empty.sizes[2])
+    with pytest.raises(ValueError, match="holds no rows"):
+        export_model_state(empty, tmp_path / "v.safetensors")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_only_a_voice_is_saved(tmp_path):
+    with pytest.raises(TypeError, match="The voice is a dict; wanted what get_state_for_audio_prompt returns"):
+        export_model_state({}, tmp_path / "v.safetensors")
+
+
 def test_a_voice_that_cannot_be_written_leaves_nothing(voice, tmp_path):
     with pytest.raises(FileNotFoundError, match="cannot be written"):
         export_model_state(voice, tmp_path / "none" / "v.safetensors")
@@ -305,6 +321,7 @@ def test_truncation_keeps_thirty_seconds(tmp_path):
     assert np.array_equal(heard(tmp_path / "v.wav"), heard(long))
     assert np.array_equal(heard(tmp_path / "v.wav", truncate=True), heard(long[: 30 * RATE_HZ]))
     assert np.array_equal(heard(REF_WAV, truncate=True), heard(samples))
+    assert np.array_equal(heard(long, truncate=True), heard(long[: 30 * RATE_HZ]))
 
 
 @pytest.mark.parametrize(
@@ -313,7 +330,16 @@ def test_truncation_keeps_thirty_seconds(tmp_path):
         (np.zeros(100, np.int16), "samples are int16; wanted floating-point"),
         (np.zeros(0, np.float32), r"shape \[0\]; wanted \[n\] or \[channels, n\]"),
         (np.zeros((1, 2, 3), np.float32), r"shape \[1, 2, 3\]"),
+        (np.array(0.5), r"shape \[\]"),
         (np.full(100, np.nan, np.float32), "hold NaN or infinity"),
+        (np.full(100, 1e300), "hold NaN or infinity"),  # in float32
+        (np.zeros(100, bool), "samples are bool"),
+        (np.zeros(100, complex), "samples are complex128"),
+        (np.zeros((24_000, 2), np.float32), r"shape \[24000, 2\]; .* channels come last.*give samples\.T"),
+        (np.zeros((24_000, 1)), r"give samples\.T"),
+        (np.zeros(24_000), "The recording is silent"),
+        (np.linspace(-1000, 1000, 24_000), "The recording has samples up to 1000, but full scale is 1"),
+        (np.broadcast_to(np.float32(0.5), 301 * 24_000), "The recording lasts 301 seconds, and a voice may have 300"),
     ],
 )
 def test_samples_that_are_no_recording_are_refused(samples, sentence):
@@ -367,6 +393,19 @@ def test_a_voice_is_the_same_from_bytes_as_from_a_file(voice, speech, tmp_path):
     cloned = MODEL.get_state_for_audio_prompt((tmp_path / "speech.flac").read_bytes())
     assert_same_voice(cloned, MODEL.get_state_for_audio_prompt(tmp_path / "speech.flac"))
     assert cloned.keys.flags.writeable
+
+
+@pytest.mark.parametrize("kind", [bytearray, memoryview])
+def test_any_bytes_are_the_content_of_a_file(voice, tmp_path, kind):
+    export_model_state(voice, tmp_path / "saved.safetensors")
+    content = kind((tmp_path / "saved.safetensors").read_bytes())
+    assert_same_voice(MODEL.get_state_for_audio_prompt(content), voice)
+
+
+@pytest.mark.parametrize("given", [None, 7, [0.0, 0.1], {"voice": "alba"}, MODEL])
+def test_what_can_be_no_voice_is_no_path(given):
+    with pytest.raises(TypeError, match=f"The voice is a {type(given).__name__}; wanted a catalogue name, a path"):
+        MODEL.get_state_for_audio_prompt(given)
 
 
 @pytest.mark.parametrize(
