@@ -22,6 +22,7 @@ from .audio.effects import closing_silence, processed
 from .audio.encoding import SUFFIXES, format_of, open_sink
 from .errors import sentence
 from .files import WRITE_ERRORS, replacing_file
+from .hub.catalogue import DEFAULT_LANGUAGE, default_language
 
 if TYPE_CHECKING:
     from .loading.voice import VoiceState
@@ -200,7 +201,9 @@ def run(
 
     `stop` goes to the workers, where they are threads. At most two items a worker wait at a time. An error that is no
     fault of an item is raised: a full disk, `NoWorkersError`, and what `check` raises, which is called every second.
+    Settings that name no model mean english where an item names a voice, else what `TTSModel.load_model` takes.
     """
+    settings = _with_model(settings, items)
     store = _Store(folder, settings)
     waiting: dict[Future[tuple[bytes, float]], Item] = {}
     options = {} if stop is None else {"stop": stop}
@@ -218,6 +221,15 @@ def run(
             yield from _finished(waiting, store, check)
     while waiting:
         yield from _finished(waiting, store, check)
+
+
+def _with_model(settings: Settings, items: list[Item]) -> Settings:
+    """One model for all items and all workers, whichever of them comes first."""
+    options = dict(settings.model)
+    if options.get("language") is not None or options.get("config") is not None:
+        return settings
+    options["language"] = DEFAULT_LANGUAGE if any(item.voice for item in items) else default_language()
+    return replace(settings, model=tuple(options.items()))
 
 
 def _finished(

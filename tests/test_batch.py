@@ -318,6 +318,25 @@ def test_few_items_wait_at_a_time(tmp_path, monkeypatch):
         assert len(list(results)) == 49
 
 
+@pytest.mark.parametrize(
+    ("model", "voice", "want"),
+    [
+        ((), None, {"language": "builtin"}),
+        ((), "alba", {"language": "english"}),
+        ((("quantize", True),), "alba", {"quantize": True, "language": "english"}),
+        ((("language", "german"),), "alba", {"language": "german"}),
+        ((("config", "my.toml"),), None, {"config": "my.toml"}),
+    ],
+)
+def test_all_items_are_spoken_by_one_model_whichever_comes_first(tmp_path, monkeypatch, model, voice, want):
+    asked = []
+    monkeypatch.setattr(batch, "speak", lambda settings, item: asked.append(dict(settings.model)) or (b"", 0.0))
+    with ThreadPoolExecutor(1) as executor:
+        items = [Item("One.", "a.wav"), Item("Two.", "b.wav", voice=voice)]
+        assert len(list(batch.run(items, tmp_path, Settings(model), executor, 1, None))) == 2
+    assert asked == [want, want]
+
+
 def test_without_dask_a_cluster_is_refused_with_what_to_install(lines, run, monkeypatch):
     monkeypatch.setitem(sys.modules, "distributed", None)
     assert 'pip install "pockettts-np[cluster]"' in run(lines({"text": "Hi."}), "--cluster", "tcp://localhost:1")[1]
