@@ -28,7 +28,7 @@ from .loading.voice import VoiceState, require_state
 from .loading.voice_maker import VoiceMaker
 from .models.flow_lm import FlowLM
 from .models.mimi import MimiDecoder, MimiEncoder
-from .synthesis.generation import Sampling
+from .synthesis.generation import Sampling, require_whole
 from .synthesis.live_text import Speaker, SpeechStream, speak_pieces
 from .synthesis.noise import Noise, draws
 from .synthesis.options import SamplingOptions
@@ -115,7 +115,8 @@ class TTSModel(SamplingOptions):
 
         Raises:
             FileNotFoundError: no such model, configuration or weights.
-            ValueError: a damaged file, or one that belongs to another configuration; a checkpoint.
+            ValueError: a damaged file, or one that belongs to another configuration; an impossible option.
+            TypeError: an option that is no number.
             ModuleNotFoundError: a configuration in YAML, and PyYAML is not installed.
             OSError: the weights cannot be fetched; the message says what to do.
         """
@@ -320,7 +321,8 @@ class TTSModel(SamplingOptions):
         Raises:
             ValueError: nothing to say, a malformed pause, another model's voice or script, unusable noise, or
                 timestamps of a model whose `timestamp_heads` are not known; raised before the first chunk.
-            TypeError: `model_state` is no voice, the text no string, or `noise` none of the above.
+            TypeError: `model_state` is no voice, the text no string, a count no whole number, or `noise` none of the
+                above.
             FloatingPointError: damaged weights made NaN, while speaking.
         """
         _require_counts(max_tokens, frames_after_eos)
@@ -447,10 +449,13 @@ class TTSModel(SamplingOptions):
 
 
 def _require_counts(max_tokens: int, frames_after_eos: int | None) -> None:
+    require_whole("max_tokens", max_tokens)
     if max_tokens < 1:
         raise ValueError(f"max_tokens is {max_tokens}; wanted at least 1.")
-    if frames_after_eos is not None and frames_after_eos < 0:
-        raise ValueError(f"frames_after_eos is {frames_after_eos}; wanted 0 or more.")
+    if frames_after_eos is not None:
+        require_whole("frames_after_eos", frames_after_eos)
+        if frames_after_eos < 0:
+            raise ValueError(f"frames_after_eos is {frames_after_eos}; wanted 0 or more.")
 
 
 def quantize_model(
@@ -473,8 +478,8 @@ def quantize_model(
         ValueError: the model is quantised already; else as `load_model` and `get_state_for_audio_prompt`.
         OSError: the weights cannot be fetched, or the file cannot be written.
     """
-    if config is None:
-        language = language or catalogue.DEFAULT_LANGUAGE
+    if language is None and config is None:
+        language = catalogue.DEFAULT_LANGUAGE
     source = model_source.open_source(model_source.find(language, config), quantize=True)
     state = None if voice is None else TTSModel._build(source).get_state_for_audio_prompt(voice)
     write_model(path, source.weights, source.config, state)

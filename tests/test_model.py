@@ -352,6 +352,24 @@ def test_options_out_of_range_are_refused_at_once(voice, options, sentence):
         quick().generate_audio_stream(voice, SENTENCE, **options)
 
 
+@pytest.mark.parametrize("options", [{"max_tokens": 2.5}, {"max_tokens": "50"}, {"frames_after_eos": 2.5}])
+def test_counts_are_whole_numbers(voice, options):
+    """The frame of 2.5 never comes: such speech did not end."""
+    ((name, value),) = options.items()
+    with pytest.raises(TypeError, match=f"{name} is {value!r}; wanted a whole number"):
+        quick().generate_audio_stream(voice, SENTENCE, **options)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("temp", "0.3"), ("temp", None), ("noise_clamp", "1"), ("eos_threshold", "x"), ("sampler_decode_steps", 1.5)],
+)
+def test_options_of_sampling_are_numbers(name, value):
+    model = quick()
+    with pytest.raises(TypeError, match=f"{name} is .*; wanted a (whole )?number"):
+        setattr(model, name, value)
+
+
 def test_what_is_no_voice_is_refused_at_once():
     with pytest.raises(TypeError, match="The voice is a str; wanted what get_state_for_audio_prompt returns"):
         quick().generate_audio_stream("alba", SENTENCE)
@@ -462,6 +480,8 @@ def test_options_of_a_load_are_checked(options, sentence):
 
 
 def test_unknown_models_are_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match="There is no released model ''"):
+        TTSModel.load_model("")
     with pytest.raises(FileNotFoundError, match=r"There is no released model 'englich'\. Did you mean english"):
         TTSModel.load_model("englich")
     with pytest.raises(FileNotFoundError, match=r"none\.toml"):

@@ -117,8 +117,8 @@ def default_language() -> str:
     if is_cached(load_config(DEFAULT_LANGUAGE)):
         return DEFAULT_LANGUAGE
     logger.warning(
-        "Where no model or voice is named, the small built-in voice speaks. The large English model sounds far better and "
-        'has many voices: --language %s, or load_model("%s") (some 230 MB, fetched once).',
+        "Where no model or voice is named, the small built-in voice speaks. The large English model sounds far better "
+        'and has many voices: --language %s, or load_model("%s") (some 230 MB, fetched once).',
         DEFAULT_LANGUAGE,
         DEFAULT_LANGUAGE,
     )

@@ -30,7 +30,8 @@ def find(language: str | None, config: str | Path | None) -> str | Path:
                 ".toml, .yaml or .yml. A model that has a name is asked for as language."
             )
         return path
-    language = language or catalogue.default_language()
+    if language is None:
+        language = catalogue.default_language()
     return catalogue.BUILTIN_PATH if language == catalogue.BUILTIN else language
 
 

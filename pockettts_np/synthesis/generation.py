@@ -6,6 +6,7 @@ import threading
 from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
+from numbers import Integral, Real
 
 import numpy as np
 
@@ -15,6 +16,12 @@ from ..modules.attention import KVCache
 from . import noise
 
 logger = logging.getLogger(__name__)
+
+
+def require_whole(name: str, value: object) -> None:
+    """Raise TypeError for what is no whole number; what counts frames or steps would never be reached by another."""
+    if not isinstance(value, Integral):
+        raise TypeError(f"{name} is {value!r}; wanted a whole number.")
 
 
 @dataclass(frozen=True)
@@ -27,6 +34,12 @@ class Sampling:
     eos_threshold: float  # speech ends once the EOS logit exceeds it
 
     def __post_init__(self) -> None:
+        clamp = math.inf if self.noise_clamp is None else self.noise_clamp
+        numbers = {"temp": self.temperature, "noise_clamp": clamp, "eos_threshold": self.eos_threshold}
+        for name, value in numbers.items():
+            if not isinstance(value, Real):
+                raise TypeError(f"{name} is a {type(value).__name__}; wanted a number.")
+        require_whole("sampler_decode_steps", self.n_steps)
         if not (math.isfinite(self.temperature) and self.temperature >= 0):
             raise ValueError(f"The temperature is {self.temperature}; wanted a number from 0 up.")
         if self.n_steps < 1:

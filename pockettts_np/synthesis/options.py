@@ -9,7 +9,7 @@ from .generation import Sampling
 class SamplingOptions:
     """What may be read and set on a model at any time; speech that begins afterwards follows it.
 
-    ValueError: a value that `load_model` would refuse.
+    ValueError, TypeError: a value that `load_model` would refuse.
     """
 
     sampling: Sampling
