@@ -12,20 +12,21 @@ from typing import Any, Literal, overload
 
 import numpy as np
 
-from .conditioners.text import NothingToSpeakError, Script, count_tokens, make_script, prepare_text_prompt
+from .audio.recording import as_recording, end_on_pause, read_audio, resample
+from .audio.samples import mono
+from .conditioners.text import Script, count_tokens, make_script, require_script_of
 from .conditioners.tokenizer.protocol import Tokenizer
 from .config.config import Config
-from .hub import catalogue
+from .hub import catalogue, fetch
 from .hub.errors import HubError
-from .hub.voices import GivenVoice
+from .hub.voices import NO_CLONING, ONE_VOICE, CatalogueVoice, GivenVoice, SavedVoice, require_voice, voice_of
 from .language import pauses
 from .language.pauses import Pause
 from .loading import model_source
 from .loading.int8_cache import load_kept
 from .loading.model_source import ModelSource
 from .loading.single_file import stored_voice, write_model
-from .loading.voice import VoiceState, require_state
-from .loading.voice_maker import VoiceMaker
+from .loading.voice import OtherModelError, VoiceState, load_voice, require_voice_of
 from .models.flow_lm import FlowLM
 from .models.mimi import MimiDecoder, MimiEncoder
 from .synthesis.generation import Sampling, require_whole
@@ -179,7 +180,7 @@ class TTSModel(SamplingOptions):
     @property
     def has_voice_cloning(self) -> bool:
         """Whether a voice can be made from a recording."""
-        return self._voices.can_clone
+        return self.encoder is not None and self.flow_lm.speaker_projection is not None
 
     def get_state_for_audio_prompt(
         self, audio_conditioning: GivenVoice | np.ndarray, truncate: bool = False
@@ -199,20 +200,47 @@ class TTSModel(SamplingOptions):
             OSError: the file cannot be read or fetched.
         """
         self._settle(audio_conditioning)
-        return self._voices.make(audio_conditioning, TRUNCATE_SECONDS if truncate else None)
+        max_seconds = TRUNCATE_SECONDS if truncate else None
+        if isinstance(audio_conditioning, np.ndarray):
+            self._require_cloning()
+            return self._clone(as_recording(audio_conditioning, self.sample_rate, max_seconds))
+        voice = voice_of(audio_conditioning)
+        if isinstance(voice, CatalogueVoice):
+            voice = voice.saved_for(self.config)
+        if isinstance(voice, SavedVoice):
+            return load_voice(fetch.local_file(voice.source), self.flow_lm)
+        self._require_cloning()
+        samples, rate_hz = read_audio(fetch.local_file(voice.source), max_seconds)
+        return self._clone(resample(samples, rate_hz, self.sample_rate))
 
     def _settle(self, first_voice: GivenVoice | np.ndarray | None) -> None:
         """Make a model that nobody named the larger one, if the first voice asked for is not the built-in model's."""
         if self.larger is None:
             return
         with _settling:
-            if self.larger is not None and not (first_voice is None or self._voices.has_saved(first_voice)):
+            if self.larger is not None and not (first_voice is None or self._has_made(first_voice)):
                 try:
                     larger = self.larger()
                 except HubError as error:
                     raise type(error)(f"{_NEEDS_LARGER} {error}") from error
                 vars(self).update(vars(larger), threads=self.threads)
             self.larger = None
+
+    def _has_made(self, given: GivenVoice | np.ndarray) -> bool:
+        """Whether it is a saved voice of this very model. Errors where it can be no voice of any."""
+        if isinstance(given, np.ndarray):
+            mono(given)
+            return False
+        if isinstance(given, str):
+            require_voice(given)
+        voice = voice_of(given)
+        if not isinstance(voice, SavedVoice):
+            return False
+        try:
+            load_voice(fetch.local_file(voice.source), self.flow_lm)
+        except OtherModelError:
+            return False
+        return True
 
     def _set(self, argument: str, value: Any, sampling: Sampling) -> None:
         self.sampling = sampling
@@ -243,11 +271,25 @@ class TTSModel(SamplingOptions):
             One row where the model has such a beginning, else none; the text follows it.
         """
         self._settle(None)
-        return self._voices.beginning()
+        state = self.flow_lm.init_state()
+        rows = self.flow_lm.before_voice(np.zeros((0, self.flow_lm.input_linear.n_out), np.float32))
+        self.flow_lm.prompt(rows, state)
+        return state
 
-    @property
-    def _voices(self) -> VoiceMaker:
-        return VoiceMaker(self.config, self.flow_lm, self.encoder, self.threads)
+    def _require_cloning(self) -> None:
+        if self.has_voice_cloning:
+            return
+        if self.config.name == catalogue.BUILTIN:
+            raise ValueError(ONE_VOICE)
+        why = "its weights come without an encoder" if self.encoder is None else "its speaker projection is empty"
+        raise ValueError(NO_CLONING.format(why=why, voices=", ".join(catalogue.VOICES)))
+
+    def _clone(self, samples: np.ndarray) -> VoiceState:
+        assert self.encoder is not None
+        rows = self.flow_lm.embed_voice(self.encoder(end_on_pause(samples, self.sample_rate), self.threads))
+        state = self.flow_lm.init_state()
+        self.flow_lm.prompt(rows, state, self.threads)
+        return state
 
     def generate_audio(
         self,
@@ -326,10 +368,12 @@ class TTSModel(SamplingOptions):
             FloatingPointError: damaged weights made NaN, while speaking.
         """
         _require_counts(max_tokens, frames_after_eos)
-        self._require_own(model_state)
+        require_voice_of(self.flow_lm, model_state)
         if isinstance(text_to_generate, Script):
             script = text_to_generate
-            self._require_own_script(script, max_tokens)
+            require_script_of(self.tokenizer, script, self.config)
+            if max_tokens != MAX_TOKENS_PER_CHUNK:
+                raise ValueError(f"max_tokens is {max_tokens}, but a script is cut already: give it to script().")
         else:
             script = self.script(text_to_generate, max_tokens)
         clock = self._word_clock(script) if timestamps else None
@@ -400,7 +444,7 @@ class TTSModel(SamplingOptions):
 
     def _speaker(self, voice: VoiceState, max_tokens: int, frames_after_eos: int | None, noise: Noise) -> Speaker:
         _require_counts(max_tokens, frames_after_eos)
-        self._require_own(voice)
+        require_voice_of(self.flow_lm, voice)
         rows = draws(noise, self.config.mimi.latent_dim)
 
         def speak(part: str | Pause, stop: threading.Event) -> Generator[np.ndarray]:
@@ -424,28 +468,6 @@ class TTSModel(SamplingOptions):
     def longest_frames(self, n_tokens: int) -> int:
         """Frames of 80 ms after which speech of `n_tokens` tokens is cut off; the reference's rule."""
         return math.ceil((n_tokens / TOKENS_PER_SECOND + SPARE_SECONDS) * self.config.mimi.frame_rate)
-
-    def _require_own(self, voice: VoiceState) -> None:
-        require_state(voice)
-        own, given = self.flow_lm.init_state().sizes, voice.sizes
-        if own != given:
-            raise ValueError(
-                f"The voice belongs to another model: it has {given[0]} layers with {given[1]} heads of {given[2]}; "
-                f"this model has {own[0]} with {own[1]} of {own[2]}. Make the voice again with this model."
-            )
-
-    def _require_own_script(self, script: Script, max_tokens: int) -> None:
-        if max_tokens != MAX_TOKENS_PER_CHUNK:
-            raise ValueError(f"max_tokens is {max_tokens}, but a script is cut already: give it to script() instead.")
-        if not script.parts:
-            raise NothingToSpeakError
-        for chunk in script.chunks[:1]:  # in which any other tokenizer would tell
-            prompt, _ = prepare_text_prompt(chunk.text, self.config)
-            if tuple(self.tokenizer.encode(prompt)) != chunk.ids:
-                raise ValueError(
-                    f"The script belongs to another model: its tokens are not those of {chunk.text[:50]!r} here. "
-                    "Make it again with this model's script()."
-                )
 
 
 def _require_counts(max_tokens: int, frames_after_eos: int | None) -> None:

@@ -209,7 +209,7 @@ def test_a_script_of_nothing_or_of_another_model_is_refused(voice):
     other = dataclasses.replace(script.chunks[0], ids=script.chunks[0].ids[::-1])
     with pytest.raises(ValueError, match=r"script belongs to another model: .* 'The cat .* this model's script\(\)"):
         model.generate_audio_stream(voice, dataclasses.replace(script, parts=(other,)))
-    with pytest.raises(ValueError, match="max_tokens is 20, but a script is cut already"):
+    with pytest.raises(ValueError, match="max_tokens is 20, but a script is cut already: give it to script"):
         model.generate_audio_stream(voice, script, max_tokens=20)
     (silence,) = model.generate_audio_stream(voice, model.script("[pause:50ms]"))
     assert np.array_equal(silence, np.zeros(1200))

@@ -121,6 +121,19 @@ def make_script(tokenizer: Tokenizer, parts: Sequence[str | Pause], max_tokens: 
     return Script(" ".join(part for part in parts if isinstance(part, str)), tuple(script))
 
 
+def require_script_of(tokenizer: Tokenizer, script: Script, switches: Config) -> None:
+    """Raise NothingToSpeakError for a script of nothing, and ValueError for one that another tokenizer made."""
+    if not script.parts:
+        raise NothingToSpeakError
+    for chunk in script.chunks[:1]:  # whose tokens tell
+        prompt, _ = prepare_text_prompt(chunk.text, switches)
+        if tuple(tokenizer.encode(prompt)) != chunk.ids:
+            raise ValueError(
+                f"The script belongs to another model: its tokens are not those of {chunk.text[:50]!r} here. "
+                "Make it again with this model's script()."
+            )
+
+
 def split_into_chunks(tokenizer: Tokenizer, text: str, max_tokens: int, switches: Config) -> list[Chunk]:
     """The chunks of `text`, each of at most `max_tokens` tokens where punctuation lets it be cut so short.
 

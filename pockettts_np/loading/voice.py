@@ -47,6 +47,17 @@ def require_state(voice: object) -> None:
         raise TypeError(f"The voice is a {type(voice).__name__}; wanted what get_state_for_audio_prompt returns.")
 
 
+def require_voice_of(flow_lm: FlowLM, voice: VoiceState) -> None:
+    """Raise TypeError for what is no voice, and ValueError for a voice of other layers, heads or widths."""
+    require_state(voice)
+    own, given = flow_lm.init_state().sizes, voice.sizes
+    if own != given:
+        raise ValueError(
+            f"The voice belongs to another model: it has {given[0]} layers with {given[1]} heads of {given[2]}; "
+            f"this model has {own[0]} with {own[1]} of {own[2]}. Make the voice again with this model."
+        )
+
+
 def voice_tensors(state: VoiceState) -> dict[str, np.ndarray]:
     """What a file of this voice holds. ValueError: the voice is empty."""
     if state.n_rows == 0:
