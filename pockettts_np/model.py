@@ -243,7 +243,7 @@ class TTSModel(SamplingOptions):
         return True
 
     def _set(self, argument: str, value: Any, sampling: Sampling) -> None:
-        self.sampling = sampling
+        super()._set(argument, value, sampling)
         if self.larger is not None:
             self.larger = partial(self.larger, **{argument: value})
 

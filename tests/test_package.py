@@ -152,6 +152,7 @@ def test_public_objects_are_themselves_and_have_a_short_name(tiny_model):
     for thing, text in [
         (tiny_model, "<TTSModel lsd: "),
         (voice, "<KVCache: 1 rows of "),
+        (tiny_model.script("One. [pause:1s] Two. " * 99), "<Script: 100 chunks, 99 pauses>"),
         (timed, "<TimedAudio: 3 samples, 1 words>"),
         (tiny_model.stream(voice), "<pockettts_np.synthesis.live_text.SpeechStream object"),
         (file, "InMemoryFile(name='The voice')"),

@@ -84,7 +84,7 @@ class Chunk:
     frames_after_eos: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Script:
     """A text made ready to be spoken.
 
@@ -95,6 +95,9 @@ class Script:
 
     text: str
     parts: tuple[Chunk | Pause, ...]
+
+    def __repr__(self) -> str:
+        return f"<Script: {len(self.chunks)} chunks, {len(self.parts) - len(self.chunks)} pauses>"
 
     @property
     def chunks(self) -> list[Chunk]:
