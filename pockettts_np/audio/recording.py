@@ -63,10 +63,7 @@ def as_recording(samples: NDArray[Any], rate_hz: int, max_seconds: float | None 
     if max_seconds is not None:
         heard = heard[: int(max_seconds * rate_hz)]
     if len(heard) > LONGEST_SECONDS * rate_hz:
-        raise ValueError(
-            f"The recording lasts {len(heard) / rate_hz:.0f} seconds, and a voice may have {LONGEST_SECONDS}; "
-            "cut it, or let it be truncated."
-        )
+        raise _too_long("The recording", f"{len(heard) / rate_hz:.0f}")
     _require_sound("The recording", heard)
     return heard
 
@@ -173,7 +170,7 @@ def _read_start(path: File, sound: Any, max_seconds: float | None) -> Samples:
     return samples
 
 
-def _too_long(path: File, seconds: str) -> ValueError:
+def _too_long(path: File | str, seconds: str) -> ValueError:
     return ValueError(
         f"{path} lasts {seconds} seconds, and a voice may have {LONGEST_SECONDS}; "
         "ten to thirty of clear speech are enough: cut it first."

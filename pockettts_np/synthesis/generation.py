@@ -92,7 +92,7 @@ def decode(
     batches: Iterator[list[np.ndarray]],
     fade_in_samples: int,
     lookahead_frames: int = 0,
-) -> Iterator[np.ndarray]:
+) -> Generator[np.ndarray]:
     """Samples of each batch of latents; a fresh decoder begins with a small step, so the first samples fade in.
 
     A decoder that looks ahead speaks a frame when it reads the `lookahead_frames`-th latent after it: what it says
