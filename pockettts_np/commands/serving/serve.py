@@ -32,7 +32,7 @@ def add_parser(commands: Any) -> None:
 
 
 def serve(args: argparse.Namespace) -> None:
-    for module in ("starlette", "uvicorn", "python_multipart"):
+    for module in ("starlette", "uvicorn"):
         require_extra(module, "server")
     from ...server.http import run
     from ...server.http.app import create_app

@@ -1,6 +1,7 @@
 """POST /v1/audio/speech and its neighbours, as OpenAI's clients call them."""
 
 import math
+import reprlib
 from typing import Any
 
 from starlette.requests import Request
@@ -18,12 +19,14 @@ from .body import read_json
 _FORMS = {"mp3": "mp3", "opus": "opus", "flac": "flac", "wav": "wav", "pcm": "s16le"}  # theirs: ours
 _OPENAI_MODELS = ("tts-1", "tts-1-hd", "gpt-4o-mini-tts")  # what programs name that let nobody choose
 _OWNER = "pockettts-np"
+_SHORT = reprlib.Repr()
+_SHORT.maxstring = _SHORT.maxother = 100
 
 
 async def create_speech(request: Request) -> Response:
     """Speech in the format asked for, sent as it is made. `instructions` are not followed: the models know none."""
     service: Service = request.app.state.service
-    fields = await read_json(request, service.limits.text_body_bytes, service.limits.body_seconds)
+    fields = await read_json(request, service.limits)
     _require_model(fields, service)
     text = service.require_text(_required(fields, "input"), "input")
     voice = _voice(fields, service)
@@ -76,7 +79,7 @@ def _required(fields: dict[str, Any], name: str) -> Any:
 def _one_of(fields: dict[str, Any], name: str, known: tuple[str, ...], default: str) -> str:
     value = default if fields.get(name) is None else fields[name]
     if value not in known:
-        raise Refusal(400, f"{name} is {str(value)[:100]!r}; wanted {', '.join(known)}.", "invalid_value", name)
+        raise Refusal(400, f"{name} is {_shown(value)}; wanted {', '.join(known)}.", "invalid_value", name)
     return str(value)
 
 
@@ -84,7 +87,7 @@ def _require_model(fields: dict[str, Any], service: Service) -> None:
     name = _required(fields, "model")
     known = (service.model.config.name, *_OPENAI_MODELS)
     if name not in known:
-        sentence = f"There is no model {str(name)[:100]!r}; this server has {known[0]!r}."
+        sentence = f"There is no model {_shown(name)}; this server has {known[0]!r}."
         raise Refusal(404, sentence, "model_not_found", "model")
 
 
@@ -98,10 +101,10 @@ def _voice(fields: dict[str, Any], service: Service) -> VoiceSource:
 
 def _speed(fields: dict[str, Any]) -> float:
     speed = 1.0 if fields.get("speed") is None else fields["speed"]
-    if isinstance(speed, bool) or not isinstance(speed, (int, float)) or not math.isfinite(speed):
-        raise Refusal(400, f"speed is {str(speed)[:100]!r}; wanted a number.", "invalid_type", "speed")
+    if not (type(speed) is int or (type(speed) is float and math.isfinite(speed))):
+        raise Refusal(400, f"speed is {_shown(speed)}; wanted a number.", "invalid_type", "speed")
     if not SLOWEST <= speed <= FASTEST:
-        sentence = f"speed is {speed:g}; wanted {SLOWEST:g} to {FASTEST:g}."
+        sentence = f"speed is {_shown(speed)}; wanted {SLOWEST:g} to {FASTEST:g}."
         raise Refusal(400, sentence, "invalid_value", "speed")
     return float(speed)
 
@@ -111,3 +114,8 @@ def _require_form(form: str, rate_hz: int) -> None:
         require_format(form, rate_hz)
     except ValueError as error:
         raise Refusal(400, str(error), "invalid_value", "response_format") from None
+
+
+def _shown(value: Any) -> str:
+    """Any value of a request, short: lists inside lists, too, and numbers of a thousand digits."""
+    return _SHORT.repr(value)

@@ -3,7 +3,6 @@
 import asyncio
 from contextlib import AbstractAsyncContextManager, nullcontext
 
-from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -12,7 +11,8 @@ from ..limits import Refusal
 from ..service import Service
 from ..voices import Voices, VoiceSource
 from .answers import SpeechResponse
-from .body import read_form
+from .body import announces_at_most, read_form
+from .form import Form, UploadedFile
 
 
 async def health(request: Request) -> Response:
@@ -33,11 +33,11 @@ async def health(request: Request) -> Response:
 async def text_to_speech(request: Request) -> Response:
     """A growing WAV of `text` in the voice `voice_url` (a name or an address), `voice_wav` (a file) or the default."""
     service: Service = request.app.state.service
-    max_bytes = service.limits.upload_bytes + service.limits.text_body_bytes
-    async with _place(request), read_form(request, max_bytes, service.limits.body_seconds) as form:
+    async with _place(request):
+        form = await read_form(request, service.limits)
         if "text" not in form:
             raise Refusal(422, "The field text is missing.", "missing", "text")
-        text = service.require_text(form["text"], "text")
+        text = service.require_text(_string(form, "text", "a text"), "text")
         voice = await _voice(form, service)
     return SpeechResponse(service.speech(text, voice, "wav"), "audio/wav", file_name="generated_speech.wav")
 
@@ -46,8 +46,7 @@ def _place(request: Request) -> AbstractAsyncContextManager[object]:
     """Room for the body: a small one is taken as it comes, of larger ones only so many at once."""
     service: Service = request.app.state.service
     uploads: asyncio.Semaphore = request.app.state.uploads
-    announced = request.headers.get("content-length", "")
-    if announced.isdecimal() and int(announced[:20]) <= service.limits.text_body_bytes:
+    if announces_at_most(request, service.limits.text_body_bytes):
         return nullcontext()
     service.jobs.require_place()
     if uploads.locked():
@@ -55,26 +54,30 @@ def _place(request: Request) -> AbstractAsyncContextManager[object]:
     return uploads
 
 
-async def _voice(form: FormData, service: Service) -> VoiceSource:
-    name, file = form.get("voice_url"), form.get("voice_wav")
+def _string(form: Form, name: str, wanted: str) -> str | None:
+    value = form.get(name)
+    if isinstance(value, UploadedFile):
+        raise Refusal(400, f"{name} is a file; wanted {wanted}.", "invalid_type", name)
+    return value
+
+
+async def _voice(form: Form, service: Service) -> VoiceSource:
+    name, file = _string(form, "voice_url", "a name or an address"), form.get("voice_wav")
     if name is not None and file is not None:
         raise Refusal(400, "Both voice_url and voice_wav were given; choose one of them.", "two_voices")
     if file is not None:
         return await _uploaded(file, service)
-    if name is None:
-        return service.voices.default
-    if not isinstance(name, str):
-        raise Refusal(400, "voice_url is a file; wanted a name or an address.", "invalid_type", "voice_url")
-    return _named(name, service.voices)
+    return service.voices.default if name is None else _named(name, service.voices)
 
 
-async def _uploaded(file: UploadFile | str, service: Service) -> VoiceSource:
+async def _uploaded(file: UploadedFile | str, service: Service) -> VoiceSource:
     if isinstance(file, str):
         raise Refusal(400, "voice_wav is a text; wanted a file.", "invalid_type", "voice_wav")
-    if (file.size or 0) > service.limits.upload_bytes:
-        sentence = f"voice_wav has {file.size} bytes; wanted at most {service.limits.upload_bytes}."
+    n_bytes = len(file.content)
+    if n_bytes > service.limits.upload_bytes:
+        sentence = f"voice_wav has {n_bytes} bytes; wanted at most {service.limits.upload_bytes}."
         raise Refusal(413, sentence, "request_too_large", "voice_wav")
-    return service.voices.uploaded(await file.read(), file.filename or "")
+    return await asyncio.to_thread(service.voices.uploaded, file.content, file.name)  # which hashes all of it
 
 
 def _named(name: str, voices: Voices) -> VoiceSource:

@@ -284,7 +284,7 @@ def file_of(content, name="voice.wav"):
 TTS_REFUSALS = {
     "empty text": ({"data": {"text": " "}}, 400, "nothing to say"),
     "long text": ({"data": {"text": "a" * 10_001}}, 400, "10001 characters"),
-    "text as a file": ({"files": {"text": ("a.txt", b"hello")}}, 400, "text is a UploadFile; wanted a string"),
+    "text as a file": ({"files": {"text": ("a.txt", b"hello")}}, 400, "text is a file; wanted a text"),
     "no form": ({"content": b"hello"}, 400, "wanted multipart/form-data"),
     "json": ({"json": {"text": "hello"}}, 400, "'application/json'; wanted multipart/form-data"),
     "no boundary": ({"content": b"x", "headers": {"content-type": "multipart/form-data"}}, 400, "Missing boundary"),
