@@ -3,10 +3,13 @@
 import argparse
 import logging
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..terminal.options import add_model_command, whole
 from .service import add_service_options, limits_of, open_service, require_extra
+
+if TYPE_CHECKING:
+    from ...server.http.access import Access
 
 logger = logging.getLogger(__name__)
 
@@ -23,12 +26,15 @@ def add_parser(commands: Any) -> None:
     )
     add = parser.add_argument
     add("--host", default="127.0.0.1", help="address to listen on; 0.0.0.0 lets others in (%(default)s)")
-    add("--port", type=whole(0), default=8000, help="port to listen on; 0 takes a free one (%(default)s)")
+    add("--port", type=whole(0, 65535), default=8000, help="port to listen on; 0 takes a free one (%(default)s)")
     add_service_options(parser)
     add("--api-key", metavar="KEY", help=f"what callers must know; better given in the variable {KEY_VARIABLE}")
+    add("--allow-host", action="append", default=[], metavar="NAME", help="a name by which callers know this server")
     add("--allow-origin", action="append", default=[], metavar="URL", help="a site whose pages may use this server")
     add("--allow-voice-urls", action="store_true", help="let callers name public addresses of recordings")
-    add("--max-upload", type=whole(1), metavar="MB", help="largest recording that callers may send (20)")
+    add("--max-upload", type=whole(1, 1000), metavar="MB", help="largest recording that callers may send (20)")
+    add("--root-path", default="", metavar="PATH", help="where a proxy shows this server, such as /speech")
+    add("--trust-proxy", action="append", default=[], metavar="ADDRESS", help="believe X-Forwarded-… of this proxy")
 
 
 def serve(args: argparse.Namespace) -> None:
@@ -37,14 +43,23 @@ def serve(args: argparse.Namespace) -> None:
     from ...server.http import run
     from ...server.http.app import create_app
 
+    allowed = _access(args)
     upload_bytes = None if args.max_upload is None else args.max_upload * 1_000_000
     with run.bound_socket(args.host, args.port) as bound:
         service = open_service(args, limits_of(args, upload_bytes=upload_bytes), args.allow_voice_urls)
-        api_key = args.api_key or os.environ.get(KEY_VARIABLE) or None
-        if api_key is None and not run.is_loopback(bound):
+        if allowed.api_key is None and not run.is_loopback(bound):
             logger.warning("Everyone who reaches this machine can use the server; --api-key would ask them for a key.")
-        app = create_app(service, api_key, args.allow_origin, run.is_loopback(bound))
+            names = ", ".join(sorted(allowed.hosts or ()))
+            logger.info("Without a key, it answers to its IP address and to %s; --allow-host adds a name.", names)
         bound.listen()
         logger.info("Listening on %s; Ctrl-C ends.", run.address_of(bound))
-        run.make_server(app).run(sockets=[bound])
+        run.make_server(create_app(service, allowed)).run(sockets=[bound])
     logger.info("The server has ended.")
+
+
+def _access(args: argparse.Namespace) -> "Access":
+    """Who may use the server. ValueError: an option that could never work."""
+    from ...server.http.access import access
+
+    key = os.environ.get(KEY_VARIABLE) if args.api_key is None else args.api_key
+    return access(key, args.allow_origin, args.allow_host, args.trust_proxy, args.root_path)

@@ -25,10 +25,16 @@ def add_service_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--quantize", action=argparse.BooleanOptionalAction, default=False, help="int8 weights: less memory")
     add("--default-voice", metavar="VOICE", help="for callers that name none; as generate's --voice")
-    add("--voices", type=Path, metavar="DIR", help="folder of voices to offer by name: saved ones, or recordings")
-    add("--workers", type=whole(1), metavar="N", help="speeches made at once; default: one a core, at least 2")
-    add("--queue", type=whole(0), metavar="N", help="callers that may wait for one; more are turned away (16)")
-    add("--max-text", type=whole(1), metavar="N", help="longest text, in characters (10000)")
+    add("--voices", type=_folder, metavar="DIR", help="folder of voices to offer by name: saved ones, or recordings")
+    add("--workers", type=whole(1, 256), metavar="N", help="speeches made at once; default: one a core, at least 2")
+    add("--queue", type=whole(0, 10_000), metavar="N", help="callers that may wait for one; more are turned away (16)")
+    add("--max-text", type=whole(1, 1_000_000), metavar="N", help="longest text, in characters (10000)")
+
+
+def _folder(text: str) -> Path:
+    if not text:  # which would be the working folder
+        raise argparse.ArgumentTypeError("the folder's name is empty")
+    return Path(text)
 
 
 def require_extra(module: str, extra: str) -> None:

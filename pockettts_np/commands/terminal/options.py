@@ -83,14 +83,15 @@ def require_named(args: argparse.Namespace) -> None:
             raise ValueError(f"{name.replace('_', '-')} is empty; name something, or leave the option out.")
 
 
-def whole(minimum: int) -> Callable[[str], int]:
+def whole(minimum: int, maximum: float = math.inf) -> Callable[[str], int]:
     """Reads a whole number."""
 
     def parse(text: str) -> int:
         with suppress(ValueError):
-            if int(text) >= minimum:
+            if minimum <= int(text) <= maximum:
                 return int(text)
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least {minimum}")
+        wanted = f"of at least {minimum}" if maximum == math.inf else f"from {minimum} to {maximum}"
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number {wanted}")
 
     return parse
 

@@ -4,7 +4,6 @@ import asyncio
 import base64
 import json
 import logging
-import time
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 
@@ -15,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from ...errors import sentence
 from ..limits import Refusal, refusal_of
+from .log import CLIENT_LEFT
 
 logger = logging.getLogger(__name__)
 
@@ -37,9 +37,10 @@ def in_reference_form(refusal: Refusal) -> dict[str, object]:
     return {"detail": str(refusal)}
 
 
-def refuse(path: str, refusal: Refusal) -> JSONResponse:
-    """The answer to a request for `path` that cannot be served."""
-    content = in_openai_form(refusal) if path.startswith("/v1/") else in_reference_form(refusal)
+def refuse(scope: Scope, refusal: Refusal) -> JSONResponse:
+    """The answer to a request that cannot be served; the log will say why."""
+    scope.setdefault("state", {})["refusal"] = refusal.code
+    content = in_openai_form(refusal) if scope["path"].startswith("/v1/") else in_reference_form(refusal)
     headers = {}
     if refusal.retry_after_s is not None:
         headers["Retry-After"] = str(refusal.retry_after_s)
@@ -53,27 +54,27 @@ def refuse(path: str, refusal: Refusal) -> JSONResponse:
 async def on_refusal(request: Request, error: Exception) -> Response:
     """The handler of Refusal."""
     assert isinstance(error, Refusal)
-    return refuse(request.url.path, error)
+    return refuse(request.scope, error)
 
 
 async def on_http_exception(request: Request, error: Exception) -> Response:
     """The handler of what the router refuses: a path or a method that there is not."""
     assert isinstance(error, HTTPException)
     code = "method_not_allowed" if error.status_code == 405 else "not_found"
-    response = refuse(request.url.path, Refusal(error.status_code, f"{error.detail}.", code))
+    response = refuse(request.scope, Refusal(error.status_code, f"{error.detail}.", code))
     response.headers.update(error.headers or {})
     return response
 
 
 async def on_fault(request: Request, error: Exception) -> Response:
     """The handler of errors that are the program's own."""
-    logger.error("%s failed.", request.url.path, exc_info=error)
-    return refuse(request.url.path, Refusal(500, "The server failed; its log says why.", "internal_error"))
+    logger.error("%s failed.", request.scope["path"], exc_info=error)
+    return refuse(request.scope, Refusal(500, "The server failed; its log says why.", "internal_error"))
 
 
 async def on_departure(request: Request, error: Exception) -> Response:
     """The handler of a client that left while it was being read: nobody is there to answer."""
-    return Response(status_code=499)
+    return Response(status_code=CLIENT_LEFT)
 
 
 class SpeechResponse(Response):
@@ -93,7 +94,7 @@ class SpeechResponse(Response):
         self._as_events = as_events
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        speaking = asyncio.create_task(self._speak(scope, send))
+        speaking = asyncio.create_task(self._speak(send))
         leaving = asyncio.create_task(_until_gone(receive))
         try:
             await asyncio.wait({speaking, leaving}, return_when=asyncio.FIRST_COMPLETED)
@@ -104,11 +105,9 @@ class SpeechResponse(Response):
         if not speaking.cancelled() and (error := speaking.exception()):
             raise error
 
-    async def _speak(self, scope: Scope, send: Send) -> None:
-        begin = time.perf_counter()
+    async def _speak(self, send: Send) -> None:
         async with self._speech as pieces:
             first = await _first(pieces)
-            first_seconds = time.perf_counter() - begin
             await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
             await self._send(send, first)
             try:
@@ -120,14 +119,13 @@ class SpeechResponse(Response):
             if self._as_events:
                 await _send_event(send, {"type": "speech.audio.done"})
             await send({"type": "http.response.body", "body": b""})
-        seconds = time.perf_counter() - begin
-        logger.info("%s: first sound after %.0f ms, all after %.2f s", scope["path"], 1e3 * first_seconds, seconds)
 
     async def _send(self, send: Send, piece: bytes) -> None:
         if self._as_events:
             await _send_event(send, {"type": "speech.audio.delta", "audio": base64.b64encode(piece).decode()})
         else:
             await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await asyncio.sleep(0)  # so that a client which has left is seen before more is sent to it
 
     async def _send_error(self, send: Send, error: Exception) -> None:
         """Too late for a status: an event where there are events; else the body stays without its end."""

@@ -1,59 +1,48 @@
 """The HTTP application: which path leads where."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from ..limits import Refusal
 from ..service import Service
+from .access import Access
 from .answers import on_departure, on_fault, on_http_exception, on_refusal
 from .guard import Guard
+from .log import RequestLog
 from .openai import create_speech, list_models, list_voices, retrieve_model
 from .reference import health, text_to_speech
 
 _PAGE = Path(__file__).parent / "page"
 
 
-def create_app(
-    service: Service, api_key: str | None = None, origins: Sequence[str] = (), only_loopback: bool = False
-) -> Starlette:
-    """An ASGI application for `service`, which it closes at the end.
-
-    Args:
-        api_key: what clients must send as a bearer token, if anything.
-        origins: sites whose pages may use this server from a browser.
-        only_loopback: whether only this machine can connect, so that no other Host is meant.
-    """
+def create_app(service: Service, access: Access = Access()) -> ASGIApp:  # noqa: B008  # it is frozen
+    """An ASGI application for `service`, which it closes at the end, for those who have `access`."""
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         yield
         await service.jobs.close()
 
-    middleware = [Middleware(Guard, api_key=api_key, origins=origins, only_loopback=only_loopback)]
-    if origins:
-        methods, headers = ["GET", "POST"], ["Authorization", "Content-Type"]
-        cors = Middleware(CORSMiddleware, allow_origins=origins, allow_methods=methods, allow_headers=headers)
-        middleware.insert(0, cors)
     handlers = {
         Refusal: on_refusal,
         HTTPException: on_http_exception,
         ClientDisconnect: on_departure,
         Exception: on_fault,
     }
-    app = Starlette(routes=_routes(), middleware=middleware, exception_handlers=handlers, lifespan=lifespan)
+    app = Starlette(routes=_routes(), exception_handlers=handlers, lifespan=lifespan)
+    app.router.redirect_slashes = False  # to an address of its own making
     app.state.service = service
     app.state.uploads = asyncio.Semaphore(service.limits.n_uploads)
-    return app
+    return RequestLog(Guard(app, access), access)
 
 
 def _routes() -> list[Route]:

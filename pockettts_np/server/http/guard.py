@@ -1,18 +1,18 @@
 """Who may ask, and what browsers may do with the answer."""
 
 import hmac
-import ipaddress
-from collections.abc import Sequence
-from contextlib import suppress
-from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..limits import Refusal
+from .access import Access, is_same_site, name_of
 from .answers import refuse
+from .log import client_of
 
 _NEED_KEY = ("/v1/", "/tts")
+_READING = ("GET", "HEAD")  # what another site's page may ask for, but not see
 # The page plays what it has put together itself (blob:), and loads nothing from elsewhere.
 _POLICY = "; ".join(
     (
@@ -40,52 +40,100 @@ class Guard:
     """Refuses strangers before anything is read from them: without the key, or sent here by another site's page.
 
     A page of any site can send forms to a server on this machine, and read what it says through a name of its own
-    that leads here (DNS rebinding). So a browser's Origin must be this server's, and where only this machine can
-    connect, the Host must be one of its names; `origins` are the exceptions.
+    that leads here (DNS rebinding). So the Host must be one that is meant, and what is more than reading must come from
+    this server's own page, or from a site that is allowed. Browsers say which page they read for; where a proxy hides
+    the name that they know, `Sec-Fetch-Site` still tells, which no page can set.
     """
 
-    def __init__(self, app: ASGIApp, api_key: str | None, origins: Sequence[str], only_loopback: bool) -> None:
+    def __init__(self, app: ASGIApp, access: Access) -> None:
         self._app = app
-        self._api_key = api_key
-        self._origins = origins
-        self._hosts = {"localhost", *(urlsplit(origin).hostname for origin in origins)} if only_loopback else None
+        self._access = access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        _below(scope, self._access.root_path)
+        headers = Headers(scope=scope)
+        origin = headers.get("origin")
 
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(_HEADERS)
+                answered = MutableHeaders(scope=message)
+                answered.update(_HEADERS)
+                if self._access.origins:
+                    answered.add_vary_header("Origin")
+                if origin in self._access.origins:
+                    answered["Access-Control-Allow-Origin"] = origin
+                    answered["Access-Control-Expose-Headers"] = "Retry-After"
             await send(message)
 
-        refusal = self._refusal(scope["path"], Headers(scope=scope))
-        app = self._app if refusal is None else refuse(scope["path"], refusal)
-        await app(scope, receive, guarded)
+        await self._answer(scope, headers)(scope, receive, guarded)
 
-    def _refusal(self, path: str, headers: Headers) -> Refusal | None:
-        host = headers.get("host", "")
-        if self._hosts is not None and _name(host) not in {None, *self._hosts}:
-            return Refusal(403, f"This server is not {host[:100]!r}; start it with --allow-origin to be.", "bad_host")
-        origin = headers.get("origin")
-        if origin is not None and origin not in self._origins and urlsplit(origin).netloc != host:
-            return Refusal(403, "Pages of other sites may not use this server; see --allow-origin.", "bad_origin")
-        if self._api_key is not None and path.startswith(_NEED_KEY):
-            scheme, _, key = headers.get("authorization", "").partition(" ")
-            is_right = hmac.compare_digest(key.strip().encode(), self._api_key.encode())
-            if scheme.lower() != "bearer" or not is_right:
-                return Refusal(401, "This server wants its API key: Authorization: Bearer …", "invalid_api_key")
-        return None
+    def _answer(self, scope: Scope, headers: Headers) -> ASGIApp:
+        """Who answers: the application, or a refusal."""
+        refusal = self._wrong_name(scope, headers) or self._wrong_page(scope, headers)
+        if refusal is None and _is_preflight(scope, headers):
+            return _preflight(headers)
+        if refusal := refusal or self._wrong_key(scope, headers):
+            return refuse(scope, refusal)
+        if not scope["path"]:  # as the page names its files from where it is
+            return RedirectResponse(f"{self._access.root_path.rpartition('/')[2]}/")
+        return self._app
 
-
-def _name(host: str) -> str | None:
-    """The name in a Host header, or None for a number: those are not looked up, so nobody can redirect them."""
-    try:
-        name = urlsplit(f"//{host}").hostname or ""
-    except ValueError:
+    def _host(self, scope: Scope, headers: Headers) -> str | None:
+        """The name by which the caller knows this server. None: it does not say, so it is no browser."""
+        host = headers.get("host")
+        if self._access.is_proxy(client_of(scope)):
+            host = headers.get("x-forwarded-host", host or "").partition(",")[0].strip()
         return host
-    with suppress(ValueError):
-        ipaddress.ip_address(name)
+
+    def _wrong_name(self, scope: Scope, headers: Headers) -> Refusal | None:
+        host = self._host(scope, headers)
+        if host is None or self._access.knows_host(host):
+            return None
+        name = name_of(host) or host
+        return Refusal(403, f"This server is not {name[:100]!r}; start it with --allow-host NAME to be.", "bad_host")
+
+    def _wrong_page(self, scope: Scope, headers: Headers) -> Refusal | None:
+        origin = headers.get("origin")
+        if scope["method"] in _READING or origin is None or origin in self._access.origins:
+            return None
+        if headers.get("sec-fetch-site") == "same-origin" or is_same_site(origin, self._host(scope, headers) or ""):
+            return None
+        sentence = f"Pages of {origin[:100]!r} may not use this server; start it with --allow-origin URL to let them."
+        return Refusal(403, sentence, "bad_origin")
+
+    def _wrong_key(self, scope: Scope, headers: Headers) -> Refusal | None:
+        wanted = self._access.api_key
+        if wanted is None or not scope["path"].startswith(_NEED_KEY):
+            return None
+        scheme, _, key = headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not key.strip():
+            return Refusal(401, "This server wants its API key: Authorization: Bearer …", "missing_api_key")
+        if not hmac.compare_digest(key.strip().encode(), wanted.encode()):
+            return Refusal(401, "The API key is wrong.", "invalid_api_key")
         return None
-    return name
+
+
+def _below(scope: Scope, root_path: str) -> None:
+    """Take away the path under which a proxy shows this server, if it has not done so itself."""
+    path = scope["path"]
+    if root_path and (path == root_path or path.startswith(f"{root_path}/")):
+        scope["path"] = path.removeprefix(root_path)
+
+
+def _is_preflight(scope: Scope, headers: Headers) -> bool:
+    return scope["method"] == "OPTIONS" and "origin" in headers and "access-control-request-method" in headers
+
+
+def _preflight(headers: Headers) -> Response:
+    """That a page which may use the server may do it with any headers: the key is what counts."""
+    allowed = {
+        "Access-Control-Allow-Methods": "GET, POST",
+        "Access-Control-Allow-Headers": headers.get("access-control-request-headers", ""),
+        "Access-Control-Max-Age": "600",
+    }
+    if "access-control-request-private-network" in headers:
+        allowed["Access-Control-Allow-Private-Network"] = "true"
+    return Response(status_code=204, headers=allowed)

@@ -84,10 +84,13 @@ class PatientProtocol(H11Protocol):
 
 def bound_socket(host: str, port: int) -> socket.socket:
     """A socket at that address; port 0 takes a free one. OSError: a sentence."""
+    if not host:
+        raise OSError("The host is empty. Take 127.0.0.1 for this machine alone, or 0.0.0.0 to let others in.")
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    except socket.gaierror as error:
-        raise OSError(f"There is no address {host}: {error.strerror}. Take 127.0.0.1 or 0.0.0.0.") from None
+    except (socket.gaierror, UnicodeError) as error:  # the latter of a name that can be none
+        why = error.strerror if isinstance(error, socket.gaierror) else "it is no name"
+        raise OSError(f"There is no address {host!r}: {why}. Take 127.0.0.1 or 0.0.0.0.") from None
     bound = socket.socket(family, kind, protocol)
     try:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -119,6 +122,7 @@ def make_server(app: ASGIApp) -> Server:
             log_config=None,
             log_level="critical",  # what it has to say, this package says itself; it also tells of all that is cut
             access_log=False,
+            proxy_headers=False,  # of proxies, `Access` knows
             server_header=False,
             limit_concurrency=MAX_CONNECTIONS,
             timeout_graceful_shutdown=GRACE_SECONDS,

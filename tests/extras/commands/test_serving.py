@@ -5,6 +5,7 @@ import contextlib
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -14,7 +15,7 @@ import pytest
 
 import pockettts_np
 from pockettts_np import TTSModel, __main__
-from pockettts_np.commands.serving import serve, service
+from pockettts_np.commands.serving import serve, service, wyoming
 from pockettts_np.commands.terminal import options
 from tests.support.helpers import GOLDEN
 from tests.support.live_server import PATIENCE_SECONDS, get, post, recording, until
@@ -69,7 +70,23 @@ def test_limits_come_from_the_arguments():
     [
         (["serve", "--voices", "nowhere"], "There is no folder of voices nowhere."),
         (["serve", "--default-voice", "nobody"], "There is no voice nobody"),
-        (["serve", "--host", "nowhere.invalid"], "There is no address nowhere.invalid"),
+        (["serve", "--host", "nowhere.invalid"], "There is no address 'nowhere.invalid'"),
+        (["serve", "--host", ""], "The host is empty."),
+        (["serve", "--host", "a" * 70], "it is no name"),
+        (["serve", "--api-key", ""], "The API key is empty"),
+        (["serve", "--api-key", "two words"], "The API key holds a space"),
+        (["serve", "--allow-origin", "*"], "would let the pages of every site use the server"),
+        (["serve", "--allow-host", "http://x"], "is no name"),
+        (["serve", "--trust-proxy", "nginx"], "is no address"),
+        (["serve", "--root-path", "speech"], "is no path"),
+        (["serve", "--default-voice", ""], "name one recording or saved voice"),
+        (["wyoming", "--uri", "tcp://127.0.0.1:99999"], "is no place to listen"),
+        (["wyoming", "--uri", "tcp://127.0.0.1"], "is no place to listen"),
+        (["wyoming", "--uri", "tcp://[::1:10200"], "is no place to listen"),
+        (["wyoming", "--uri", "http://127.0.0.1:10200"], "is no place to listen"),
+        (["wyoming", "--uri", "unix://run/wyoming.sock"], "is no place to listen"),
+        (["wyoming", "--uri", "unix:///nowhere/wyoming.sock"], "there is no folder /nowhere"),
+        (["wyoming", "--uri", f"unix://{CONFIG}"], "is a file, and no socket"),
         (["wyoming", "--voices", "nowhere"], "There is no folder of voices nowhere."),
     ],
 )
@@ -77,6 +94,47 @@ def test_what_cannot_be_is_refused_before_the_model_is_loaded(run, argv, sentenc
     status, error = run(*argv, *(["--port", "0"] if argv[0] == "serve" else []))
     assert status == 1
     assert sentence in error
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        *(["serve", "--port", port] for port in ("-1", "65536", "99999", "http")),
+        *(["serve", "--max-upload", size] for size in ("0", "1001", "x")),
+        *(
+            ["wyoming", option, number]
+            for option in ("--workers", "--queue", "--max-text")
+            for number in ("-1", "1" * 9)
+        ),
+    ],
+)
+def test_numbers_that_cannot_be_are_wrong_usage(run, argv, capsys):
+    with pytest.raises(SystemExit):
+        run(*argv)
+    assert "is not a whole number from" in capsys.readouterr().err
+
+
+def test_no_folder_is_not_this_folder(run, capsys):
+    with pytest.raises(SystemExit):
+        run("serve", "--voices", "")
+    assert "the folder's name is empty" in capsys.readouterr().err
+
+
+def test_an_empty_key_in_the_environment_opens_nothing(run, monkeypatch):
+    monkeypatch.setenv(serve.KEY_VARIABLE, "")
+    status, error = run("serve", "--port", "0")
+    assert (status, "The API key is empty" in error) == (1, True)
+
+
+def test_a_socket_is_taken_from_no_server_but_a_dead_one(run, tmp_path):
+    path = tmp_path / "speech.sock"
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+        server.listen()
+        assert f"Another server listens at {path}" in run("wyoming", "--uri", f"unix://{path}")[1]
+    assert path.is_socket()
+    with pytest.raises(AssertionError, match="the model was loaded"):
+        wyoming._require_place(f"unix://{path}") or options.load_tts_model(None)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,8 @@ import numpy as np
 import openai
 import pytest
 import soundfile
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from pockettts_np import TTSModel, export_model_state
 from pockettts_np.audio.effects import CLOSING_SILENCE_SECONDS, processed
@@ -191,10 +193,35 @@ def test_what_is_no_json_object_is_refused(server, body):
     assert (got.status_code, got.json()["error"]["code"]) == (400, "invalid_json")
 
 
-@pytest.mark.parametrize("speed", ["NaN", "Infinity"])
-def test_a_speed_that_is_no_number_is_refused(server, speed):
+@pytest.mark.parametrize("speed", ["NaN", "Infinity", "-1e400", "9" * 400, "-" + "9" * 4000])
+def test_a_speed_that_is_no_number_or_far_from_all_is_refused(server, speed):
     got = post(server, content=json.dumps(SPEECH)[:-1] + f', "speed": {speed}}}')
-    assert got.json()["error"]["code"] == "invalid_type"
+    assert got.json()["error"]["code"] == ("invalid_value" if speed[-1] == "9" else "invalid_type")
+    assert len(got.json()["error"]["message"]) < 200
+
+
+@pytest.fixture(scope="module")
+def connected(server):
+    with httpx.Client(base_url=server, timeout=PATIENCE_SECONDS) as client:
+        yield client
+
+
+ANY_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.just(10**400),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+DEEP = json.loads("[" * 700 + "]" * 700)
+
+
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.sampled_from([*SPEECH, "speed", "stream_format", "instructions"]), ANY_JSON | st.just(DEEP))
+def test_no_field_is_a_fault_of_the_server(held, connected, field, value):
+    held.gate.set()
+    got = connected.post("/v1/audio/speech", content=json.dumps(SPEECH | {field: value}).encode())
+    assert got.status_code < 500
+    if got.status_code != 200:
+        assert got.json()["error"]["message"]
 
 
 @pytest.mark.parametrize(
@@ -477,7 +504,7 @@ def test_the_memory_for_voices_is_bounded(model):
     assert n_loaded == 5  # of the last two, nothing
 
 
-# Health, and who may ask
+# Health
 
 
 def test_health_tells_how_busy_the_server_is(server, held):
@@ -491,53 +518,6 @@ def test_health_tells_how_busy_the_server_is(server, held):
         held.gate.set()
         assert list(pieces)
     until(lambda: get(f"{server}/health").json()["running"] == 0)
-
-
-@pytest.mark.parametrize("path", ["/v1/audio/speech", "/v1/audio/voices", "/v1/models", "/tts", "/v1/nothing"])
-def test_without_the_key_nothing_is_served(model, path):
-    with served(make_service(model), api_key="geheim ß") as url:
-        for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "Basic geheim"}):
-            got = httpx.request("POST" if "speech" in path or path == "/tts" else "GET", url + path, headers=headers)
-            assert got.status_code == 401
-            assert got.headers["www-authenticate"] == "Bearer"
-
-
-def test_with_the_key_everything_is_served_and_the_page_asks_for_it(model):
-    with served(make_service(model), api_key="secret") as url:
-        with openai.OpenAI(base_url=f"{url}/v1", api_key="secret", max_retries=0) as client:
-            assert_speech(client.audio.speech.create(**SPEECH).content, spoken(model))
-        client = openai.OpenAI(base_url=f"{url}/v1", api_key="wrong", max_retries=0)
-        with client, pytest.raises(openai.AuthenticationError):
-            client.audio.speech.create(**SPEECH)
-        assert get(f"{url}/").status_code == 200
-        assert get(f"{url}/health").status_code == 200
-
-
-def test_pages_of_other_sites_are_refused(server):
-    for origin in ("http://evil.example", "null", "http://localhost:1"):
-        got = post(server, "/tts", data={"text": TEXT}, headers={"Origin": origin})
-        assert got.status_code == 403, origin
-    assert post(server, "/tts", data={"text": TEXT}, headers={"Origin": server}).status_code == 200
-
-
-def test_an_allowed_site_may_ask(model):
-    site = "https://reader.example"
-    with served(make_service(model), origins=[site], only_loopback=True) as url:
-        got = post(url, json=SPEECH, headers={"Origin": site})
-        assert got.status_code == 200
-        assert got.headers["access-control-allow-origin"] == site
-        preflight = {"Origin": site, "Access-Control-Request-Method": "POST"}
-        assert httpx.options(f"{url}/v1/audio/speech", headers=preflight).status_code == 200
-        assert get(f"{url}/health", headers={"Host": "reader.example"}).status_code == 200
-
-
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:8000", "127.0.0.1.evil.example", "[", ""])
-def test_a_name_that_leads_here_from_elsewhere_is_refused(model, host):
-    """DNS rebinding: the browser takes the page of evil.example and this server for one site."""
-    with served(make_service(model), only_loopback=True) as url:
-        assert get(f"{url}/health", headers={"Host": host}).status_code == 403
-        for good in ("localhost", "localhost:1234", "127.0.0.1:80", "[::1]:80"):
-            assert get(f"{url}/health", headers={"Host": good}).status_code == 200
 
 
 def test_a_model_that_cannot_clone_says_so(model):
