@@ -63,7 +63,11 @@ def test_the_package_has_every_module_and_the_project_lists_what_they_import():
     optional = [need for name, needs in extras.items() if name not in ("test", "docs", "dev") for need in needs]
     declared = {re.split(r"[<>=]", name)[0].lower() for name in [*project["dependencies"], *optional]}
     used = set().union(*map(imported, MODULES)) - set(sys.stdlib_module_names) - {"pockettts_np"}
-    installed_with = {"yaml": "pyyaml", "llvmlite": "numba"}  # modules that a package of another name brings
+    installed_with = {
+        "yaml": "pyyaml",
+        "llvmlite": "numba",
+        "h11": "uvicorn",
+    }  # modules that a package of another name brings
     assert {installed_with.get(name, name) for name in used} == declared
 
 

@@ -1,21 +1,20 @@
 """The HTTP application on a socket, until a signal ends it."""
 
-import asyncio
 import ipaddress
+import logging
 import signal
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
-MAX_CONNECTIONS = 500
-HEAD_SECONDS = 20.0  # for a request's first line and headers
-STALL_SECONDS = 30.0  # in which a client must take something of its answer
-GRACE_SECONDS = 10  # for running requests, once the server is told to end
+logger = logging.getLogger(__name__)
+
+GRACE_SECONDS = 5  # for running requests, once the server is told to end; containers kill it after ten
 
 
 class Server(uvicorn.Server):
@@ -33,53 +32,6 @@ class Server(uvicorn.Server):
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-
-
-class PatientProtocol(H11Protocol):
-    """HTTP that drops a connection on which nothing moves, which uvicorn keeps for ever.
-
-    Waiting for a request's head, and for a client that does not take its answer, are bounded here; waiting for a body
-    is bounded by whoever reads it.
-    """
-
-    _timer: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self._drop_after(HEAD_SECONDS)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._keep()
-        super().connection_lost(exc)
-
-    def handle_events(self) -> None:
-        cycle = self.cycle
-        super().handle_events()
-        if self.cycle is not cycle:  # a request's head has come
-            self._keep()
-
-    def on_response_complete(self) -> None:
-        self._drop_after(HEAD_SECONDS)
-        super().on_response_complete()
-
-    def pause_writing(self) -> None:
-        super().pause_writing()
-        self._drop_after(STALL_SECONDS)
-
-    def resume_writing(self) -> None:
-        super().resume_writing()
-        if self.cycle is None or self.cycle.response_complete:
-            self._drop_after(HEAD_SECONDS)
-        else:
-            self._keep()
-
-    def _drop_after(self, seconds: float) -> None:
-        self._keep()
-        self._timer = self.loop.call_later(seconds, self.transport.abort)
-
-    def _keep(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
 
 
 def bound_socket(host: str, port: int) -> socket.socket:
@@ -117,14 +69,27 @@ def make_server(app: ASGIApp) -> Server:
     return Server(
         uvicorn.Config(
             app,
-            http=PatientProtocol,
+            http=_protocol(),
             ws="none",
             log_config=None,
             log_level="critical",  # what it has to say, this package says itself; it also tells of all that is cut
             access_log=False,
             proxy_headers=False,  # of proxies, `Access` knows
             server_header=False,
-            limit_concurrency=MAX_CONNECTIONS,
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
     )
+
+
+def _protocol() -> Any:
+    """How HTTP is spoken."""
+    try:
+        from .patience import PatientProtocol
+    except ImportError:
+        logger.warning(
+            "This server does not know uvicorn %s: it serves, but clients that stall keep their connections, and many "
+            "of them shut others out.",
+            uvicorn.__version__,
+        )
+        return "h11"
+    return PatientProtocol

@@ -4,6 +4,9 @@ import asyncio
 import gc
 import json
 import logging
+import re
+import socket
+import sys
 import tempfile
 import threading
 import time
@@ -12,7 +15,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from pockettts_np.server.http import run
+from pockettts_np.server.http import patience, run
+from pockettts_np.server.http.access import access
 from pockettts_np.server.jobs import JobQueue, Results
 from pockettts_np.server.limits import Limits, Refusal, refusal_of
 from tests.support.live_server import (
@@ -64,7 +68,7 @@ def test_a_client_that_leaves_stops_its_speech(server, held):
 def test_a_client_that_resets_the_connection_stops_its_speech(server, held):
     with raw_connection(server, request()) as connection:
         assert connection.recv(10)
-        connection.setsockopt(run.socket.SOL_SOCKET, run.socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
     until(lambda: held.n_stopped == 1)
 
 
@@ -123,7 +127,7 @@ def test_a_body_that_does_not_come_is_given_up(model):
 
 
 def test_a_head_that_does_not_come_is_given_up(server, monkeypatch):
-    monkeypatch.setattr(run, "HEAD_SECONDS", 0.2)
+    monkeypatch.setattr(patience, "HEAD_SECONDS", 0.2)
     for part in (b"", b"GET /health HTTP/1.1\r\nHo"):
         with raw_connection(server, part) as connection:
             assert gone(connection)
@@ -134,12 +138,40 @@ def test_a_head_that_does_not_come_is_given_up(server, monkeypatch):
 
 
 def test_a_request_that_has_come_may_take_its_time(server, held, monkeypatch):
-    monkeypatch.setattr(run, "HEAD_SECONDS", 0.2)
+    monkeypatch.setattr(patience, "HEAD_SECONDS", 0.2)
     with raw_connection(server, request()) as connection:
         assert connection.recv(15) == b"HTTP/1.1 200 OK"
         time.sleep(0.5)
         held.gate.set()
         assert connection.makefile("rb").read().endswith(LAST_PIECE)
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+def test_a_client_that_has_said_all_hears_all(server, held, version):
+    """It closes its half of the connection behind the request, as `nc -N` does."""
+    with raw_connection(server, request().replace(b"HTTP/1.1", f"HTTP/{version}".encode())) as connection:
+        connection.shutdown(socket.SHUT_WR)
+        held.gate.set()
+        answer = connection.makefile("rb").read()
+    assert answer.startswith(b"HTTP/1.1 200 OK")
+    assert len(answer) > 2 * 3 * 1920
+    assert (version == "1.0") or answer.endswith(LAST_PIECE)
+
+
+def test_a_client_that_waits_in_the_queue_may_have_said_all(model, held):
+    with served(make_service(model, Limits(n_workers=1, n_waiting=1))) as url:
+        first = raw_connection(url, request())
+        until(lambda: len(held.texts) == 1)
+        with raw_connection(url, request()) as second:
+            second.shutdown(socket.SHUT_WR)
+            time.sleep(2.5 * patience.PROBE_SECONDS)
+            held.gate.set()
+            answer = second.makefile("rb").read()
+        first.close()
+    assert answer.startswith(b"HTTP/1.1 100 Continue\r\n\r\n")  # by which it was asked whether it still listens
+    rest = answer.rpartition(b"HTTP/1.1 100 Continue\r\n\r\n")[2]
+    assert rest.startswith(b"HTTP/1.1 200 OK")
+    assert rest.endswith(LAST_PIECE)
 
 
 def drip(connection):
@@ -161,7 +193,7 @@ def gone(connection):
 
 
 def test_a_client_that_takes_nothing_is_dropped(server, held, monkeypatch):
-    monkeypatch.setattr(run, "STALL_SECONDS", 0.3)
+    monkeypatch.setattr(patience, "STALL_SECONDS", 0.3)
     held.gate.set()
     held.n_frames = 10_000  # more than the system and the server buffer between them
     with raw_connection(server, request()):
@@ -170,7 +202,7 @@ def test_a_client_that_takes_nothing_is_dropped(server, held, monkeypatch):
 
 
 def test_a_slow_client_gets_everything(server, held, monkeypatch):
-    monkeypatch.setattr(run, "STALL_SECONDS", 5.0)
+    monkeypatch.setattr(patience, "STALL_SECONDS", 5.0)
     held.gate.set()
     held.n_frames = 2000  # 7.7 MB
     n_bytes = 0
@@ -225,6 +257,33 @@ def test_two_hundred_connections(model, monkeypatch):
             connection.close()
         until(lambda: is_idle(url))
         assert works(url)
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET /health HTTP/1.1\r\nHo", request()[:-5]])
+def test_slow_clients_shut_nobody_out(model, monkeypatch, caplog, sent):
+    monkeypatch.setattr(patience, "MAX_CONNECTIONS", 20)
+    with served(make_service(model, Limits(n_workers=1))) as url:
+        slow = [raw_connection(url, sent) for _ in range(40)]
+        assert works(url)
+        assert "Over 20 connections" in caplog.text
+        assert gone(slow[0])  # that has waited longest
+        for connection in slow:
+            connection.close()
+        until(lambda: is_idle(url))
+
+
+def test_a_body_in_crumbs_is_refused(server):
+    """Reading a byte at a time, 64 kB would keep everybody waiting for seconds."""
+    head = b"POST /v1/audio/speech HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    body = json.dumps(SPEECH).encode()
+    in_crumbs = b"".join(b"1\r\n%c\r\n" % byte for byte in body) + b"0\r\n\r\n"
+    with raw_connection(server, head + in_crumbs) as connection:  # a few are a matter of taste
+        assert connection.recv(12) == b"HTTP/1.1 200"
+    begin = time.process_time()
+    with raw_connection(server, head + 100_000 * b"1\r\n \r\n") as connection:
+        assert connection.recv(12) == b"HTTP/1.1 400"
+    assert time.process_time() - begin < 2
+    assert works(server)
 
 
 # Faults on this side
@@ -460,8 +519,64 @@ def test_the_faults_of_the_program_are_no_refusals():
     assert refusal_of(KeyError("x")) is None
 
 
-def test_the_log_names_no_text(server, caplog):
-    with caplog.at_level(logging.INFO, "pockettts_np"):
+# The log
+
+
+def test_every_request_has_its_line(server, caplog):
+    with caplog.at_level(logging.DEBUG, "pockettts_np"):
         assert works(server)
-        until(lambda: "first byte after" in caplog.text)
+        post(f"{server}/v1/audio/speech?key=secret", json=SPEECH | {"voice": "nobody"})
+        get(f"{server}/health")
+        get(f"{server}/a%0d%0aINFO:%20forged")
+        with raw_connection(server, b"this is no HTTP\r\n\r\n") as connection:
+            gone(connection)
+        until(lambda: "no_http" in caplog.text)
+    lines = [(record.levelname, record.message) for record in caplog.records if "first byte" not in record.message]
+    assert lines == [
+        ("WARNING", "127.0.0.1 POST /v1/audio/speech 400 voice_not_found"),
+        ("WARNING", "127.0.0.1 GET /a%0d%0aINFO:%20forged 404 not_found"),
+        ("WARNING", "127.0.0.1 400 no_http"),
+    ]
+    answered = [(record.levelname, record.message) for record in caplog.records if "first byte" in record.message]
+    assert [level for level, _ in answered] == ["INFO", "DEBUG"]
+    assert re.fullmatch(
+        r"127\.0\.0\.1 POST /v1/audio/speech 200, first byte after \d+ ms, all after \d+\.\d\d s", answered[0][1]
+    )
+    assert "secret" not in caplog.text
     assert SPEECH["input"] not in caplog.text
+
+
+def test_wrong_keys_are_seen_in_the_log(model, caplog):
+    with served(make_service(model), access=access("secret")) as url, httpx.Client() as client:
+        for i in range(50):
+            client.get(f"{url}/v1/models", headers={"Authorization": f"Bearer wrong-{i}"})
+    assert caplog.messages.count("127.0.0.1 GET /v1/models 401 invalid_api_key") == 50
+    assert "wrong-" not in caplog.text
+
+
+def test_a_client_that_leaves_has_its_line_and_no_more(server, held, caplog):
+    held.gate.set()
+    held.n_frames = 1000
+    with caplog.at_level(logging.INFO):
+        with raw_connection(server, request()) as connection:
+            assert connection.recv(10)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
+        until(lambda: "cut after" in caplog.text)
+        until(lambda: held.n_stopped == 1)
+    assert [record.name for record in caplog.records] == ["pockettts_np.server.http.log"]  # none of asyncio
+
+
+def test_a_trusted_proxy_names_the_client(model, caplog):
+    forwarded = {"X-Forwarded-For": "6.6.6.6, 203.0.113.7, 127.0.0.1"}
+    for proxies, client in ((["127.0.0.0/8"], "203.0.113.7"), ([], "127.0.0.1")):
+        caplog.clear()
+        with served(make_service(model), access=access(proxies=proxies)) as url:
+            get(f"{url}/v1/models/nothing", headers=forwarded)
+        assert caplog.messages == [f"{client} GET /v1/models/nothing 404 model_not_found"]
+
+
+def test_another_uvicorn_is_used_as_it_is(model, monkeypatch, caplog):
+    monkeypatch.setitem(sys.modules, "pockettts_np.server.http.patience", None)
+    with served(make_service(model)) as url:
+        assert works(url)
+    assert "does not know uvicorn" in caplog.text
