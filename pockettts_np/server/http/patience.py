@@ -126,7 +126,8 @@ class PatientProtocol(H11Protocol):
         if self.transport.is_closing() or self.cycle.response_started:
             return
         if self.scope["http_version"] != "1.0":  # which knows nothing that says nothing
-            self.transport.write(self.conn.send(h11.InformationalResponse(status_code=100, headers=[])))
+            go_on = h11.InformationalResponse(status_code=100, headers=[], reason=b"Continue")
+            self.transport.write(self.conn.send(go_on))
         self._timer = self.loop.call_later(PROBE_SECONDS, self._probe)
 
 

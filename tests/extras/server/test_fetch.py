@@ -11,7 +11,7 @@ import pytest
 from pockettts_np import export_model_state
 from pockettts_np.server import fetch
 from pockettts_np.server.limits import Limits, Refusal
-from tests.support.live_server import make_service, post, recording, served, tone
+from tests.support.live_server import make_service, post, raw_connection, recording, served, tone, until
 
 NEVER = threading.Event()
 
@@ -135,10 +135,55 @@ def test_a_slow_site_is_given_up(site):
     assert time.monotonic() - begin < 3
 
 
-def test_nobody_waits_for_what_nobody_wants(site):
+@contextmanager
+def silent(kind):
+    """A place where a fetch waits: it takes connections and says nothing, or takes none, or has no number."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        address = listener.getsockname()
+        full = [socket.socket() for _ in range(4 if kind == "full" else 0)]
+        for sock in full:  # the queue of those that wait to be taken
+            sock.setblocking(False)
+            sock.connect_ex(address)
+        host = "slow.example" if kind == "look-up" else "127.0.0.1"
+        yield f"{'https' if kind == 'https' else 'http'}://{host}:{address[1]}/"
+        for sock in full:
+            sock.close()
+
+
+@pytest.mark.parametrize("kind", ["http", "https", "full", "look-up"])
+def test_a_fetch_ends_when_nobody_wants_it(monkeypatch, kind):
+    monkeypatch.setattr(fetch, "is_public", lambda address: True)
+    look_up, is_over = socket.getaddrinfo, threading.Event()
+    monkeypatch.setattr(
+        socket,
+        "getaddrinfo",
+        lambda host, *args, **more: is_over.wait() and [] if "slow" in host else look_up(host, *args, **more),
+    )
     stop = threading.Event()
-    stop.set()
-    assert got(f"{site[1]}/slow/", stop=stop) == b""
+    threading.Timer(0.3, stop.set).start()
+    begin = time.monotonic()
+    with silent(kind) as url, pytest.raises(Refusal, match="takes too long"):
+        got(url, seconds=60, stop=stop)
+    assert 0.25 < time.monotonic() - begin < 5
+    begin = time.monotonic()
+    with silent(kind) as url, pytest.raises(Refusal, match="takes too long"):
+        got(url, seconds=0.3)
+    assert 0.25 < time.monotonic() - begin < 5
+    is_over.set()
+
+
+def test_look_ups_that_do_not_end_are_bounded(monkeypatch):
+    is_over = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: is_over.wait() and [])
+    n_before = threading.active_count()
+    for _ in range(12):
+        with pytest.raises(Refusal, match="takes too long"):
+            got("http://slow.example/", seconds=0.05)
+    assert threading.active_count() <= n_before + 8
+    is_over.set()
+    until(lambda: threading.active_count() <= n_before)
 
 
 def test_a_site_that_is_not_there_is_a_sentence(monkeypatch):
@@ -158,9 +203,15 @@ def test_a_site_without_a_certificate_is_refused(site):
 
 PRIVATE = [
     *("127.0.0.1", "127.9.9.9", "0.0.0.0", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1"),
-    *("224.0.0.1", "255.255.255.255", "192.0.0.1", "198.18.0.1", "240.0.0.1"),
-    *("::1", "::", "fe80::1", "fe80::1%eth0", "fc00::1", "fd12::1", "ff02::1", "2001:db8::1"),
-    *("::ffff:127.0.0.1", "::ffff:10.0.0.1", "2002:7f00:1::", "2002:a00:1::1", "64:ff9b::7f00:1", "64:ff9b::a00:1"),
+    *("224.0.0.1", "255.255.255.255", "192.0.0.1", "192.0.0.192", "198.18.0.1", "240.0.0.1", "100.100.100.200"),
+    *("192.0.0.9", "192.0.2.1", "198.51.100.1", "203.0.113.1", "192.31.196.1", "192.52.193.1", "192.88.99.1"),
+    *("192.175.48.1", "168.63.129.16", "239.255.255.250"),
+    *("::1", "::", "fe80::1", "fe80::1%eth0", "fc00::1", "fd12::1", "ff02::1", "ff0e::1", "2001:db8::1", "3fff::1"),
+    *("fec0::1", "feff::1", "100::1", "100:0:0:1::1", "5f00::1", "4000::1", "fd00:ec2::254"),
+    *("::ffff:127.0.0.1", "::ffff:10.0.0.1", "::ffff:168.63.129.16", "::127.0.0.1", "::10.0.0.1", "::8.8.8.8"),
+    *("::ffff:0:127.0.0.1", "::ffff:0:8.8.8.8", "64:ff9b::7f00:1", "64:ff9b::a00:1", "64:ff9b:1::808:808"),
+    *("2002:7f00:1::", "2002:a00:1::1", "2002:808:808::1", "2001::1", "2001:0:808:808::1", "2001:2::1", "2001:20::1"),
+    *("2001:4:112::1", "2620:4f:8000::1"),
 ]
 
 
@@ -169,7 +220,19 @@ def test_private_addresses_are_not_public(address):
     assert not fetch.is_public(address)
 
 
-@pytest.mark.parametrize("address", ["8.8.8.8", "1.1.1.1", "2606:4700::1111", "64:ff9b::808:808", "::ffff:8.8.8.8"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "8.8.8.8",
+        "1.1.1.1",
+        "168.63.129.17",
+        "2606:4700::1111",
+        "2001:4860:4860::8888",
+        "2a00:1450::1",
+        "64:ff9b::808:808",
+        "::ffff:8.8.8.8",
+    ],
+)
 def test_public_addresses_are(address):
     assert fetch.is_public(address)
 
@@ -227,7 +290,7 @@ def test_a_redirect_away_from_https_is_refused(monkeypatch):
         headers = {"Location": "http://8.8.8.8/a.wav"}  # noqa: RUF012
 
     @contextmanager
-    def answer(url, deadline):
+    def answer(url, waiting):
         yield Answer
 
     monkeypatch.setattr(fetch, "_answer", answer)
@@ -261,6 +324,20 @@ def test_a_hub_address_is_asked_of_the_hub_without_the_users_token(monkeypatch):
 
 
 # Through the server
+
+
+def test_a_silent_site_frees_its_worker_when_the_caller_leaves(model, monkeypatch):
+    monkeypatch.setattr(fetch, "is_public", lambda address: True)
+    service = make_service(model, Limits(n_workers=1, fetch_seconds=60), allow_urls=True)
+    with silent("http") as url, served(service) as service_url:
+        body = f"text=Hello.&voice_url={url}a.wav".encode()
+        head = f"POST /tts HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n"
+        head += "Content-Type: application/x-www-form-urlencoded\r\n\r\n"
+        with raw_connection(service_url, head.encode() + body):
+            until(lambda: service.jobs.n_running == 1)
+        begin = time.monotonic()
+        assert post(f"{service_url}/tts", data={"text": "Hello."}).status_code == 200
+        assert time.monotonic() - begin < 20
 
 
 def test_the_server_clones_a_voice_behind_an_address(site, model, tmp_path):
