@@ -55,7 +55,9 @@ def main() -> None:
         if args.screenshot:
             args.screenshot.parent.mkdir(exist_ok=True)
             page.screenshot(path=args.screenshot, full_page=True)
+        check_second_player(page)
         check_stop(page)
+        check_reload(page)
         check_error(page, problems)
         if args.upload:
             page.set_input_files("#upload", args.upload)
@@ -105,8 +107,21 @@ def check_speech(page: Page) -> None:
     assert bright > 1000, "the spectrogram is empty"
 
 
+def check_second_player(page: Page) -> None:
+    """The player of the whole speech silences what still sounds."""
+    page.fill("#text", TEXT)
+    page.click("#speak")
+    expect(page.locator("#status")).to_contain_text("Speaking")
+    expect(page.locator("#keep")).to_be_visible(timeout=60_000)  # it has come, and still sounds
+    assert page.is_enabled("#stop")
+    page.evaluate("document.getElementById('audio').play()")
+    expect(page.locator("#status")).to_have_text("Done.")
+    assert page.is_disabled("#stop"), "the speech sounds twice"
+
+
 def check_stop(page: Page) -> None:
-    """Stopping silences the page at once, and it can speak again."""
+    """Stopping silences the page at once, it keeps what has come, and it can speak again."""
+    page.evaluate("heardBefore = heard.samples")
     page.fill("#text", TEXT * 20)
     page.click("#speak")
     expect(page.locator("#status")).to_contain_text("Speaking")
@@ -116,6 +131,18 @@ def check_stop(page: Page) -> None:
     page.wait_for_timeout(500)
     assert page.evaluate("heard.samples") == samples, "speech came after Stop"
     assert page.is_enabled("#speak")
+    with page.expect_download() as download:
+        page.click("#download")
+    with wave.open(io.BytesIO(Path(download.value.path()).read_bytes())) as file:
+        assert file.getnframes() == samples - page.evaluate("heardBefore"), "what had come was not kept"
+
+
+def check_reload(page: Page) -> None:
+    """A text outlives the page."""
+    page.fill("#text", "My own words.")
+    page.reload()
+    expect(page.locator("#voice option").first).to_be_attached()
+    assert page.input_value("#text") == "My own words."
 
 
 def check_error(page: Page, problems: list[str]) -> None:

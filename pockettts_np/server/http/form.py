@@ -37,12 +37,12 @@ def media_type(content_type: str) -> tuple[str, str]:
 def urlencoded_form(body: bytearray) -> Form:
     """The fields of a form without files. Refusal: 400 too many, or not UTF-8."""
     try:
-        text = body.decode()
-        return dict(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS))
+        fields = parse_qsl(body.decode(), keep_blank_values=True, errors="strict", max_num_fields=MAX_FIELDS)
     except UnicodeDecodeError:
         raise _unreadable("It is not UTF-8") from None
     except ValueError:
         raise _unreadable(f"Too many fields; wanted at most {MAX_FIELDS}") from None
+    return {name: _as_typed(value) for name, value in fields}
 
 
 def multipart_form(body: bytearray, boundary: str, max_field_bytes: int) -> Form:
@@ -92,9 +92,14 @@ def _field(name: str, content: bytearray, max_bytes: int) -> str:
         sentence = f"The field {name[:100]!r} has {len(content)} bytes; wanted at most {max_bytes}."
         raise Refusal(413, sentence, "request_too_large", name[:100])
     try:
-        return content.decode()
+        return _as_typed(content.decode())
     except UnicodeDecodeError:
         raise _unreadable(f"The field {name[:100]!r} is not UTF-8") from None
+
+
+def _as_typed(text: str) -> str:
+    """A text with the line ends that its writer saw: browsers send two characters for each."""
+    return text.replace("\r\n", "\n")
 
 
 def _headers(lines: str) -> Message:

@@ -2,6 +2,7 @@
 can speak with it.
 """
 
+import json
 import re
 import shutil
 import subprocess
@@ -9,11 +10,14 @@ import sys
 from html.parser import HTMLParser
 from importlib import resources
 from pathlib import Path
+from urllib.parse import urljoin
 
+import numpy as np
 import pytest
 
 from pockettts_np import TTSModel, export_model_state
-from tests.support.live_server import PATIENCE_SECONDS, get, make_service, served
+from pockettts_np.server.http.access import access
+from tests.support.live_server import PATIENCE_SECONDS, get, make_service, post, served
 
 PAGE = resources.files("pockettts_np.server.http") / "page"
 FILES = sorted(path.name for path in PAGE.iterdir())
@@ -79,6 +83,44 @@ def test_the_markup_holds_no_script_and_no_style():
         assert tag != "style"
         assert tag != "script" or "src" in attributes
         assert not [name for name in attributes if name == "style" or name.startswith("on")]
+
+
+def test_every_address_is_relative_to_the_page():
+    """So that a proxy may show it anywhere."""
+    addresses = [value for _, attributes in ELEMENTS for name, value in attributes.items() if name in ("src", "href")]
+    addresses += re.findall(r'fetch\("([^"]*)"', (PAGE / "page.js").read_text(encoding="utf-8"))
+    assert len(addresses) == 6
+    assert not [address for address in addresses if re.match(r"/|\w+:", address)]
+
+
+@pytest.mark.parametrize("base", ["/speech", "/apps/speech"])
+def test_a_proxy_may_show_the_page_under_a_path(model, base):
+    """`location /speech/ { proxy_pass http://127.0.0.1:8000; }`: the path comes along, the Host and the name do not."""
+    headers = {"Origin": "https://site.example", "Sec-Fetch-Site": "same-origin"}
+    with served(make_service(model), access=access(root_path=f"{base}/")) as url:
+        moved = get(url + base)
+        assert moved.status_code == 307
+        shown = urljoin(url + base, moved.headers["location"])
+        assert shown == f"{url}{base}/"
+        for _, attributes in ELEMENTS:
+            if address := attributes.get("src") or attributes.get("href"):
+                assert get(urljoin(shown, address), headers=headers).status_code == 200
+        assert get(urljoin(shown, "v1/audio/voices"), headers=headers).status_code == 200
+        assert post(urljoin(shown, "tts"), data={"text": "Hi."}, headers=headers).status_code == 200
+        assert get(f"{url}/health").status_code == 200  # as behind a proxy that takes the path away
+        assert get(f"{url}/speechless/health").status_code == 404
+
+
+def test_the_spectrogram_shows_the_levels_of_the_sound():
+    """Against NumPy's transform."""
+    node = shutil.which("node") or pytest.skip("There is no node; install it from the system's packages.")
+    samples = np.random.default_rng(0).uniform(-1, 1, 512) * np.linspace(0, 1, 512) ** 4
+    module = (PAGE / "spectrogram.js").read_text(encoding="utf-8")
+    program = f"{module}\nconsole.log(JSON.stringify([...levels(Float32Array.from({samples.tolist()}), 170)]))"
+    done = subprocess.run([node, "--input-type=module"], input=program, capture_output=True, text=True, check=True)
+    power = np.abs(np.fft.rfft(samples * np.hanning(513)[:512])[:170] * 4 / 512) ** 2
+    want = np.clip(np.rint(255 * (10 * np.log10(power) + 85) / 75), 0, 255)
+    assert np.abs(json.loads(done.stdout) - want).max() <= 1
 
 
 def test_every_control_has_a_label():

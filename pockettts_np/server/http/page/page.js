@@ -4,6 +4,7 @@ import { Player, WavReader, toFloat, wavBlob } from "./player.js";
 import { Spectrogram } from "./spectrogram.js";
 
 const KEY = "pockettts-api-key";
+const TEXT = "pockettts-text";
 const byId = (id) => document.getElementById(id);
 const seconds = (value) => `${value.toFixed(1)} s`;
 
@@ -17,8 +18,30 @@ function say(text, isError = false) {
   byId("status").classList.toggle("error", isError);
 }
 
+/** What was kept for this tab, also where the browser keeps nothing. */
+const kept = {
+  get: (name) => {
+    try {
+      return sessionStorage.getItem(name) ?? "";
+    } catch {
+      return "";
+    }
+  },
+  set: (name, value) => {
+    try {
+      sessionStorage.setItem(name, value);
+    } catch {
+      // then it is lost with the page
+    }
+  },
+};
+
 function headers() {
-  const key = byId("key").value;
+  const key = byId("key").value.trim();
+  if (!/^[!-~]*$/.test(key)) {
+    byId("key-field").hidden = false;
+    throw new Error("This cannot be the API key: a key has no spaces, and only the letters, digits and signs of ASCII.");
+  }
   return key ? { Authorization: `Bearer ${key}` } : {};
 }
 
@@ -40,7 +63,7 @@ async function sentenceOf(response) {
 }
 
 async function loadVoices() {
-  const response = await fetch("/v1/audio/voices", { headers: headers() });
+  const response = await fetch("v1/audio/voices", { headers: headers() });
   await requireOk(response);
   const { voices, cloning, model, sample_text: sample, longest_text: longest } = await response.json();
   const chosen = byId("voice").value;
@@ -51,7 +74,7 @@ async function loadVoices() {
     ? "A recording of ten to thirty seconds of clear speech, or a saved voice (.safetensors)."
     : "This model cannot clone recordings; a saved voice (.safetensors) can be used.";
   longestText = longest;
-  if (!byId("text").value) byId("text").value = sample;
+  if (!byId("text").value) byId("text").value = sample; // else the user's own, also from before a reload
   count();
   say("");
 }
@@ -84,49 +107,59 @@ function setBusy(isBusy) {
 
 async function speak() {
   stop();
+  byId("audio").pause();
   setBusy(true);
   say("Waiting for the first sound …");
   player = new Player(); // here, where the click allows it
   controller = new AbortController();
   const { signal } = controller;
   const begin = performance.now();
-  const response = await fetch("/tts", { method: "POST", body: form(), headers: headers(), signal });
+  const response = await fetch("tts", { method: "POST", body: form(), headers: headers(), signal });
   await requireOk(response);
-  await receive(response, begin);
+  await receive(response, begin, signal);
 }
 
-/** Play, draw and keep a speech while it comes. */
-async function receive(response, begin) {
+/** Play, draw and keep a speech while it comes; of one that is cut or stopped, what has come. */
+async function receive(response, begin, signal) {
   const reader = new WavReader(response.body);
   const pieces = [];
+  const current = player;
   let spectrogram = null;
   let nSamples = 0;
   let drawn = 0;
-  for await (const piece of reader.pieces()) {
-    if (!spectrogram) {
-      spectrogram = new Spectrogram(byId("spectrogram"), reader.rateHz);
-      byId("first").textContent = `${Math.round(performance.now() - begin)} ms`;
-      byId("result").hidden = false;
-      byId("keep").hidden = true;
-      say("Speaking …");
-      follow(player, () => nSamples / reader.rateHz);
+  try {
+    for await (const piece of reader.pieces()) {
+      if (signal.aborted) break;
+      if (!spectrogram) {
+        spectrogram = new Spectrogram(byId("spectrogram"), reader.rateHz);
+        byId("first").textContent = `${Math.round(performance.now() - begin)} ms`;
+        byId("speed").textContent = "–";
+        byId("result").hidden = false;
+        byId("keep").hidden = true;
+        say("Speaking …");
+        follow(current, () => nSamples / reader.rateHz);
+      }
+      pieces.push(piece);
+      nSamples += piece.length;
+      const samples = toFloat(piece);
+      current.play(samples, reader.rateHz);
+      spectrogram.add(samples);
+      if (performance.now() - drawn > 100) {
+        byId("length").textContent = byId("end").textContent = seconds(nSamples / reader.rateHz);
+        spectrogram.draw();
+        drawn = performance.now();
+      }
     }
-    pieces.push(piece);
-    nSamples += piece.length;
-    const samples = toFloat(piece);
-    player.play(samples, reader.rateHz);
-    spectrogram.add(samples);
-    byId("length").textContent = byId("end").textContent = seconds(nSamples / reader.rateHz);
-    if (performance.now() - drawn > 100) {
+    if (!spectrogram) throw new Error("The server sent no sound.");
+    const realTime = nSamples / reader.rateHz / ((performance.now() - begin) / 1000);
+    byId("speed").textContent = `${realTime.toFixed(1)} ×`;
+  } finally {
+    if (spectrogram) {
+      byId("length").textContent = byId("end").textContent = seconds(nSamples / reader.rateHz);
       spectrogram.draw();
-      drawn = performance.now();
+      offer(wavBlob(pieces, reader.rateHz));
     }
   }
-  if (!spectrogram) throw new Error("The server sent no sound.");
-  spectrogram.draw();
-  const realTime = nSamples / reader.rateHz / ((performance.now() - begin) / 1000);
-  byId("speed").textContent = `${realTime.toFixed(1)} ×`;
-  offer(wavBlob(pieces, reader.rateHz));
 }
 
 /** Move the line over the spectrogram until the speech has sounded. */
@@ -136,15 +169,10 @@ function follow(current, length) {
     if (current !== player) return;
     head.hidden = current.isDone;
     head.style.left = `${(100 * current.seconds) / length()}%`;
-    if (current.isDone && !byId("keep").hidden) finish();
+    if (current.isDone && !byId("keep").hidden) end("Done.");
     else requestAnimationFrame(step);
   };
   step();
-}
-
-function finish() {
-  setBusy(false);
-  say("Done.");
 }
 
 function offer(blob) {
@@ -154,13 +182,18 @@ function offer(blob) {
   byId("keep").hidden = false;
 }
 
+/** Silence, and no more of what is coming. */
 function stop() {
   controller?.abort();
   player?.close();
   controller = player = null;
   byId("playhead").hidden = true;
-  byId("audio").pause();
   setBusy(false);
+}
+
+function end(text) {
+  stop();
+  say(text);
 }
 
 /** What went wrong, unless it was the user's wish. */
@@ -178,11 +211,14 @@ byId("form").addEventListener("submit", (event) => {
   event.preventDefault();
   report(speak);
 });
-byId("stop").addEventListener("click", () => {
-  stop();
-  say("Stopped.");
+byId("stop").addEventListener("click", () => end("Stopped."));
+byId("text").addEventListener("input", () => {
+  kept.set(TEXT, byId("text").value);
+  count();
 });
-byId("text").addEventListener("input", count);
+byId("audio").addEventListener("play", () => {
+  if (player) end("Done."); // else the speech would sound twice
+});
 byId("text").addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) byId("form").requestSubmit();
 });
@@ -192,8 +228,9 @@ byId("remove").addEventListener("click", () => {
   showUpload();
 });
 byId("key").addEventListener("change", () => {
-  sessionStorage.setItem(KEY, byId("key").value);
+  kept.set(KEY, byId("key").value);
   report(loadVoices);
 });
-byId("key").value = sessionStorage.getItem(KEY) ?? "";
+byId("key").value = kept.get(KEY);
+byId("text").value = kept.get(TEXT);
 report(loadVoices);

@@ -37,7 +37,9 @@ export class WavReader {
 
 /** Float samples in ±1 of 16-bit ones. */
 export function toFloat(samples) {
-  return Float32Array.from(samples, (sample) => sample / 32768);
+  const floats = new Float32Array(samples.length);
+  for (let i = 0; i < floats.length; i += 1) floats[i] = samples[i] / 32768;
+  return floats;
 }
 
 /** Speech that sounds as soon as its first piece is there. */

@@ -8,21 +8,34 @@ const LOUDEST_DB = -10;
 
 // From black over violet and orange to pale yellow: dark to light also for the colour-blind.
 const COLOURS = [[11, 7, 36], [87, 16, 110], [188, 55, 84], [249, 142, 9], [252, 255, 164]];
+const PALETTE = Uint8ClampedArray.from({ length: 4 * 256 }, (_, i) => {
+  const at = Math.min(0.9999, (i >> 2) / 255) * (COLOURS.length - 1);
+  const [low, high] = [COLOURS[Math.floor(at)], COLOURS[Math.floor(at) + 1]];
+  return i % 4 === 3 ? 255 : low[i % 4] + (at % 1) * (high[i % 4] - low[i % 4]);
+});
+const WINDOW = Float32Array.from({ length: FRAME }, (_, i) => 0.5 - 0.5 * Math.cos((2 * Math.PI * i) / FRAME)); // Hann
+const COSINES = Float32Array.from({ length: FRAME / 2 }, (_, i) => Math.cos((2 * Math.PI * i) / FRAME));
+const SINES = Float32Array.from({ length: FRAME / 2 }, (_, i) => -Math.sin((2 * Math.PI * i) / FRAME));
 
 export class Spectrogram {
-  #canvas;
   #context;
-  #rateHz;
+  #width; // columns that there is room for
+  #nBins; // of a frame, from 0 Hz to HIGHEST_HZ
+  #painted; // one pixel a column and bin
   #rest = new Float32Array(0);
-  #columns = []; // of levels in dB, low frequencies first
+  #columns = []; // of levels, low frequencies first
+  #nPainted = 0;
   #perColumn = 1; // frames
   #sum = null; // of the frames of the column that is being made
   #nSummed = 0;
 
   constructor(canvas, rateHz) {
-    this.#canvas = canvas;
     this.#context = canvas.getContext("2d");
-    this.#rateHz = rateHz;
+    this.#width = canvas.width;
+    this.#nBins = Math.floor((HIGHEST_HZ / rateHz) * FRAME);
+    this.#painted = document.createElement("canvas");
+    this.#painted.width = this.#width;
+    this.#painted.height = this.#nBins;
   }
 
   /** Take in samples in ±1. */
@@ -31,79 +44,92 @@ export class Spectrogram {
     all.set(this.#rest);
     all.set(samples, this.#rest.length);
     let at = 0;
-    for (; at + FRAME <= all.length; at += HOP) this.#addFrame(levels(all.subarray(at, at + FRAME)));
+    for (; at + FRAME <= all.length; at += HOP) this.#addFrame(levels(all.subarray(at, at + FRAME), this.#nBins));
     this.#rest = all.slice(at);
   }
 
   #addFrame(frame) {
-    this.#sum = this.#sum ? this.#sum.map((level, i) => Math.max(level, frame[i])) : frame;
+    this.#sum = this.#sum ? louder(this.#sum, frame) : frame;
     this.#nSummed += 1;
     if (this.#nSummed < this.#perColumn) return;
     this.#columns.push(this.#sum);
     this.#sum = null;
     this.#nSummed = 0;
-    if (this.#columns.length < this.#canvas.width) return;
-    this.#columns = this.#columns
-      .filter((_, i) => i % 2 === 0)
-      .map((column, i) => column.map((level, bin) => Math.max(level, this.#columns[2 * i + 1]?.[bin] ?? level)));
+    if (this.#columns.length < this.#width) return;
+    const halves = [];
+    for (let i = 0; i + 1 < this.#columns.length; i += 2) halves.push(louder(this.#columns[i], this.#columns[i + 1]));
+    this.#columns = halves;
+    this.#nPainted = 0;
     this.#perColumn *= 2;
   }
 
-  /** Paint everything over the whole width. */
+  /** Paint what is new, and stretch everything over the whole width. */
   draw() {
-    const { width, height } = this.#canvas;
-    const image = this.#context.createImageData(width, height);
-    const nBins = Math.floor((HIGHEST_HZ / this.#rateHz) * FRAME);
-    for (let x = 0; x < width; x += 1) {
-      const column = this.#columns[Math.floor((x * this.#columns.length) / width)];
-      for (let y = 0; y < height; y += 1) {
-        const level = column ? column[Math.floor(((height - 1 - y) * nBins) / height)] : QUIETEST_DB;
-        image.data.set([...colour((level - QUIETEST_DB) / (LOUDEST_DB - QUIETEST_DB)), 255], 4 * (y * width + x));
+    const nNew = this.#columns.length - this.#nPainted;
+    if (nNew > 0) {
+      const image = new ImageData(nNew, this.#nBins);
+      for (let x = 0; x < nNew; x += 1) {
+        const column = this.#columns[this.#nPainted + x];
+        for (let bin = 0; bin < this.#nBins; bin += 1) {
+          const at = 4 * ((this.#nBins - 1 - bin) * nNew + x);
+          const from = 4 * column[bin];
+          for (let i = 0; i < 4; i += 1) image.data[at + i] = PALETTE[from + i];
+        }
       }
+      this.#painted.getContext("2d").putImageData(image, this.#nPainted, 0);
+      this.#nPainted += nNew;
     }
-    this.#context.putImageData(image, 0, 0);
+    if (!this.#nPainted) return;
+    const { width, height } = this.#context.canvas;
+    this.#context.imageSmoothingEnabled = false;
+    this.#context.drawImage(this.#painted, 0, 0, this.#nPainted, this.#nBins, 0, 0, width, height);
   }
 }
 
-function colour(share) {
-  const at = Math.max(0, Math.min(0.9999, share)) * (COLOURS.length - 1);
-  const [low, high] = [COLOURS[Math.floor(at)], COLOURS[Math.floor(at) + 1]];
-  return low.map((value, i) => value + (at % 1) * (high[i] - value));
+function louder(one, other) {
+  return one.map((level, bin) => Math.max(level, other[bin]));
 }
 
-/** Levels in dB of FRAME samples under a Hann window, from 0 Hz to half the rate. */
-function levels(samples) {
-  const real = samples.map((sample, i) => sample * (0.5 - 0.5 * Math.cos((2 * Math.PI * i) / FRAME)));
+/** Levels of FRAME samples, from 0 Hz on: 0 is QUIETEST_DB or less, 255 is LOUDEST_DB or more; a full sine is 0 dB. */
+export function levels(samples, nBins) {
+  const real = samples.map((sample, i) => sample * WINDOW[i]);
   const imaginary = new Float32Array(FRAME);
   transform(real, imaginary);
-  const scale = 4 / FRAME; // a full sine is 0 dB
-  return Float32Array.from({ length: FRAME / 2 }, (_, i) =>
-    20 * Math.log10(scale * Math.hypot(real[i], imaginary[i]) + 1e-9));
+  const scale = 255 / (LOUDEST_DB - QUIETEST_DB);
+  const result = new Uint8ClampedArray(nBins);
+  for (let i = 0; i < nBins; i += 1) {
+    const power = (4 / FRAME) ** 2 * (real[i] ** 2 + imaginary[i] ** 2);
+    result[i] = scale * (10 * Math.log10(power + 1e-18) - QUIETEST_DB);
+  }
+  return result;
 }
 
-/** The discrete Fourier transform of a power of two of samples, in place (Cooley and Tukey, 1965). */
+/** The discrete Fourier transform of FRAME samples, in place (Cooley and Tukey, 1965). */
 function transform(real, imaginary) {
-  const n = real.length;
-  for (let i = 1, j = 0; i < n; i += 1) {
-    let bit = n >> 1;
+  for (let i = 1, j = 0; i < FRAME; i += 1) {
+    let bit = FRAME >> 1;
     for (; j & bit; bit >>= 1) j ^= bit;
     j ^= bit;
     if (i < j) {
-      [real[i], real[j]] = [real[j], real[i]];
-      [imaginary[i], imaginary[j]] = [imaginary[j], imaginary[i]];
+      const swapped = real[i];
+      real[i] = real[j];
+      real[j] = swapped;
     }
   }
-  for (let half = 1; half < n; half *= 2) {
-    for (let k = 0; k < half; k += 1) {
-      const cosine = Math.cos((Math.PI * k) / half);
-      const sine = -Math.sin((Math.PI * k) / half);
-      for (let i = k; i < n; i += 2 * half) {
-        const x = real[i + half] * cosine - imaginary[i + half] * sine;
-        const y = real[i + half] * sine + imaginary[i + half] * cosine;
-        real[i + half] = real[i] - x;
-        imaginary[i + half] = imaginary[i] - y;
-        real[i] += x;
-        imaginary[i] += y;
+  for (let half = 1; half < FRAME; half *= 2) {
+    const step = FRAME / (2 * half);
+    for (let begin = 0; begin < FRAME; begin += 2 * half) {
+      for (let k = 0; k < half; k += 1) {
+        const low = begin + k;
+        const high = low + half;
+        const cosine = COSINES[k * step];
+        const sine = SINES[k * step];
+        const x = real[high] * cosine - imaginary[high] * sine;
+        const y = real[high] * sine + imaginary[high] * cosine;
+        real[high] = real[low] - x;
+        imaginary[high] = imaginary[low] - y;
+        real[low] += x;
+        imaginary[low] += y;
       }
     }
   }
