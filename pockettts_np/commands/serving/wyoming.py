@@ -21,7 +21,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--uri",
         default="tcp://127.0.0.1:10200",
-        help="where to listen: tcp://HOST:PORT, 0.0.0.0 lets others in, port 0 is any; or unix://PATH (%(default)s)",
+        help="where to listen: tcp://HOST:PORT, 0.0.0.0 lets others in, port 0 is any; or unix:///PATH (%(default)s)",
     )
     add_service_options(parser)
 
