@@ -8,7 +8,7 @@ from pathlib import Path
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
@@ -22,6 +22,7 @@ from .openai import create_speech, list_models, list_voices, retrieve_model
 from .reference import health, text_to_speech
 
 _PAGE = Path(__file__).parent / "page"
+_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 
 def create_app(service: Service, access: Access = Access()) -> ASGIApp:  # noqa: B008  # it is frozen
@@ -60,4 +61,5 @@ def _routes() -> list[Route]:
 
 async def _page(request: Request) -> Response:
     name = request.scope["path"].rpartition("/")[2] or "index.html"  # of a route, so of a file that is there
-    return FileResponse(_PAGE / name, headers={"Cache-Control": "no-cache"})
+    path = _PAGE / name
+    return Response(path.read_bytes(), media_type=_TYPES[path.suffix], headers={"Cache-Control": "no-cache"})

@@ -43,7 +43,7 @@ class RequestLog:
             all_seconds = time.perf_counter() - begin
             if code := scope.get("state", {}).get("refusal"):
                 how = f"{status} {code}"
-            elif is_whole:
+            elif is_whole and status != CLIENT_LEFT:
                 how = f"{status}, first byte after {1e3 * first_seconds:.0f} ms, all after {all_seconds:.2f} s"
             else:
                 how = f"{status}, cut after {all_seconds:.2f} s"

@@ -79,7 +79,10 @@ class PatientProtocol(H11Protocol):
             self._keep()
 
     def send_400_response(self, msg: str) -> None:
-        super().send_400_response(msg)
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            super().send_400_response(msg)
+        else:  # its request was answered before all of it had come
+            self.transport.close()
         logger.warning("%s 400 no_http", self.client[0] if self.client else "nobody")
 
     def on_response_complete(self) -> None:

@@ -1,6 +1,7 @@
 """The HTTP server under clients that leave, stall, crowd and lie: it answers, ends what nobody hears, keeps nothing."""
 
 import asyncio
+import contextlib
 import gc
 import json
 import logging
@@ -284,6 +285,37 @@ def test_a_body_in_crumbs_is_refused(server):
         assert connection.recv(12) == b"HTTP/1.1 400"
     assert time.process_time() - begin < 2
     assert works(server)
+
+
+CHUNKED = b"POST /tts HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Type: "
+ODD_REQUESTS = {
+    "garbage in a body": CHUNKED + b"application/x-www-form-urlencoded\r\n\r\n5\r\ntext=\r\nno number\r\n",
+    "garbage behind a refusal": CHUNKED + b"text/plain\r\n\r\n" + b"no number\r\n",
+    "crumbs behind a refusal": CHUNKED + b"text/plain\r\n\r\n" + 10_000 * b"1\r\nx\r\n",
+    "garbage behind an answer": b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n" + b"garbage\r\n\r\n",
+    "two hosts": b"GET /health HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n",
+    "two lengths": b"POST /tts HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nx",
+    "length and chunks": CHUNKED + b"text/plain\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
+    "half a header": b"GET /health HTTP/1.1\r\nHost: x\r\nX: \x00\r\n\r\n",
+    "the next HTTP": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    "another server": b"CONNECT evil.example:80 HTTP/1.1\r\nHost: x\r\n\r\n",
+    "a websocket": b"GET / HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n",
+    "three thousand ranges": b"GET / HTTP/1.1\r\nHost: x\r\nRange: bytes=" + b"0-1," * 3000 + b"2-3\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("case", ODD_REQUESTS)
+def test_no_request_leaves_a_traceback(server, caplog, case):
+    head, blank_line, rest = ODD_REQUESTS[case].partition(b"\r\n\r\n")
+    with raw_connection(server, head + blank_line) as connection:
+        time.sleep(0.05)  # in which a refusal may go out
+        with contextlib.suppress(OSError):
+            connection.sendall(rest)
+            connection.shutdown(socket.SHUT_WR)
+            assert connection.makefile("rb").read()[9:10] in (b"2", b"4")
+    assert works(server)
+    assert not [record for record in caplog.records if record.exc_info or record.levelname == "ERROR"]
+    assert {record.name.partition(".")[0] for record in caplog.records} <= {"pockettts_np", "httpx"}
 
 
 # Faults on this side
