@@ -166,11 +166,11 @@ def test_a_fetch_ends_when_nobody_wants_it(monkeypatch, kind):
     begin = time.monotonic()
     with silent(kind) as url, pytest.raises(Refusal, match="takes too long"):
         got(url, seconds=60, stop=stop)
-    assert 0.25 < time.monotonic() - begin < 5
+    assert 0.25 < time.monotonic() - begin < 20
     begin = time.monotonic()
     with silent(kind) as url, pytest.raises(Refusal, match="takes too long"):
         got(url, seconds=0.3)
-    assert 0.25 < time.monotonic() - begin < 5
+    assert 0.25 < time.monotonic() - begin < 20
     is_over.set()
 
 
