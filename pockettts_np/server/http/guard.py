@@ -83,10 +83,9 @@ class Guard:
 
     def _host(self, scope: Scope, headers: Headers) -> str | None:
         """The name by which the caller knows this server. None: it does not say, so it is no browser."""
-        host = headers.get("host")
-        if self._access.is_proxy(client_of(scope)):
-            host = headers.get("x-forwarded-host", host or "").partition(",")[0].strip()
-        return host
+        if self._access.is_proxy(client_of(scope)) and (forwarded := headers.get("x-forwarded-host")):
+            return forwarded.partition(",")[0].strip()
+        return headers.get("host")
 
     def _wrong_name(self, scope: Scope, headers: Headers) -> Refusal | None:
         host = self._host(scope, headers)

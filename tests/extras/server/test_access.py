@@ -131,6 +131,16 @@ def test_with_a_key_any_name_will_do_unless_names_are_given(model):
         assert get(f"{url}/health", headers={"Host": "any.example"}).status_code == 403
 
 
+def test_only_a_trusted_proxy_says_by_which_name_it_was_asked(model):
+    forwarded = {"X-Forwarded-Host": "speech.example, proxy.example", "Origin": "http://speech.example"}
+    for proxies, status in ((["127.0.0.1"], 200), (["10.0.0.0/8"], 403), ([], 403)):
+        with served(make_service(model), access=access(hosts=["speech.example"], proxies=proxies)) as url:
+            assert post(f"{url}/tts", data=TEXT, headers=forwarded).status_code == status
+            assert get(f"{url}/health").status_code == 200
+            evil = get(f"{url}/health", headers={"X-Forwarded-Host": "evil.example"}).status_code
+            assert evil == (403 if status == 200 else 200)
+
+
 # With which key
 
 
