@@ -34,7 +34,7 @@ def add_parser(commands: Any) -> None:
     add("--allow-voice-urls", action="store_true", help="let callers name public addresses of recordings")
     add("--max-upload", type=whole(1, 1000), metavar="MB", help="largest recording that callers may send (20)")
     add("--root-path", default="", metavar="PATH", help="where a proxy shows this server, such as /speech")
-    add("--trust-proxy", action="append", default=[], metavar="ADDRESS", help="believe X-Forwarded-… of this proxy")
+    add("--trust-proxy", action="append", default=[], metavar="ADDRESS", help="a proxy whose X-Forwarded-For counts")
 
 
 def serve(args: argparse.Namespace) -> None:
