@@ -361,7 +361,7 @@ class TTSModel(SamplingOptions):
             timestamps: yield `TimedAudio` instead: the same samples, with words and when each is spoken.
 
         Raises:
-            ValueError: nothing to say, a malformed pause, another model's voice or script, unusable noise, or
+            ValueError: nothing to say, a pause that is too long, another model's voice or script, unusable noise, or
                 timestamps of a model whose `timestamp_heads` are not known; raised before the first chunk.
             TypeError: `model_state` is no voice, the text no string, a count no whole number, or `noise` none of the
                 above.
@@ -386,7 +386,7 @@ class TTSModel(SamplingOptions):
         """What `generate_audio_stream` would speak of a text: its chunks, each as token ids, and its pauses.
 
         Raises:
-            ValueError: nothing to say, or a malformed pause.
+            ValueError: nothing to say, or a pause that is too long.
             TypeError: no string.
         """
         if not isinstance(text, str):
@@ -417,7 +417,7 @@ class TTSModel(SamplingOptions):
             noise: as for `generate_audio_stream`.
 
         Raises:
-            ValueError, TypeError: as `generate_audio_stream`; a malformed pause when it comes.
+            ValueError, TypeError: as `generate_audio_stream`; a pause that is too long when it comes.
         """
         speaker = self._speaker(model_state, max_tokens, frames_after_eos, noise)
         return speak_pieces(speaker, [pieces] if isinstance(pieces, str) else pieces, stop or threading.Event())

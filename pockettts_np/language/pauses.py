@@ -1,9 +1,11 @@
-"""Pauses in a text: `[pause:500ms]`, `[pause:1.5s]`, `[pause:2]` and the SSML tag `<break time="500ms"/>`.
+"""Pauses in a text: `[pause:500ms]`, `[pause:1.5s]`, `[pause:2]`, `[pause]` and the SSML tag `<break time="500ms"/>`.
 
 A break may give its `strength` instead, by default medium; what a strength lasts is up to the synthesizer, and here is
-what Azure documents. All other markup is text.
+what Azure documents. What is close to these forms is a pause too, and one whose length cannot be read is medium, with
+a warning: a slip in one place ends no long job. All other markup is text, `<break>` alone too, which HTML texts name.
 """
 
+import logging
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,20 +13,37 @@ from fractions import Fraction
 
 from .punctuation import CLAUSE_MARKS, SENTENCE_MARKS
 
+logger = logging.getLogger(__name__)
+
 MAX_PAUSE_SECONDS = 600
 MAX_SECONDS_IN_A_TEXT = 3600
 STRENGTH_MS = {"none": 0, "x-weak": 250, "weak": 500, "medium": 750, "strong": 1000, "x-strong": 1250}
 
-_MAX_CHARS = 100  # between the brackets
-_OPENINGS = ("[pause:", "<break", "</break")
-_BEGIN = re.compile(r"\[pause:|</?break[\s/>]", re.IGNORECASE)
+_MAX_CHARS = 100  # of a length or of attributes
+_MAX_SPACES = 20  # before and in a closing tag
+_UNITS_MS = {
+    **dict.fromkeys(("ms", "msec", "msecs", "millisecond", "milliseconds"), 1),
+    **dict.fromkeys(("", "s", "sec", "secs", "second", "seconds"), 1000),
+    **dict.fromkeys(("min", "mins", "minute", "minutes"), 60_000),
+}
+_OPENINGS = ("[pause", "<break")
+_BEGIN = re.compile(r"\[pause|<break", re.IGNORECASE)
+_TIME = re.compile(r"\s*([0-9]+[.,]?[0-9]*|[.,][0-9]+)\s*([a-z]*)\.?\s*", re.IGNORECASE)
 _MARKUP = re.compile(
-    rf"\[pause:([^\[\]\n]{{0,{_MAX_CHARS}}})\]|</?break(?=[\s/>])([^<>]{{0,{_MAX_CHARS}}})>", re.IGNORECASE
+    rf"\[pause(?:\s?[:=](?P<length>[^\[\]\n]{{0,{_MAX_CHARS}}})|\s(?P<bare>\s?[0-9.,]{{1,9}}\s?[a-z]{{0,12}}\s?))?\]"
+    rf"|<break(?P<empty>(?:\s[^<>]{{0,{_MAX_CHARS}}})?)/>"
+    rf"|<break(?P<pair>(?:\s[^<>]{{0,{_MAX_CHARS}}})?)>\s{{0,{_MAX_SPACES}}}</break\s{{0,{_MAX_SPACES}}}>"
+    rf"|<break(?P<open>\s[^<>=]{{0,{_MAX_CHARS}}}=[^<>]{{0,{_MAX_CHARS}}})>",
+    re.IGNORECASE,
 )
-_UNFINISHED = re.compile(rf"\[pause:[^\[\]\n]{{0,{_MAX_CHARS}}}\Z|</?break[^<>]{{0,{_MAX_CHARS}}}\Z", re.IGNORECASE)
-_TIME = re.compile(r"\s*([0-9]+\.?[0-9]*|\.[0-9]+)\s*(ms|s|)\s*", re.IGNORECASE)
-_ATTRIBUTE = re.compile(r"""\s+(time|strength)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
-_ATTRIBUTES = re.compile(rf"(?:{_ATTRIBUTE.pattern})*\s*/")
+_UNFINISHED = re.compile(
+    rf"\[pause[^\[\]\n]{{0,{_MAX_CHARS + 2}}}\Z"
+    rf"|<break(?:[\s/][^<>]{{0,{2 * _MAX_CHARS + 2}}})?"
+    rf"(?:(?<!/)>\s{{0,{_MAX_SPACES}}}(?:<[/a-z\s]{{0,{_MAX_SPACES + 6}}})?)?\Z",
+    re.IGNORECASE,
+)
+_ATTRIBUTE = re.compile(r"""\s*(time|strength)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'=]+))(?=\s|\Z)""", re.IGNORECASE)
+_ATTRIBUTES = re.compile(rf"(?:{_ATTRIBUTE.pattern})*\s*", re.IGNORECASE)
 _LEADING_MARKS = re.compile(rf"\A[{SENTENCE_MARKS}{CLAUSE_MARKS}]+(?:\s+|\Z)")
 
 
@@ -46,19 +65,19 @@ class Markup:
         self._held = ""  # what may be the beginning of a pause
 
     def feed(self, piece: str, last: bool = False) -> Iterator[str | Pause]:
-        """Text and pauses as far as they are clear. ValueError for a malformed pause."""
-        text, start = self._held + piece, 0
-        while begin := _BEGIN.search(text, start):
-            markup = _MARKUP.match(text, begin.start())
-            if markup is None:
-                if last or not _UNFINISHED.match(text, begin.start()):
-                    raise _malformed(text[begin.start() :])
+        """Text and pauses as far as they are clear. ValueError for a pause that is too long."""
+        text, start, place = self._held + piece, 0, 0
+        while begin := _BEGIN.search(text, place):
+            if not last and _UNFINISHED.match(text, begin.start()):
                 break
-            if start < begin.start():
-                yield text[start : begin.start()]
-            yield _pause(markup)
-            start = markup.end()
-        end = len(text) if last else begin.start() if begin else _end_of_clear_text(text, start)
+            markup = _MARKUP.match(text, begin.start())
+            place = begin.end() if markup is None else markup.end()
+            if markup is not None:
+                if start < begin.start():
+                    yield text[start : begin.start()]
+                yield _pause(markup)
+                start = place
+        end = len(text) if last else begin.start() if begin else _end_of_clear_text(text, place)
         self._held = text[end:]
         if start < end:
             yield text[start:end]
@@ -67,7 +86,7 @@ class Markup:
 def parts(text: str) -> list[str | Pause]:
     """Prompts and pauses in order; a text without pauses is one prompt, unchanged.
 
-    ValueError for a malformed pause, one of more than 10 minutes, or more than an hour of pauses in all.
+    ValueError for a pause of more than 10 minutes, or more than an hour of pauses in all.
     """
     found = list(Markup().feed(text, last=True))
     pauses = [part for part in found if isinstance(part, Pause)]
@@ -110,10 +129,21 @@ def _end_of_clear_text(text: str, start: int) -> int:
 
 
 def _pause(markup: re.Match[str]) -> Pause:
-    length, tag = markup.groups()
-    seconds = _seconds(length, needs_unit=False) if tag is None else _break_seconds(markup.group(), tag)
+    kind = markup.lastgroup
+    length = markup[kind] if kind else None
+    if kind is None:
+        seconds: Fraction | None = _strength_seconds("medium")
+    elif kind in ("length", "bare"):
+        seconds = _seconds(length or "", needs_unit=False)
+    else:
+        seconds = _break_seconds(length or "")
     if seconds is None:
-        raise _malformed(markup.group())
+        seconds = _strength_seconds("medium")
+        logger.warning(
+            '%r is taken as a pause of %g s: write [pause:500ms], [pause:1.5s], <break time="500ms"/> '
+            'or <break strength="medium"/> (%s).',
+            *(markup.group(), float(seconds), ", ".join(STRENGTH_MS)),
+        )
     if seconds > MAX_PAUSE_SECONDS:
         raise ValueError(
             f"The pause {markup.group()} is too long; wanted at most {MAX_PAUSE_SECONDS} seconds, "
@@ -122,28 +152,25 @@ def _pause(markup: re.Match[str]) -> Pause:
     return Pause(seconds)
 
 
-def _break_seconds(markup: str, tag: str) -> Fraction | None:
-    """The length of a break, where `time` counts before `strength`; None if it is malformed."""
-    if markup.startswith("</") or not _ATTRIBUTES.fullmatch(tag):
+def _break_seconds(attributes: str) -> Fraction | None:
+    """The length of a break, where `time` counts before `strength`; None if it cannot be read."""
+    if not _ATTRIBUTES.fullmatch(attributes):
         return None
-    found = [(name, one or two) for name, one, two in _ATTRIBUTE.findall(tag)]
-    attributes = dict(found)
-    strength_ms = STRENGTH_MS.get(attributes.get("strength", "medium"))
-    if len(attributes) < len(found) or strength_ms is None:
+    given = [(name.lower(), one or two or bare) for name, one, two, bare in _ATTRIBUTE.findall(attributes)]
+    values = dict(given)
+    if len(values) < len(given) or values.get("strength", "medium") not in STRENGTH_MS:
         return None
-    return _seconds(attributes["time"], needs_unit=True) if "time" in attributes else Fraction(strength_ms, 1000)
+    if "time" in values:
+        return _seconds(values["time"], needs_unit=True)
+    return _strength_seconds(values.get("strength", "medium"))
+
+
+def _strength_seconds(strength: str) -> Fraction:
+    return Fraction(STRENGTH_MS[strength], 1000)
 
 
 def _seconds(time: str, needs_unit: bool) -> Fraction | None:
     match = _TIME.fullmatch(time)
-    if match is None or (needs_unit and not match[2]):
+    if match is None or match[2].lower() not in _UNITS_MS or (needs_unit and not match[2]):
         return None
-    return Fraction(match[1]) / (1000 if match[2].lower() == "ms" else 1)
-
-
-def _malformed(text: str) -> ValueError:
-    shown = re.split(r"(?<=[\]>])", text[:_MAX_CHARS], maxsplit=1)[0]
-    return ValueError(
-        f'{shown!r} is not a pause: write [pause:500ms], [pause:1.5s], <break time="500ms"/> '
-        f'or <break strength="medium"/> ({", ".join(STRENGTH_MS)}).'
-    )
+    return Fraction(match[1].replace(",", ".")) * _UNITS_MS[match[2].lower()] / 1000

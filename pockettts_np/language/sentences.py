@@ -45,7 +45,7 @@ class Sentences:
         self._checked = 0  # where the last gap was that ended nothing; its white space may grow
 
     def feed(self, piece: str, complete: bool = False) -> Iterator[str | Pause]:
-        """The sentences that end in this piece; all of it where it is `complete`. ValueError for a malformed pause."""
+        """The sentences that end in this piece; all of it where it is `complete`. ValueError for a pause too long."""
         if not isinstance(piece, str):
             raise TypeError(f"A piece of the text is a {type(piece).__name__}; wanted a str.")
         for part in self._markup.feed(piece, complete):

@@ -84,7 +84,7 @@ class SpeechStream:
         """Go on with the text, in pieces of any size. Waits while 1000 sentences are ahead of the speech.
 
         Raises:
-            ValueError: a malformed pause, which ends the text; or the text is closed.
+            ValueError: a pause that is too long, which ends the text; or the text is closed.
             RuntimeError: 1000 sentences are waiting, and nobody has begun to listen.
             CancelledError: nobody listens any more. Any other error is that of the listener.
         """

@@ -19,33 +19,23 @@ from tests.support.speech import FRAME_SAMPLES, SENTENCE, TWO_SENTENCES, pipelin
 
 RATE_HZ = 24_000
 FADE_SAMPLES = 120
-MALFORMED = [
+UNREADABLE = [
     "[pause:abc]",
     "[pause:]",
-    "[pause:500 sec]",
-    "[pause:1,5s]",
     "[pause:-1s]",
     "[pause:1s2]",
     "[pause:.]",
     "[pause:1e3]",
     "[pause:٣s]",
-    "[pause:5s and no end",
-    "[pause:5\ns]",
-    "[pause:[pause:1s]]",
-    "[pause:" + "1" * 101 + "]",
-    "<break>",
-    "</break>",
-    "</break/>",
+    "[pause 5 apples]",
     "<break time='5'/>",
-    "<break time=5s/>",
-    "<break time='5s'",
     "<break time='5s\"/>",
     "<break time='1s' time='2s'/>",
     "<break strength='huge'/>",
     "<break length='1s'/>",
-    "<break/time='1s'/>",
+    "<break length='1s'>",
     "<break time='1s' strength=''/>",
-    "<break" + " " * 101 + "/>",
+    "<break time='1s' / >",
 ]
 PIECES = [
     "Hello",
@@ -103,6 +93,20 @@ def seconds(text: str) -> list:
         ('<break strength="strong"/>', 1),
         ('<break strength="x-strong"/>', 1.25),
         ('<break strength="strong" time="3s"/>', 3),
+        ("[pause]", 0.75),
+        ("[pause 1s]", 1),
+        ("[pause 1.5]", 1.5),
+        ("[pause=2]", 2),
+        ("[pause:1,5s]", 1.5),
+        ("[pause:5 sec.]", 5),
+        ("[pause: 200 milliseconds]", 0.2),
+        ("[pause:1 minute]", 60),
+        ('<BREAK TIME="1S"/>', 1),
+        ("<break time=5s/>", 5),
+        ('<break time="2s">', 2),
+        ('<break time="2s"></break>', 2),
+        ("<break time='2s' > \n</BREAK >", 2),
+        ("<break></break>", 0.75),
         ('<break time="3s" strength="strong"/>', 3),
     ],
 )
@@ -112,12 +116,12 @@ def test_pauses_have_the_length_that_is_written(markup, length):
     assert seconds(f" {markup} One.\n{markup}\n") == [length, "One.", length]
 
 
-@pytest.mark.parametrize("markup", MALFORMED)
-def test_a_malformed_pause_is_refused_with_the_right_form(markup):
-    with pytest.raises(ValueError, match=r"is not a pause: write \[pause:500ms\], .*<break time=\"500ms\"/>") as caught:
-        parts(f"One {markup} two.")
-    assert repr(markup[:12])[1:-1] in str(caught.value)
-    assert "\n" not in str(caught.value)
+@pytest.mark.parametrize("markup", UNREADABLE)
+def test_a_pause_whose_length_cannot_be_read_is_medium_and_the_right_form_is_shown(markup, caplog):
+    assert seconds(f"One {markup} two.") == ["One", 0.75, "two."]
+    message = caplog.messages[0]
+    assert message.startswith(f"{markup!r} is taken as a pause of 0.75 s: write [pause:500ms], ")
+    assert '<break time="500ms"/>' in message
 
 
 def test_a_pause_is_bounded():
@@ -135,8 +139,14 @@ def test_a_pause_is_bounded():
         "",
         " ",
         "...",
-        "A [pause] for breath, [pause for thought], [ pause:1s] and pause:1s].",
+        "A [pauses] for breath, [pause for thought], [pause 2 of 3], [ pause:1s] and pause:1s].",
         "<speak>1 < 2</speak> <breakfast/> <breaking news> <br/> <break",
+        "Use the HTML tag <break> to stop, or </break>, or <break here>.",
+        "[pause:5s and no end",
+        "[pause:5\ns]",
+        "[pause:" + "1" * 101 + "]",
+        "<break" + " " * 102 + "/>",
+        "<break time='5s'",
         "<Break",
         "[pause",
         "a[",
@@ -149,7 +159,7 @@ def test_other_text_stays_as_it_is(text):
 
 @given(st.text())
 def test_a_text_without_markup_is_one_prompt(text):
-    if not re.search(r"\[pause:|</?break", text, re.IGNORECASE):
+    if not re.search(r"\[pause|<break", text, re.IGNORECASE):
         assert parts(text) == [text]
 
 
@@ -170,6 +180,9 @@ def test_marks_that_a_pause_parts_from_their_words_are_not_spoken(text, want):
 @given(MARKED_UP, st.lists(st.integers(0, 60)))
 @example("[pause:5" + "x" * 95, [60])
 @example("<break time='5s'", [3])
+@example("<break time='5s'></break>", [17])
+@example("<break time='5s'> </strong>", [20])
+@example("<break></break>", [8])
 def test_the_cutting_into_pieces_does_not_matter(text, cuts):
     def events(pieces):
         markup, found = Markup(), []
@@ -186,13 +199,12 @@ def test_the_cutting_into_pieces_does_not_matter(text, cuts):
     assert events([*pieces, ("", True)]) == events([(text, True)])
 
 
-@pytest.mark.parametrize("text", ["[pause:5\n", "[pause:[", "[pause:" + "1" * 101, "<break <", "</break" + " " * 101])
-def test_a_malformed_pause_is_refused_as_soon_as_it_is_clear(text):
+@pytest.mark.parametrize("text", ["[pause:5\n", "[pause:[", "[pause:" + "1" * 111, "<break <", "<break" + " " * 301])
+def test_what_turns_out_to_be_no_pause_is_given_as_soon_as_it_is_clear(text):
     markup = Markup()
-    for character in text[:-1]:
-        assert list(markup.feed(character)) == []
-    with pytest.raises(ValueError, match="is not a pause"):
-        list(markup.feed(text[-1]))
+    given = "".join(part for character in text for part in markup.feed(character) if isinstance(part, str))
+    assert len(given) >= len(text) - 6
+    assert given + "".join(markup.feed("", last=True)) == text
 
 
 # ---------------------------------------------------------------- how they sound
@@ -285,9 +297,9 @@ def test_text_that_the_model_cannot_read_is_left_out_beside_a_pause(voice, caplo
         model.generate_audio(voice, "xx")
 
 
-def test_a_malformed_pause_is_refused_before_the_first_chunk(voice):
-    with pytest.raises(ValueError, match="is not a pause"):
-        quick().generate_audio_stream(voice, "Hello. [pause:soon] Hello.")
+def test_a_pause_that_is_too_long_is_refused_before_the_first_chunk(voice):
+    with pytest.raises(ValueError, match="is too long"):
+        quick().generate_audio_stream(voice, "Hello. [pause:601s] Hello.")
 
 
 @pytest.mark.parametrize("threads", [1, 2])

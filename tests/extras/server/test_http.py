@@ -155,7 +155,7 @@ OPENAI_REFUSALS = {
     "long input": ({"input": "a" * 10_001}, 400, "input", "string_above_max_length", "10001 characters"),
     "input of another type": ({"input": ["hello"]}, 400, "input", "invalid_type", "is a list"),
     "half a character": ({"input": "\ud83d"}, 400, "input", "bad_text", "surrogate"),
-    "a bad pause": ({"input": "[pause:soon]"}, 400, None, "invalid_value", "not a pause"),
+    "a bad pause": ({"input": "[pause:601s]"}, 400, None, "invalid_value", "is too long"),
     "no voice": ({"voice": None}, 400, "voice", "missing_required_parameter", "voice is missing"),
     "unknown voice": ({"voice": "nobody"}, 400, "voice", "voice_not_found", "Wanted one of: default"),
     "voice of another type": ({"voice": 7}, 400, "voice", "invalid_type", "neither a name"),
