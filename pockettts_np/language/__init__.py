@@ -1,4 +1,4 @@
 """Written text to spoken text.
 
-Read in this order: punctuation, pauses, sentences, clauses; normalize, english, rules, other_languages; plain_letters.
+Read in this order: punctuation, pauses, sentences, clauses; normalize, english, rules, markup, other_languages; plain_letters.
 """

@@ -16,7 +16,7 @@ from pockettts_np.language import normalize
 from pockettts_np.language import plain_letters as plain_letters_module
 from pockettts_np.language.english import front_end, numbers
 from pockettts_np.language.english.front_end import normalize_english
-from pockettts_np.language.english.words import SYMBOLS
+from pockettts_np.language.english.symbols import SYMBOLS
 from pockettts_np.language.plain_letters import plain_letters
 
 CASES = {

@@ -1,10 +1,10 @@
-"""Dates, times and digits in groups, such as telephone numbers, in English words."""
+"""Dates and times in English words."""
 
 import re
 
 from ..rules import Rule
-from .numbers import cardinal, digits, number_words, ordinal, pair, year
-from .vocabulary import MONTHS, SHORT_MONTHS
+from .numbers import cardinal, ordinal, pair, year
+from .vocabulary import MONTHS, SHORT_MONTHS, WEEKDAYS_BY_SHORT
 
 # ---- dates ---------------------------------------------------------------------------------------------------
 
@@ -80,8 +80,13 @@ def _day_month(match: re.Match[str]) -> str:
     return words + (joint + year(int(full_year)) if full_year else "")
 
 
+_WEEKDAY = "|".join(WEEKDAYS_BY_SHORT)
+_WEEKDAYS = re.compile(rf"\b({_WEEKDAY})\.? ?[-–] ?({_WEEKDAY})\b(?:\.(?=[,;:]| [\da-z]))?")
+
+
 # ---- times ---------------------------------------------------------------------------------------------------
 
+_CLOCK_BEFORE = re.compile(r"\b(?:at|by|from|until|till|before|after|since) \Z", re.IGNORECASE)
 # "p.m." is "P M" by now.
 _HALF_DAY = "(?:[ \u00a0\u202f]?(?P<half>[AaPp]) ?[Mm]\\b)"
 _CLOCK = re.compile(
@@ -103,6 +108,8 @@ def _time(match: re.Match[str]) -> str:
     )
     if hour > 24:
         return match[0]
+    if hour == 0 and (minute or second) and not half:
+        return _from_zero(match, minute, second)
     if minute:
         words = f"{cardinal(hour)} {pair(minute)}"
     elif half:
@@ -112,46 +119,24 @@ def _time(match: re.Match[str]) -> str:
     else:
         words = cardinal(hour) + (" o'clock" if hour <= 12 else " hundred")
     if second and int(second):
-        words += f" and {cardinal(int(second))} " + ("second" if int(second) == 1 else "seconds")
+        words += f" and {_counted(int(second), 'second')}"
     if half:
         words += f" {half.upper()} M"
     return words
 
 
-# ---- digits in groups ----------------------------------------------------------------------------------------
-
-_PHONE = re.compile(
-    r"(?<![\w+.,-])(?:"
-    r"(?:\+?\d{1,3}[ .-])?(?:\(\d{3}\) ?|\d{3}[ .-])\d{3}[ .-]\d{4}"  # American
-    r"|\+\d{1,3}(?:[ .-]?\(?\d{2,5}\)?){2,5}"  # international
-    r")(?![\w-])"
-)
-_SHORT_PHONE = re.compile(r"(?<![\w.,$€£¥-])(\d{3})-(\d{4})(?![\w.%-]|,\d)")
-_CODE = re.compile(r"(?<![\w.,-])(?:\d+(?:-\d+){2,}|\d{4}(?: \d{4}){2,})(?!\w)")
-_MODEL = re.compile(r"(?<![\w.,-])(\d{3})-(\d{3})(?![\w-])")  # Boeing 747-400; 400-747 is a range
-_VERSION = re.compile(r"(?<![\w.,])(?:v(?=\d))?\d+(?:\.\d+){2,}(?!\w)")
+def _from_zero(match: re.Match[str], minute: int, second: str | None) -> str:
+    """0:45 and 00:05:30 are lengths of time; at 00:05 it is five past twelve."""
+    if second is None and _CLOCK_BEFORE.search(match.string, max(0, match.start() - 10), match.start()):
+        return f"twelve {pair(minute)} A M"
+    minutes, seconds = (0, minute) if second is None else (minute, int(second))
+    parts = [_counted(minutes, "minute")] if minutes else []
+    parts += [_counted(seconds, "second")] if seconds or not minutes else []
+    return " and ".join(parts)
 
 
-def _phone(match: re.Match[str]) -> str:
-    groups = ", ".join(digits(group) for group in re.findall(r"\d+", match[0]))
-    return f"plus {groups}" if match[0].startswith("+") else groups
-
-
-def _short_phone(match: re.Match[str]) -> str:
-    is_range = match[1].endswith("0") and match[2].endswith("0")
-    return match[0] if is_range else _phone(match)
-
-
-def _code(match: re.Match[str]) -> str:
-    """Serial and card numbers."""
-    groups = re.split("[- ]", match[0])
-    return ", ".join(number_words(group) if len(group) < 3 else digits(group) for group in groups)
-
-
-def _version(match: re.Match[str]) -> str:
-    prefix = "version " if match[0].startswith("v") else ""
-    parts = [number_words(part) for part in match[0].lstrip("v").split(".")]
-    return prefix + (" dot " if len(parts) == 4 else " point ").join(parts)  # four parts: a network address
+def _counted(n: int, unit: str) -> str:
+    return f"{cardinal(n)} {unit}" + "s" * (n != 1)
 
 
 FIGURE_DATES: list[Rule] = [
@@ -161,17 +146,13 @@ FIGURE_DATES: list[Rule] = [
     (_SEASON, _season),
     (re.compile(r"(?<=:\d\d)Z\b"), lambda m: "UTC"),
 ]
-GROUPS: list[Rule] = [
-    (_VERSION, _version),
-    (_PHONE, _phone),
-    (_SHORT_PHONE, _short_phone),
-    (_CODE, _code),
-    (_MODEL, lambda m: f"{m[1]} {m[2]}" if m[1] > m[2] else m[0]),
-]
 DATES: list[Rule] = [
     (_MONTH_DAY, _month_day),
     (_DAY_MONTH, _day_month),
     (_SHORT_MONTH_YEAR, lambda m: SHORT_MONTHS[m[1]] + " "),
+]
+WEEKDAYS: list[Rule] = [
+    (_WEEKDAYS, lambda m: f"{WEEKDAYS_BY_SHORT[m[1]]} to {WEEKDAYS_BY_SHORT[m[2]]}"),
 ]
 TIMES: list[Rule] = [
     (_CLOCK, _time),

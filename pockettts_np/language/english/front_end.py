@@ -8,13 +8,17 @@ import re
 import unicodedata
 from fractions import Fraction
 
+from ..markup import MARKUP
 from ..pauses import outside_markup
 from ..rules import Rule, rewrite
-from .dates import DATES, FIGURE_DATES, GROUPS, TIMES
+from .codes import ELSEWHERE, GROUPS
+from .context import CONTEXT_CHARS, counts
+from .dates import DATES, FIGURE_DATES, TIMES, WEEKDAYS
 from .measures import MEASURES, MONEY
 from .numbers import NUMBER, VALUE, VULGAR, cardinal, number_words, ordinal, pair, plural, short_code, value_words, year
-from .vocabulary import AMOUNT_BEFORE, COUNTED, NOT_COUNTED, YEAR_BEFORE
-from .words import ABBREVIATIONS, ADDRESSES, OPERATORS, ROMAN_NUMERALS, SYMBOLS
+from .symbols import GREEK, OPERATORS, SYMBOLS
+from .vocabulary import AMOUNT_BEFORE, YEAR_BEFORE
+from .words import ABBREVIATIONS, ADDRESSES, ROMAN_NUMERALS
 
 # A space between new words may lay bare what stood against a number, as in "5vs.6"; two rounds are the rule.
 _MOST_ROUNDS = 8
@@ -85,7 +89,6 @@ _MIXED = re.compile(r"(?<!\w)(?<!\d\.)(?:\d+[^\W\d_]|[^\W\d_]+\d)[^\W_]*")
 _BARE = re.compile(rf"(?<![\w.,])({VALUE})(?!\w)")
 _LEFT = re.compile(rf"{NUMBER}|{VULGAR}")
 _AFTER_ACRONYM = re.compile(r"(?<![\w.])[A-Z]{2,4} \Z")  # HTTP 404, RTX 4090, NY 10001
-_NEXT_WORD = re.compile(r" ([a-z]+)\b")
 
 
 def _power(match: re.Match[str]) -> str:
@@ -127,8 +130,10 @@ def _mixed(match: re.Match[str]) -> str:
 
 
 def _letters(part: str) -> str:
-    is_word = len(part) > 3 or (len(part) > 1 and any(letter in "aeiouyAEIOUY" for letter in part))
-    return part if is_word else part.upper()
+    has_vowel = any(letter in "aeiouy" for letter in part.lower())
+    if part.isascii() and part.isupper() and 2 <= len(part) <= 3 and has_vowel:
+        return " ".join(part)  # CO2, MI6; nobody would read MP3 as a word
+    return part if len(part) > 3 or (len(part) > 1 and has_vowel) else part.upper()
 
 
 def _model(match: re.Match[str]) -> str:
@@ -150,11 +155,9 @@ def _bare(match: re.Match[str]) -> str:
 def _is_year(match: re.Match[str]) -> bool:
     """Whether four digits are read in two pairs: years, but also house numbers and the like."""
     n = int(match[1])
-    before = re.split(r"[\s(]+", match.string[max(0, match.start() - 20) : match.start()].rstrip(" ("))[-1].lower()
-    following = _NEXT_WORD.match(match.string[match.end() : match.end() + 30])
-    word = following[1] if following else ""
-    counts = word in COUNTED or (word.endswith("s") and not word.endswith("ss") and word not in NOT_COUNTED)
-    if before in AMOUNT_BEFORE or (counts and before not in YEAR_BEFORE):
+    text_before = match.string[max(0, match.start() - CONTEXT_CHARS) : match.start()]
+    before = re.split(r"[\s(]+", text_before.rstrip(" ("))[-1].lower()
+    if before in AMOUNT_BEFORE or (before not in YEAR_BEFORE and counts(match)):
         return False
     return 1100 <= n < 2100 or (1000 <= n < 3000 and before in YEAR_BEFORE)
 
@@ -169,9 +172,10 @@ _NUMBERS: list[Rule] = [
     (_LEFT, lambda m: value_words(m[0])),
 ]
 
-_WORDS: list[Rule] = [*ADDRESSES, *ABBREVIATIONS, *ROMAN_NUMERALS]
+_WORDS: list[Rule] = [*MARKUP, *ADDRESSES, *GREEK, *WEEKDAYS, *ABBREVIATIONS, *ROMAN_NUMERALS]
 _FIGURES: list[Rule] = [
     *FIGURE_DATES,
+    *ELSEWHERE,
     *GROUPS,
     (_SCIENTIFIC, _scientific),
     (_MODEL, _model),

@@ -4,7 +4,7 @@ import re
 
 from ..rules import Rule
 from .numbers import NUMBER, VALUE, VULGAR, cardinal, number_words, value_words
-from .vocabulary import CURRENCIES, IRREGULAR_UNITS, SCALES, SHARES, UNITS
+from .vocabulary import COUNTED_IN_MILLIONS, CURRENCIES, IRREGULAR_UNITS, SCALES, SHARES, UNITS
 
 _SPACE = "[ \u00a0\u202f]"
 _START = r"(?<![\w.,/⁄])"  # where a number may begin
@@ -57,13 +57,30 @@ def _cents(match: re.Match[str]) -> str:
 # ---- measures ------------------------------------------------------------------------------------------------
 
 _PER = {symbol: name for symbol, name in UNITS.items() if symbol.isalnum()} | SHARES
+_BARE_UNIT = "|".join(symbol for symbol in sorted(UNITS, key=len, reverse=True) if symbol.isalpha())
 _UNIT = "|".join(re.escape(symbol) for symbol in sorted(UNITS, key=len, reverse=True))
 _PER_UNIT = "|".join(re.escape(symbol) for symbol in sorted(_PER, key=len, reverse=True))
-_MEASURE = re.compile(rf"{_START}({VALUE})({_SPACE}|-)?({_UNIT})(?:/({_PER_UNIT}))?(?![\w²³/])")
+_MEASURE = re.compile(rf"{_START}({VALUE})({_SPACE}|-)?({_UNIT})(?:/({_PER_UNIT}))?(?![\w²³]|/(?!\d))")
 _PER_AMOUNT = re.compile(rf"(?<=\d)([kKmM]|bn)?/({'|'.join(SHARES)})\b")
+_RATE = re.compile(rf"(?<![\w/.])((?=[a-zA-Z]{{2}}|m)(?:{_BARE_UNIT}))/({_PER_UNIT})(?![\w²³/])")  # in km/h
+_AREA = re.compile(r"(?<![\w/.])((?:[kc]m|mm|ft|mi)[²³])(?![\w/])")
+_ALTERNATIVE = re.compile(rf"(?<=\d)({_SPACE}?(?:{_UNIT}))/(?=\d)")  # 350°F/180°C
+_COUNT = re.compile(
+    rf"{_START}(\d+(?:\.\d+)?)(?:(bn|[kKmMbB])(?= (?:{'|'.join(COUNTED_IN_MILLIONS)})\b)|(?<=\.\d)([KMB])(?!\w)"
+    r"|(k)(?= [a-z]+s\b))"
+)
+_SCORE = re.compile(r"(?<![\w.,/])(\d+\.\d+)/(\d+)(?![\w/])|(?<![\w.,/])(\d+)/(\d+)(?= (?:stars?|points?)\b)")
 _BELOW_ONE = re.compile(rf"{VULGAR}|\d+[/⁄]\d+")  # three quarters mile
+_DIMENSIONS = "(?:tall|long|wide|high|deep|thick|across|square|by|x|×|screen|TV|monitor|display|pipe|fence|wall)"
+_FEET = re.compile(rf"{_START}(\d{{1,3}})(?:′|['’](?= {_DIMENSIONS}\b))")
+_ANGLE = re.compile(r"(?<![\w.])(\d{1,3})° ?(\d{1,2})['′’](?: ?(\d{1,2}(?:\.\d+)?)[\"″”])? ?([NSEW]\b)?")
+_POINTS = {"N": "north", "S": "south", "E": "east", "W": "west"}
 _FEET_INCHES = re.compile(r"(?<![\w.,])(\d{1,3})(?:['′]|(?: ?ft\.? ?))(\d\d?)(?:[\"″”]| ?in\b\.?)")
-_INCHES = re.compile(rf"{_START}({VALUE})(?:″|in\b)|{_START}(\d*\.\d+) in\b|(?<![\w.,])((?:\d{{1,3}}[ -])?\d/\d\d?)\"")
+_INCHES = re.compile(
+    rf"{_START}({VALUE})(?:″|-?in\b\.?|[\"”](?= {_DIMENSIONS}\b)|(?<=[x×] \d)\"|(?<=[x×] \d\d)\")"
+    rf"|{_START}(\d*\.\d+) in\b|"
+    r"(?<![\w.,])((?:\d{1,3}[ -])?\d/\d\d?)\""
+)
 
 
 def _measure(match: re.Match[str]) -> str:
@@ -90,6 +107,33 @@ def _feet_inches(match: re.Match[str]) -> str:
     )
 
 
+def _inches(match: re.Match[str]) -> str:
+    value = match[1] or match[2] or match[3]
+    return f"{value_words(value)} {'inch' if value == '1' or match[3] or _BELOW_ONE.fullmatch(value) else 'inches'}"
+
+
+def _angle(match: re.Match[str]) -> str:
+    """40°26′46″N."""
+    degrees, minutes, seconds, point = match.groups()
+    parts = [_plural(degrees, "degree"), _plural(minutes, "minute")] + ([_plural(seconds, "second")] if seconds else [])
+    return " ".join(parts) + (f" {_POINTS[point]}" if point else "")
+
+
+def _plural(figures: str, unit: str) -> str:
+    return f"{number_words(figures)} {unit}" + "s" * (figures != "1")
+
+
+def _count(match: re.Match[str]) -> str:
+    """2m views, 1.2M, 3k likes."""
+    scale = next(filter(None, match.groups()[1:]))
+    return f"{number_words(match[1])} {SCALES[scale.lower()]}"
+
+
+def _score(match: re.Match[str]) -> str:
+    """4.5/5, 5/5 stars."""
+    return f"{number_words(match[1] or match[3])} out of {number_words(match[2] or match[4])}"
+
+
 MONEY: list[Rule] = [
     (_PER_AMOUNT, lambda m: f"{m[1] or ''} per {SHARES[m[2]]}"),
     (_PREFIXED, _prefixed_money),
@@ -97,7 +141,14 @@ MONEY: list[Rule] = [
 MEASURES: list[Rule] = [
     (_SUFFIXED, _suffixed_money),
     (_CENTS, _cents),
+    (_COUNT, _count),
+    (_SCORE, _score),
+    (_ANGLE, _angle),
+    (_ALTERNATIVE, lambda m: f"{m[1]} or "),
+    (_RATE, lambda m: f"{_plural_unit(UNITS[m[1]])} per {_PER[m[2]]}"),
+    (_AREA, lambda m: _plural_unit(UNITS.get(m[1], m[1]))),
+    (_FEET, lambda m: f"{cardinal(int(m[1]))} {'foot' if m[1] == '1' else 'feet'}"),
     (_FEET_INCHES, _feet_inches),
-    (_INCHES, lambda m: f"{value_words(m[1] or m[2] or m[3])} {'inch' if m[1] == '1' or m[3] else 'inches'}"),
+    (_INCHES, _inches),
     (_MEASURE, _measure),
 ]

@@ -12,11 +12,13 @@ def _words(text: str) -> tuple[str, ...]:
 MONTHS: Final = _words("January February March April May June July August September October November December")
 SHORT_MONTHS: Final = {month[:3]: month for month in MONTHS} | {"Sept": "September"}
 WEEKDAYS: Final = _words("Monday Tuesday Wednesday Thursday Friday Saturday Sunday")
-# Not "Sat." and "Sun.", which end sentences.
+# Not "Sat." and "Sun.", which end sentences; these are days beside other days, hours and the like.
 SHORT_WEEKDAYS: Final = {
     "Mon": "Monday", "Tue": "Tuesday", "Tues": "Tuesday", "Wed": "Wednesday", "Thu": "Thursday", "Thur": "Thursday",
     "Thurs": "Thursday", "Fri": "Friday",
 }  # fmt: skip
+SHORT_WEEKEND: Final = {"Sat": "Saturday", "Sun": "Sunday"}
+WEEKDAYS_BY_SHORT: Final = SHORT_WEEKDAYS | SHORT_WEEKEND
 
 # ---- words that tell what stands beside them -----------------------------------------------------------------
 
@@ -51,6 +53,16 @@ LETTERED: Final = frozenset(
     """)
 )
 
+# "the U.K. Tom left" is the end of a sentence, "the U.K. Parliament" is not.
+FIRST_NAMES: Final = frozenset(
+    _words("""
+    Adam Alex Alice Amy Andrew Ann Anna Anne Ben Bill Bob Charles Chris Dan Daniel David Emily Emma Eric Frank Fred
+    George Grace Harry Helen Henry Jack James Jane Jason Jennifer Jim Joe John Julia Kate Laura Linda Lisa Lucy Mark
+    Martin Mary Matt Max Michael Mike Nancy Nick Oliver Paul Peter Rachel Richard Robert Ryan Sam Sara Sarah Simon
+    Sophie Steve Susan Thomas Tim Tom Tony William
+    """)
+)
+
 # "by J. Smith": small words before initials.
 BEFORE_INITIALS: Final = frozenset(_words("a and as by for from of or named said than to with"))
 
@@ -69,17 +81,40 @@ IN_NAMES: Final = {
 }  # fmt: skip
 ANYWHERE: Final = {
     "etc": "et cetera", "vs": "versus", "approx": "approximately", "est": "established", "incl": "including",
-    "excl": "excluding", "dept": "department", "govt": "government", "hrs": "hours", "lbs": "pounds", "ave": "avenue",
-    "blvd": "boulevard", "rd": "road", "hwy": "highway", "apt": "apartment", "feat": "featuring",
-    "misc": "miscellaneous", "resp": "respectively", "viz": "namely", "cf": "compare", "ca": "circa",
+    "excl": "excluding", "dept": "department", "govt": "government", "hrs": "hours", "lb": "pound", "lbs": "pounds",
+    "oz": "ounces", "tsp": "teaspoon", "tbsp": "tablespoon", "ave": "avenue", "blvd": "boulevard", "rd": "road",
+    "hwy": "highway", "pkwy": "parkway", "apt": "apartment", "feat": "featuring", "misc": "miscellaneous",
+    "resp": "respectively", "viz": "namely", "cf": "compare", "ca": "circa", "tel": "telephone",
 }  # fmt: skip
+# In small letters alone: "Max." and "Min." may be names that end a sentence.
+ANYWHERE_SMALL: Final = {"temp": "temperature", "max": "maximum", "avg": "average"}
+STREETS: Final = {
+    "Rd": "Road", "Ave": "Avenue", "Blvd": "Boulevard", "Ln": "Lane", "Hwy": "Highway", "Pkwy": "Parkway",
+    "Sq": "Square", "St": "Street",
+}  # fmt: skip
+# Behind a town and a comma. Those that are words as well, such as OK, are left out.
+STATES: Final = {
+    "AL": "Alabama", "AK": "Alaska", "AZ": "Arizona", "AR": "Arkansas", "CA": "California", "CO": "Colorado",
+    "CT": "Connecticut", "DE": "Delaware", "FL": "Florida", "GA": "Georgia", "ID": "Idaho", "IL": "Illinois",
+    "IA": "Iowa", "KS": "Kansas", "KY": "Kentucky", "LA": "Louisiana", "MD": "Maryland", "MA": "Massachusetts",
+    "MI": "Michigan", "MN": "Minnesota", "MS": "Mississippi", "MO": "Missouri", "MT": "Montana", "NE": "Nebraska",
+    "NV": "Nevada", "NH": "New Hampshire", "NJ": "New Jersey", "NM": "New Mexico", "NY": "New York",
+    "NC": "North Carolina", "ND": "North Dakota", "PA": "Pennsylvania", "RI": "Rhode Island", "SC": "South Carolina",
+    "SD": "South Dakota", "TN": "Tennessee", "TX": "Texas", "UT": "Utah", "VT": "Vermont", "VA": "Virginia",
+    "WA": "Washington", "WV": "West Virginia", "WI": "Wisconsin", "WY": "Wyoming", "DC": "D C",
+}  # fmt: skip
+EMERGENCY_NUMBERS: Final = _words("000 110 111 112 118 119 211 311 411 511 611 711 811 911 988 999")
 BEFORE_NUMBERS: Final = {
     "no": "number", "nos": "numbers", "p": "page", "pp": "pages", "vol": "volume", "fig": "figure", "figs": "figures",
     "ch": "chapter", "sec": "section", "art": "article", "eq": "equation", "ver": "version", "tel": "telephone",
-    "ext": "extension", "c": "circa", "ca": "circa", "approx": "approximately", "est": "established", "pt": "part",
+    "ext": "extension", "ca": "circa", "approx": "approximately", "est": "established", "pt": "part",
+    "cl": "clause", "para": "paragraph", "max": "maximum", "min": "minimum",
 }  # fmt: skip
+# They say how many there are, so that a plural may follow the number: "max. 5 people", but "no. 5 people" are two
+# sentences.
+AMOUNTS_BEFORE_NUMBERS: Final = frozenset(_words("approx ca est max min pp nos figs"))
 # They end no sentence, whatever follows.
-NEVER_LAST: Final = frozenset(_words("vs approx est incl excl feat viz cf ca"))
+NEVER_LAST: Final = frozenset(_words("vs approx est incl excl feat viz cf ca lb tsp tbsp temp max avg"))
 DOTTED: Final = {"eg": "for example", "ie": "that is", "aka": "also known as"}
 SAINTS: Final = frozenset(
     _words("""
@@ -121,12 +156,18 @@ CURRENCIES: Final[dict[str, tuple[str, str, str, str]]] = {
     "$": ("dollar", "dollars", "cent", "cents"), "€": _EURO, "EUR": _EURO, "£": _POUND, "GBP": _POUND, "¥": _YEN,
     "JPY": _YEN, "₹": _RUPEE, "INR": _RUPEE, "₩": ("won", "won", "", ""), "₺": ("lira", "lira", "", ""),
     "₽": ("ruble", "rubles", "kopek", "kopeks"), "₪": ("shekel", "shekels", "", ""),
-    "₿": ("bitcoin", "bitcoins", "", ""), "CHF": ("Swiss franc", "Swiss francs", "", ""),
+    "Rs.": _RUPEE, "Rs": _RUPEE, "₿": ("bitcoin", "bitcoins", "", ""), "CHF": ("Swiss franc", "Swiss francs", "", ""),
     **{
         sign: (f"{country} dollar", f"{country} dollars", "cent", "cents")
         for country, signs in _DOLLARS.items() for sign in signs.split()
     },
 }  # fmt: skip
+# "2m views" are millions, "100m hurdles" are meters.
+COUNTED_IN_MILLIONS: Final = _words("""
+    clicks comments copies customers dollars downloads euros fans followers hits homes impressions jobs likes listeners
+    members params parameters people plays pounds readers records records requests rows sales shares songs streams
+    subs subscribers tokens users views viewers visitors visits voters votes workers
+""")
 SCALES: Final = {
     "k": "thousand", "m": "million", "mn": "million", "b": "billion", "bn": "billion", "t": "trillion",
     "tn": "trillion",
@@ -151,6 +192,9 @@ UNITS: Final = {
     "kW": "kilowatt", "MW": "megawatt", "GW": "gigawatt", "kWh": "kilowatt hour", "MWh": "megawatt hour", "V": "volt",
     "mV": "millivolt", "kV": "kilovolt", "mA": "milliamp", "mAh": "milliamp hour", "Ah": "amp hour", "\u03a9": "ohm",
     "\u2126": "ohm", "kΩ": "kilohm", "kJ": "kilojoule", "Pa": "pascal", "hPa": "hectopascal", "kPa": "kilopascal",
+    "mol": "mole", "mmol": "millimole",
+    "\u00b5L": "microliter", "\u03bcL": "microliter", "\u00b5l": "microliter", "\u03bcl": "microliter",
+    "\u00b5A": "microamp", "\u03bcA": "microamp", "MΩ": "megohm",
     "kcal": "kilocalorie", "cal": "calorie", "psi": "P S I", "dB": "decibel", "rpm": "R P M", "fps": "F P S",
     "dpi": "D P I", "ppm": "parts per million", "px": "pixel", "KB": "kilobyte", "kB": "kilobyte", "MB": "megabyte",
     "GB": "gigabyte", "TB": "terabyte", "PB": "petabyte", "KiB": "kibibyte", "MiB": "mebibyte", "GiB": "gibibyte",
@@ -170,7 +214,8 @@ IRREGULAR_UNITS: Final = {
 # "$5/month" is five dollars per month.
 SHARES: Final = {
     name: name for name in _words("second minute hour day night week month quarter year person mile gallon unit")
-} | {"hr": "hour", "mo": "month", "yr": "year", "kg": "kilogram", "lb": "pound", "kWh": "kilowatt hour"}  # fmt: skip
+} | {"hr": "hour", "mo": "month", "yr": "year", "kg": "kilogram", "lb": "pound", "kWh": "kilowatt hour",
+     "s²": "second squared"}  # fmt: skip
 
 # ---- addresses and symbols -----------------------------------------------------------------------------------
 
@@ -185,7 +230,26 @@ ADDRESS_ENDINGS: Final = _words("""
 """)
 SPELLED_ENDINGS: Final = frozenset(_words("io ai uk eu au de es"))
 SYMBOL_WORDS: Final = {
-    "≤": "less than or equal to", "≥": "greater than or equal to", "≠": "not equal to", "≈": "about", "×": "times",
-    "÷": "divided by", "√": "square root of", "∞": "infinity", "π": "pi", "§": "section", "№": "number",
-    "±": "plus or minus", "°": "degrees", "¢": "cents", "‰": "per mille",
+    "≤": "less than or equal to", "≥": "greater than or equal to", "≠": "not equal to", "≈": "about", "≅": "about",
+    "∼": "about", "≡": "identical to", "∝": "proportional to", "×": "times", "⋅": "times", "÷": "divided by",
+    "√": "square root of", "∞": "infinity", "∑": "sum of", "∏": "product of", "∫": "integral of", "∂": "partial",
+    "∇": "del", "∆": "delta", "∈": "in", "∉": "not in", "⊂": "subset of", "⊆": "subset of", "∪": "union",
+    "∩": "intersection", "∅": "empty set", "∀": "for all", "∃": "there exists", "¬": "not", "∧": "and", "∨": "or",
+    "∴": "therefore", "⊥": "perpendicular to", "∥": "parallel to", "∠": "angle", "§": "section", "№": "number",
+    "±": "plus or minus", "∓": "minus or plus", "°": "degrees", "¢": "cents", "‰": "per mille", "→": "to", "⟶": "to",
+    "➔": "to", "➜": "to", "➡": "to", "←": "from", "⬅": "from", "↑": "up", "⬆": "up", "↓": "down", "⬇": "down",
+    "↔": "to and from", "⇒": "implies", "⇔": "if and only if", "⇌": "to and from", "♯": "sharp", "♭": "flat",
+    "©": "copyright", "¶": "paragraph", "\u2126": "ohms", "℃": "degrees Celsius", "℉": "degrees Fahrenheit",
+    "\u00b5": "micro",
+    **{sign: one for sign, (one, _, _, _) in CURRENCIES.items() if len(sign) == 1 and not sign.isalnum()},
 }  # fmt: skip
+GREEK_LETTERS: Final = dict(
+    zip(
+        "αβγδεζηθικλμνξοπρσςτυφχψω",
+        _words("""
+        alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma sigma tau upsilon
+        phi chi psi omega
+        """),
+        strict=True,
+    )
+)

@@ -1,18 +1,22 @@
-"""What is short in writing and is no number: abbreviations, initials, Roman numerals, addresses, symbols."""
+"""What is short in writing and is no number: abbreviations, initials, Roman numerals, addresses."""
 
 import re
 from collections.abc import Iterable
 
 from ..rules import Rule
-from .numbers import cardinal, ordinal, roman, short_code
+from .context import after, counts, word_before
+from .numbers import cardinal, digits, ordinal, roman, short_code
 from .vocabulary import (
     ADDRESS_ENDINGS,
     ADDRESS_SYMBOLS,
     AFTER_TIMES,
+    AMOUNTS_BEFORE_NUMBERS,
     ANYWHERE,
+    ANYWHERE_SMALL,
     BEFORE_INITIALS,
     BEFORE_NUMBERS,
     DOTTED,
+    FIRST_NAMES,
     IN_NAMES,
     LETTERED,
     NEVER_LAST,
@@ -21,15 +25,16 @@ from .vocabulary import (
     RULER_TITLES,
     RULERS,
     SAINTS,
+    SHORT_WEEKEND,
     SPELLED_ENDINGS,
     STARTERS,
-    SYMBOL_WORDS,
+    STATES,
+    STREETS,
     TITLES,
     TITLES_BEFORE_NAMES,
     UNITS,
+    WEEKDAYS_BY_SHORT,
 )
-
-_CONTEXT = 40  # characters that a rule looks ahead or back
 
 _AFTER_POINT = re.compile(r"""["'”’)\]]*(?:\s*\Z|(\s+)["'“‘(\[]*(\w*))""")
 _NEXT_NAME = re.compile(r"\s+([A-Z]\w*)")
@@ -38,16 +43,6 @@ _NEXT_NAME = re.compile(r"\s+([A-Z]\w*)")
 def _any_of(words: Iterable[str]) -> str:
     """A pattern; longer words first, so that "etc" is not read as "e"."""
     return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
-
-
-def _after(match: re.Match[str]) -> str:
-    return match.string[match.end() : match.end() + _CONTEXT]
-
-
-def _word_before(match: re.Match[str]) -> str:
-    """The word before a match, with its point, if one space lies between them."""
-    words = match.string[max(0, match.start() - _CONTEXT) : match.start()].split(" ")
-    return words[-2].rpartition("\n")[2] if len(words) > 1 and not words[-1] else ""
 
 
 # ---- addresses -----------------------------------------------------------------------------------------------
@@ -79,9 +74,19 @@ ADDRESSES: list[Rule] = [(_EMAIL, _address), (_URL, _address), (_DOMAIN, _addres
 
 # ---- abbreviations -------------------------------------------------------------------------------------------
 
-_ANYWHERE = re.compile(rf"(?<![\w.])((?i:{_any_of(ANYWHERE)}))\.(?!\w)")
-_UNIT_POINT = re.compile(rf"(?<=\d )({_any_of(filter(str.isalpha, UNITS))}|c)\.(?=[,)]| [a-z])")  # 5 lbs. of
-_BEFORE_NUMBERS = re.compile(rf"(?<![\w.])((?i:{_any_of(BEFORE_NUMBERS)}))\. ?(?=\d|[IVXLC]{{2,}}\b)")
+_ANYWHERE = re.compile(rf"(?<![\w.])((?i:{_any_of(ANYWHERE)})|{_any_of(ANYWHERE_SMALL)})\.(?!\w)")
+_UNIT_POINT = re.compile(  # 5 lbs. of
+    rf"(?<=[\d¼-¾⅐-⅞][ -])({_any_of(filter(str.isalpha, UNITS))}|c|in)\.(?=[,)]| [a-z])"
+)
+_BEFORE_NUMBERS = re.compile(rf"(?<![\w.°])((?i:{_any_of(BEFORE_NUMBERS)})|c)\. ?(?=(\d+(?:[.,]\d+)*)|[IVXLC]{{2,}}\b)")
+_STREET = re.compile(rf"\b([A-Z][a-z]+|\d+(?:st|nd|rd|th)) ({_any_of(STREETS)})\b(?![.'’\w])(?! [A-Z][a-z])")
+_FLAT = re.compile(r"\b(Apt|Ste)\.? (?=#?\d)")
+_STATE = re.compile(rf"(?<=[a-z], )({_any_of(STATES)})\b(?: (\d{{5}})(?![\d]))?")
+_WEEKEND_DAY = re.compile(
+    rf"(?:(?<=\band )|(?<=\bor )|(?<=\bon )|(?<=\bto )|(?<=\bby )|(?<=\bevery )|(?<=\buntil ))"
+    rf"({_any_of(SHORT_WEEKEND)})\.|\b({_any_of(SHORT_WEEKEND)})\.(?=,? (?:[–&\d-]|(?:and|or|to|through|at|from|"
+    rf"morning|afternoon|evening|night|{_any_of(WEEKDAYS_BY_SHORT)})\b)|,)"
+)
 
 
 def _point(match: re.Match[str], is_name: bool = False) -> str:
@@ -89,13 +94,13 @@ def _point(match: re.Match[str], is_name: bool = False) -> str:
 
     A capital follows then; after an abbreviation that is part of names, such as "U.S.", only a word that is none.
     """
-    following = _AFTER_POINT.match(_after(match)) if match[0].endswith(".") else None
+    following = _AFTER_POINT.match(after(match)) if match[0].endswith(".") else None
     if following is None:
         return ""
     space, word = following.groups()
     if space is None or space.count("\n") > 1 or word in STARTERS:
         return "."
-    return "." * (not is_name and word[:1].isupper() and word not in AFTER_TIMES)
+    return "." * (word in FIRST_NAMES or (not is_name and word[:1].isupper() and word not in AFTER_TIMES))
 
 
 def _like(original: str, words: str) -> str:
@@ -103,16 +108,16 @@ def _like(original: str, words: str) -> str:
 
 
 def _title(match: re.Match[str]) -> str:
-    before = _word_before(match)
+    before = word_before(match)
     is_street = match[1] == "Dr" and before[:1].isupper() and before.isalpha() and before not in STARTERS
-    if is_street and not _NEXT_NAME.match(_after(match)):
+    if is_street and not _NEXT_NAME.match(after(match)):
         return "Drive" + _point(match)
     return TITLES[match[1].lower()]
 
 
 def _saint_or_street(match: re.Match[str]) -> str:
-    following = _NEXT_NAME.match(_after(match))
-    before = _word_before(match)
+    following = _NEXT_NAME.match(after(match))
+    before = word_before(match)
     after_name = (before[:1].isupper() and before not in STARTERS) or re.fullmatch(r"\d+(st|nd|rd|th)", before)
     if following and (following[1] in SAINTS or not (after_name or following[1] in STARTERS)):
         return "Saint"
@@ -128,12 +133,34 @@ def _dotted(match: re.Match[str]) -> str:
 
 def _anywhere(match: re.Match[str]) -> str:
     key = match[1].lower()
-    return _like(match[1], ANYWHERE[key]) + ("" if key in NEVER_LAST else _point(match))
+    return _like(match[1], ANYWHERE.get(key) or ANYWHERE_SMALL[key]) + ("" if key in NEVER_LAST else _point(match))
+
+
+def _before_number(match: re.Match[str]) -> str:
+    """No. 5 and sec. 5; but not "he said no. 5 people left", "modern art. 20 years later" and "in 5 sec. 3 of them"."""
+    key = match[1].lower()
+    number_before = word_before(match)[-1:].isdecimal()
+    if match[1].islower() and key not in AMOUNTS_BEFORE_NUMBERS and (number_before or _counts_after(match)):
+        return match[0]
+    return _like(match[1], "circa" if key == "c" else BEFORE_NUMBERS[key]) + " "
+
+
+def _counts_after(match: re.Match[str]) -> bool:
+    number = re.compile(r"\d+(?:[.,]\d+)*").match(match.string, match.end())
+    return number is not None and counts(number)
+
+
+def _day(match: re.Match[str]) -> str:
+    return SHORT_WEEKEND[match[1] or match[2]] + _point(match, is_name=True)
+
+
+def _state(match: re.Match[str]) -> str:
+    return STATES[match[1]] + (f" {digits(match[2])}" if match[2] else "")
 
 
 def _initial(match: re.Match[str]) -> str:
     """The B. of "George B. Shaw", but not of "Plan B. Then"."""
-    before, following = _word_before(match), _NEXT_NAME.match(_after(match))
+    before, following = word_before(match), _NEXT_NAME.match(after(match))
     in_name = len(before) != 1 and before not in LETTERED and before[:1].isupper()
     begins_name = not before or before[-1] in ".,;:!?" or before in BEFORE_INITIALS
     ends = following is None or following[1] in STARTERS - {"A", "I"} or match[1] == "I"
@@ -141,19 +168,25 @@ def _initial(match: re.Match[str]) -> str:
 
 
 ABBREVIATIONS: list[Rule] = [
-    (re.compile(r"(?<![\w.])(?:Ph\.? ?D|PhD)\b(?:\.(?!\w))?"), lambda m: "P H D" + _point(m, is_name=True)),
+    (re.compile(r"(?<![\w.])(?:Ph\.? ?D|PhD)(s?)\b(?:\.(?!\w))?"), lambda m: f"P H D{m[1]}{_point(m, is_name=True)}"),
+    (re.compile(r"\b([A-Z]{1,3})&([A-Z]{1,3})\b"), lambda m: f"{' '.join(m[1])} and {' '.join(m[2])}"),
     (re.compile(r"(?<![A-Za-z_.'’])[A-Za-z](?:\.[A-Za-z])+(?!\w)\.?"), _dotted),
     (re.compile(r"\b(Mr|Mrs|Ms|Dr|Messrs)\b(?:\.|(?=\s+[A-Z]))"), _title),
     (re.compile(r"\b(MR|MRS|MS|DR|mr|mrs|ms|dr)\.(?= \w)"), lambda m: TITLES[m[1].lower()]),
     (re.compile(r"\bSt\b(?:\.|(?=\s+[A-Z]))"), _saint_or_street),
     (re.compile(rf"\b({_any_of(TITLES_BEFORE_NAMES)})\.(?=\s+[A-Z])"), lambda m: TITLES_BEFORE_NAMES[m[1]]),
-    (_BEFORE_NUMBERS, lambda m: _like(m[1], BEFORE_NUMBERS[m[1].lower()]) + " "),
-    (_UNIT_POINT, lambda m: "cups" if m[1] == "c" else m[1]),
+    (_BEFORE_NUMBERS, _before_number),
+    (_UNIT_POINT, lambda m: {"c": "cups", "in": "inch"}.get(m[1], m[1])),
+    (_STREET, lambda m: f"{m[1]} {STREETS[m[2]]}"),
+    (_FLAT, lambda m: {"Apt": "Apartment ", "Ste": "Suite "}[m[1]]),
+    (_STATE, _state),
+    (_WEEKEND_DAY, _day),
+    (re.compile(r"(?<=[a-z] )v\.(?= [A-Z])"), lambda m: "versus"),  # Smith v. Jones
     (re.compile(rf"\b({_any_of(IN_NAMES)})\."), lambda m: IN_NAMES[m[1]] + _point(m, is_name=True)),
     (_ANYWHERE, _anywhere),
     (re.compile(r"\b(vs|etc)\b"), lambda m: ANYWHERE[m[1]]),
     (re.compile(r"(?<![\w/])w/(o?)(?![\w/])"), lambda m: "without" if m[1] else "with"),
-    (re.compile(r"(?<![\w.'’])([A-Z])\.(?= [A-Z])"), _initial),
+    (re.compile(r"(?<![\w.'’°&])([A-Z])\.(?= [A-Z])"), _initial),
 ]
 
 # ---- Roman numerals ------------------------------------------------------------------------------------------
@@ -185,37 +218,4 @@ ROMAN_NUMERALS: list[Rule] = [
     (re.compile(rf"\b((?i:{_any_of(NUMBERED)})\s)([IVXLC]{{2,}}|[ivxlc]{{2,}})\b(?!['’])"), _cardinal_numeral),
     (re.compile(rf"\b((?:{_any_of(NUMBERED_BY_ONE_LETTER)})\s)([IVX])\b{_NO_PRONOUN}"), _cardinal_numeral),
     (re.compile(r"\b([A-Z][a-z]+\s)([IVX]{2,})\b(?!['’])"), _other_numeral),
-]
-
-# ---- symbols -------------------------------------------------------------------------------------------------
-
-# Between numbers, while these are figures.
-OPERATORS: list[Rule] = [
-    (re.compile(r"(?<=\d) ?- ?(?=[\d.,]{1,20} ?=)"), lambda m: " minus "),
-    (re.compile(r"(?<![\w.,-])(\d{1,3})[-–]\1(?![\w-])"), lambda m: f"{m[1]} {m[1]}"),
-    (re.compile(r"(?<=\d) / (?=\d)"), lambda m: " divided by "),
-    (re.compile(r"(?<=\d) ?\* ?(?=[\d.])"), lambda m: " times "),
-    (re.compile(r"(?<=\d) ?[x×] ?(?=\d)"), lambda m: " by " if "x" in m[0] else " times "),
-    (re.compile(r"(?<![-=<]) ?<(?= ?[-−]?\.?\d)"), lambda m: " less than"),
-    (re.compile(r"(?<=\w) ?>(?= ?[-−]?\.?\d)"), lambda m: " greater than"),
-    (re.compile(r"(?<![\w~])~ ?(?=\d)"), lambda m: "about "),
-    (re.compile(r"(?<![\w)\]}°%+-])[-−](?=[.$€£¥]?[\d¼-¾⅐-⅞])"), lambda m: "minus "),
-    (re.compile(r"(?<![\w+)])\+(?=[.$€£¥]?\d)"), lambda m: "plus "),
-    (re.compile(r"(?<![\w#&])(?:#|№ ?)(?=\d)"), lambda m: "number "),
-]
-
-SYMBOLS: list[Rule] = [
-    (re.compile(r"\bC\+\+(?!\w)"), lambda m: "C plus plus"),
-    (re.compile(r"\b([CF])#(?!\w)"), lambda m: f"{m[1]} sharp"),
-    (re.compile(r"(?<![\w#&])#(?=[A-Za-z])"), lambda m: "hashtag "),
-    (re.compile(r"(?<!&)&(?:amp;)?(?!&)"), lambda m: "and"),
-    (re.compile(r"(?<=[\w)\]]) ?\+ ?(?=[\w(\[])"), lambda m: " plus "),
-    (re.compile(r"(?<=\w)\+(?![\w+])"), lambda m: " plus"),
-    (re.compile(r"(?<=[\w)\]]) ?= ?(?=[\w(\[\"'-])"), lambda m: " equals "),
-    (re.compile(r"(?<=\w) ?%(?![\w%])"), lambda m: " percent"),
-    (re.compile(r"(?<![\w%])%(?=\s|\Z)"), lambda m: "percent"),
-    (re.compile(r"(?<![@\w])@(?=\w)"), lambda m: "at "),
-    (re.compile(r"(?<=\w)@(?=\w)|(?<=\s)@(?=\s)"), lambda m: "at"),
-    (re.compile("§§ ?"), lambda m: "sections "),
-    (re.compile(f"[{''.join(SYMBOL_WORDS)}]"), lambda m: SYMBOL_WORDS[m[0]]),
 ]
