@@ -18,19 +18,25 @@ _BLOCK_TAGS = (
     "footer|main|nav|figure|figcaption|html|head|title|body|center|details|summary"
 )
 _LONGEST = 300  # characters of a tag, a link's text or a run of emphasis
-_ATTRIBUTES = rf"(?:\s[^<>]{{0,{_LONGEST}}})?/?"
-_LINE = r"(?m:^[ \t]*"
+_ATTRIBUTES = rf"(?:\s[^<>=]{{0,{_LONGEST}}}=[^<>]{{0,{_LONGEST}}})?"
 _MARKS = SENTENCE_MARKS + CLAUSE_MARKS
-_LEFT_OPEN = rf"(?<=[^\s{_MARKS}])"  # a line without a mark at its end
-_AFTER_LINE = rf"(?:{_LEFT_OPEN}[ \t]*\n|\A|(?<=\n))[ \t]*"
-
-
-def _entity(match: re.Match[str]) -> str:
-    return html.unescape(match[0])
-
-
-def _next_item(match: re.Match[str]) -> str:
-    return ".\n" if "\n" in match[0] else ""
+_LINE = r"(?m:^[ \t]*"
+_LINE_END = r"[ \t\r]*$"
+# A tag without attributes that nothing closes is spoken of: use <b> for bold.
+_PAIRED_TAG = re.compile(
+    rf"<(?:/(?:{_INLINE_TAGS})\s?|(?:{_INLINE_TAGS})(?:{_ATTRIBUTES}/|\s[^<>=]{{0,{_LONGEST}}}=[^<>]{{0,{_LONGEST}}})"
+    rf"|({_INLINE_TAGS})(?=>[\s\S]{{0,{_LONGEST}}}?</\1>))>",
+    re.IGNORECASE,
+)
+_LINK = re.compile(
+    rf"!?\[([^\[\]\n]{{0,{_LONGEST}}})\]\([^()\s]{{1,2000}}(?:\([^()\s]{{0,{_LONGEST}}}\)[^()\s]{{0,{_LONGEST}}})?"
+    rf"(?: \"[^\"\n]{{0,{_LONGEST}}}\")?\)"
+)
+_ITEM = re.compile(rf"(?:(?<=[^\s{_MARKS}])[ \t\r]*\n|\A|(?<=\n))[ \t]*[-*+•][ \t]+(?:\[[ xX]\][ \t]+)?(?=\S)")
+_EMPHASIS = re.compile(
+    rf"(?<![\w*_~=])(\*{{1,3}}|_{{1,3}}|~~|==)(?=[^\s*_~=])([^*~=\n]{{1,{_LONGEST}}}?)(?<=\S)\1(?![\w*~=])"
+)
+_FORMULA = re.compile(rf"(?<![\w$])\${{1,2}}(?=[^\s\d$.])([^$\n]{{1,{_LONGEST}}}?)(?<=\S)\${{1,2}}(?![\w$])")
 
 
 def _block(match: re.Match[str]) -> str:
@@ -47,26 +53,19 @@ def _row(match: re.Match[str]) -> str:
 
 MARKUP: list[Rule] = [
     (re.compile(r"<!--[^<>]{0,1000}-->"), lambda m: ""),
-    (re.compile(rf"</?(?:{_INLINE_TAGS}){_ATTRIBUTES}>", re.IGNORECASE), lambda m: ""),
-    (re.compile(rf"(?:</?(?:{_BLOCK_TAGS}){_ATTRIBUTES}>\s*)+", re.IGNORECASE), _block),
-    (re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,30});"), _entity),
+    (_PAIRED_TAG, lambda m: ""),
+    (re.compile(rf"(?:</?(?:{_BLOCK_TAGS}){_ATTRIBUTES}\s?/?>\s*)+", re.IGNORECASE), _block),
+    (re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,30});"), lambda m: html.unescape(m[0])),
     (re.compile(r"<((?:https?://|mailto:)[^<>\s]{1,2000})>"), lambda m: m[1]),
-    (
-        re.compile(rf"!?\[([^\[\]\n]{{0,{_LONGEST}}})\]\([^()\s]{{1,2000}}(?: \"[^\"\n]{{0,{_LONGEST}}}\")?\)"),
-        lambda m: m[1],
-    ),
+    (_LINK, lambda m: m[1]),
     (re.compile(rf"\[\[(?:[^\[\]|\n]{{1,{_LONGEST}}}\|)?([^\[\]|\n]{{1,{_LONGEST}}})\]\]"), lambda m: m[1]),
     (re.compile(rf"{_LINE}(?:```+|~~~+)[^\n`]*$\n?)"), lambda m: ""),
-    (re.compile(rf"{_LINE}([-*_=])(?:[ \t]?\1){{2,}}[ \t]*$\n?)"), lambda m: "\n"),
-    (re.compile(rf"{_LINE}\|([^\n]{{1,2000}})\|[ \t]*$)"), _row),
-    (re.compile(rf"{_LINE}#{{1,6}}[ \t]+([^\n]{{1,{_LONGEST}}}?)[ \t#]*$)"), lambda m: f"{m[1]}\n"),
+    (re.compile(rf"{_LINE}([-*_=])(?:[ \t]?\1){{2,}}{_LINE_END}\n?)"), lambda m: "\n"),
+    (re.compile(rf"{_LINE}\|([^\n]{{1,2000}})\|{_LINE_END})"), _row),
+    (re.compile(rf"{_LINE}#{{1,6}}[ \t]+([^\n]{{1,{_LONGEST}}}?)[ \t#\r]*$)"), lambda m: f"{m[1]}\n"),
     (re.compile(rf"{_LINE}>(?:[ \t]?>)*[ \t]+(?=[^\W\d]|[\"“'*_`\[]))"), lambda m: ""),
-    (re.compile(rf"{_AFTER_LINE}[-*+•][ \t]+(?:\[[ xX]\][ \t]+)?(?=\S)"), _next_item),
+    (_ITEM, lambda m: ".\n" if "\n" in m[0] else ""),
     (re.compile(rf"(?<![\w`])(`{{1,3}})(?!`)([^`\n]{{1,{_LONGEST}}})\1(?![\w`])"), lambda m: m[2].strip()),
-    (
-        re.compile(
-            rf"(?<![\w*_~=])(\*{{1,3}}|_{{1,3}}|~~|==)(?=[^\s*_~=])([^*~=\n]{{1,{_LONGEST}}}?)(?<=\S)\1(?![\w*~=])"
-        ),
-        lambda m: m[2],
-    ),
+    (_EMPHASIS, lambda m: m[2]),
+    (_FORMULA, lambda m: m[1]),
 ]

@@ -14,13 +14,14 @@ _FOLD = str.maketrans(_FOLDED)
 # Acronyms are said letter by letter where no English word could be spelled so, and these, which look like words.
 _LETTER_BY_LETTER = frozenset(
     {
-        "ABC", "AC", "ACLU", "AI", "AIM", "AOL", "API", "CEO", "CFO", "CIA", "CIO", "COO", "CTO", "DIY", "DVD", "EPA",
-        "ETA", "EU", "EV", "FYI", "GPU", "HIV", "ICU", "ID", "IDE", "IO", "IP", "IPO", "IQ", "IRS", "ISO", "ISP", "IV",
-        "LA", "MIT", "OCR", "OS", "PIN", "POV", "SUV", "UAE", "UFO", "UI", "UK", "UN", "UPS", "URL", "US", "USA",
-        "USB", "UV", "UX", "VIP", "XML",
+        "ABC", "AC", "ACLU", "AI", "AIM", "AKA", "AOL", "API", "ATP", "CEO", "CFO", "CIA", "CIO", "COO", "CTO", "DIY",
+        "DOB", "DUI", "DVD", "EDT", "EKG", "EMS", "EPA", "EST", "ETA", "EU", "EV", "FYI", "GPA", "GPU", "HIV", "ICU",
+        "ID", "IDE", "IMO", "IO", "IOU", "IP", "IPA", "IPO", "IQ", "IRA", "IRS", "ISO", "ISP", "IV", "IVF", "LA", "MIT",
+        "NBA", "NYC", "NYU", "OCR", "OMG", "OS", "PIN", "POV", "SUV", "TBA", "UAE", "UFO", "UI", "UK", "UN", "UPS",
+        "URL", "US", "USA", "USB", "UTI", "UV", "UX", "VIP", "XML",
     }
 )  # fmt: skip
-_ALSO_WORDS = frozenset({"AIM", "LA", "PIN", "UPS", "US"})  # in text that is all capitals
+_ALSO_WORDS = frozenset({"AIM", "IRA", "LA", "PIN", "UPS", "US"})  # in text that is all capitals
 _WORD_START = (
     "(?:[b-df-hj-np-tv-z]|[bcfgp][lr]|[dt][rw]|[cgpstw]h|[gkp]n|ps|qu|rh|s[cklmnpqtw]|wr|"
     "sch|scr|shr|sph|spl|spr|squ|str|thr)?[aeiouy]"
@@ -31,8 +32,13 @@ _WORD_END = (
 )
 _POSSIBLE_WORD = re.compile(rf"(?=.*{_WORD_END}\Z){_WORD_START}.*", re.IGNORECASE)
 _ACRONYM = re.compile(r"(?<![A-Za-z'])([A-Z]{2,5})('?s)?(?![A-Za-z])")
-# U S A; one letter, but not the words "a" and "I"; grade A.
-_LETTERS = re.compile(r"(?<![A-Za-z'])(?:[A-Z](?: [A-Z])+|[B-HJ-Zb-hj-z]|(?<=[a-z] )A(?! ?[A-Za-z]))(?![A-Za-z'])")
+# U S A, P H Ds; pH and mRNA; one letter, but not the words "a" and "I"; grade A.
+_LETTERS = re.compile(
+    r"(?<![A-Za-z'])(?:([A-Z](?: [A-Z])+|[a-z]{1,2}[A-Z]{1,4})('?s)?|[B-HJ-Zb-hj-z]|(?<=[a-z] )A(?! ?[A-Za-z]))"
+    r"(?![A-Za-z'])"
+)
+_OKAY = re.compile(r"\b[Oo][Kk]\b")
+_AND = re.compile(r"(?<=[A-Za-z])(?:\s?'[nN]'\s?|\s'[nN]\s|\s[nN]'\s)(?=[A-Za-z])")  # rock 'n' roll
 _LETTER_NAMES = {
     "a": "eh", "b": "bee", "c": "see", "d": "dee", "e": "ee", "f": "ef", "g": "gee", "h": "aitch", "i": "eye",
     "j": "jay", "k": "kay", "l": "el", "m": "em", "n": "en", "o": "oh", "p": "pee", "q": "cue", "r": "are", "s": "ess",
@@ -55,26 +61,29 @@ def plain_letters(text: str) -> str:
     """
     text = unicodedata.normalize("NFKD", text.translate(_FOLD))
     text = "".join(c for c in text if c.isascii() or unicodedata.category(c) not in ("Mn", "Cf")).translate(_FOLD)
+    text = _OKAY.sub("okay", _AND.sub(" and ", text))
     text = _PARAGRAPH_END.sub(". ", _LOOSE_APOSTROPHE.sub("", text))
     text = _BREAK.sub(",", _HYPHEN.sub(" ", text))
-    text = _LETTERS.sub(lambda letters: _named(letters[0]), _ACRONYM.sub(_acronym, text))
+    text = _LETTERS.sub(_spelled, _ACRONYM.sub(_acronym, text))
     text = _LOOSE_APOSTROPHE.sub("", _OTHER.sub(" ", text.lower()))
     return _MARKS.sub(_one_mark, _OTHER.sub(" ", text)).lstrip(" ,.?!").rstrip()
 
 
 def _acronym(match: re.Match[str]) -> str:
-    letters, ending = match[1], match[2] or ""
+    letters = match[1]
     if letters == "OK":
-        return "okay" + ending
+        return "okay" + (match[2] or "")
     is_word = _POSSIBLE_WORD.fullmatch(letters) and letters not in _LETTER_BY_LETTER
     if is_word or (letters in _ALSO_WORDS and match.string.isupper()):
         return match[0]
-    names = _named(letters)
+    return _spelled(match)
+
+
+def _spelled(match: re.Match[str]) -> str:
+    """Letters by their names: TVs → tee vees, GPSs → gee pee esses."""
+    letters, ending = match[1] or match[0], match[2] or ""
+    names = " ".join(_LETTER_NAMES[letter] for letter in letters.replace(" ", "").lower())
     return names + ("es" if ending == "s" and names.endswith(("s", "x", "ch")) else ending)
-
-
-def _named(letters: str) -> str:
-    return " ".join(_LETTER_NAMES[letter] for letter in letters.replace(" ", "").lower())
 
 
 def _one_mark(match: re.Match[str]) -> str:

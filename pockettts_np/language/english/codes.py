@@ -11,12 +11,13 @@ from .vocabulary import CURRENCIES, EMERGENCY_NUMBERS, UNITS
 
 _START = r"(?<![\w.,/'’-])"
 _END = r"(?![\w'’]|[.,]\d)"
+_END_OR_POINT = r"(?![\w'’]|,\d)"
 _SPACE = "[ \u00a0\u202f\u2009]"
 _AMOUNT = "|".join(re.escape(name) for name in sorted([*UNITS, *CURRENCIES], key=len, reverse=True))
 _SPACED = re.compile(rf"{_START}(?<!\d )\d{{1,3}}(?:{_SPACE}\d{{3}})+(?:,\d\d?)?{_END}(?!{_SPACE}\d)")
 _DOTTED = re.compile(rf"{_START}\d{{1,3}}(?:(?:\.\d{{3}}){{2,}}|(?:\.\d{{3}})+,\d\d?){_END}")
-_APOSTROPHES = re.compile(rf"{_START}\d{{1,3}}(?:['’_]\d{{3}})+{_END}")
-_INDIAN = re.compile(rf"{_START}\d{{1,2}}(?:,\d\d)+,\d{{3}}{_END}")
+_APOSTROPHES = re.compile(rf"{_START}\d{{1,3}}(?:['’_]\d{{3}})+{_END_OR_POINT}")
+_INDIAN = re.compile(rf"{_START}\d{{1,2}}(?:,\d\d)+,\d{{3}}{_END_OR_POINT}")
 _COMMA_POINT = re.compile(rf"{_START}\d+,\d\d?(?={_SPACE}?(?:{_AMOUNT})(?!\w))")
 
 
@@ -61,11 +62,13 @@ _PHONE = re.compile(
 _FEWEST_PHONE_DIGITS = 8
 _SHORT_PHONE = re.compile(r"(?<![\w.,$€£¥-])(\d{3})-(\d{4})(?![\w%-]|[.,]\d)")
 _WORD_PHONE = re.compile(r"(?<![\w.,-])1-(8\d\d|900)-(?=[A-Z])([A-Z\d-]{4,10})(?![\w-])")
+_EMERGENCY = "|".join(EMERGENCY_NUMBERS)
 _CALLED = re.compile(
-    rf"\b((?:call|dial|text|phone|ring)(?:s|ed|ing)? )({'|'.join(EMERGENCY_NUMBERS)})(?![\w%-]|[.,:]\d)",
+    rf"\b((?:call|dial|text|phone|ring)(?:s|ed|ing)? )({_EMERGENCY})(?: or ({_EMERGENCY}))?(?![\w%-]|[.,:]\d)",
     re.IGNORECASE,
 )
 _CODE = re.compile(r"(?<![\w.,-])(?:\d+(?:-\d+){2,}|\d{4}(?: \d{4}){2,}|\d{5}-\d{4})(?![\w-])")
+_BANK_ACCOUNT = re.compile(r"\b[A-Z]{2}\d\d(?: [\dA-Z]{4}){3,7}(?: [\dA-Z]{1,3})?\b")
 _MODEL = re.compile(r"(?<![\w.,-])(\d{3})-(\d{3})(?![\w-])")  # Boeing 747-400; 400-747 is a range
 _VERSION = re.compile(r"(?<![\w.,])(?:v(?=\d))?\d+(?:\.\d+){2,}(?!\w)")
 
@@ -96,13 +99,21 @@ def _word_phone(match: re.Match[str]) -> str:
 
 
 def _called(match: re.Match[str]) -> str:
-    return match[0] if counts(match) else match[1] + digits(match[2])
+    """Call 911 or 112."""
+    numbers = [digits(number) for number in match.groups()[1:] if number]
+    return match[0] if counts(match) else match[1] + " or ".join(numbers)
 
 
 def _code(match: re.Match[str]) -> str:
     """Serial and card numbers, and American postal codes."""
     groups = re.split("[- ]", match[0])
     return ", ".join(number_words(group) if len(group) < 3 else digits(group) for group in groups)
+
+
+def _bank_account(match: re.Match[str]) -> str:
+    """DE89 3704 0044 0532 0130 00."""
+    groups = [[digits(c) if c.isdecimal() else c for c in group] for group in match[0].split(" ")]
+    return ", ".join(map(" ".join, groups))
 
 
 def _version(match: re.Match[str]) -> str:
@@ -112,6 +123,7 @@ def _version(match: re.Match[str]) -> str:
 
 
 GROUPS: list[Rule] = [
+    (_BANK_ACCOUNT, _bank_account),
     (_AMERICAN_PHONE, _american_phone),
     (_PHONE, _phone),
     (_VERSION, _version),

@@ -80,7 +80,7 @@ _POWER = re.compile(r"(?<=[\d)])([⁰¹²³⁴-⁹⁻]+)|(?:(?<=\b[A-Za-z])|(?<=
 _LOOSE_SUPERSCRIPT = re.compile("[⁰¹²³⁴-⁹]+")
 _SCIENTIFIC = re.compile(rf"(?<![\w.,])({NUMBER})[eE]([+-]?)(\d{{1,3}})\b")
 _ORDINAL = re.compile(r"(?<![\w.,])(\d{1,3}(?:,\d{3})+|\d+)(?:st|nd|rd|th)\b", re.IGNORECASE)
-_PLURAL = re.compile(r"(?<![\w.,])(['’‘]?)(\d+)(['’]?)s\b")
+_PLURAL = re.compile(r"(?<![\w.,])(['’‘]?)(\d{1,3}(?:,\d{3})+|\d+)(['’]?)s\b")
 _SHORT_YEAR = re.compile(r"(?<!\w)['’‘](\d\d)(?![\w.,]\w|\w)")
 _AFTER_CAPITAL = re.compile(r"(?<=[A-Z])-(?=\d)")
 _MODEL = re.compile(r"(?<=[A-Z])-(\d+(?:\.\d+)?)(s?)\b")

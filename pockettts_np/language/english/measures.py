@@ -77,7 +77,7 @@ _ANGLE = re.compile(r"(?<![\w.])(\d{1,3})° ?(\d{1,2})['′’](?: ?(\d{1,2}(?:\
 _POINTS = {"N": "north", "S": "south", "E": "east", "W": "west"}
 _FEET_INCHES = re.compile(r"(?<![\w.,])(\d{1,3})(?:['′]|(?: ?ft\.? ?))(\d\d?)(?:[\"″”]| ?in\b\.?)")
 _INCHES = re.compile(
-    rf"{_START}({VALUE})(?:″|-?in\b\.?|[\"”](?= {_DIMENSIONS}\b)|(?<=[x×] \d)\"|(?<=[x×] \d\d)\")"
+    rf"{_START}({VALUE})(?:″|-?in\b\.?|[\"”](?= {_DIMENSIONS}\b)|(?<=by \d)\"|(?<=by \d\d)\")"
     rf"|{_START}(\d*\.\d+) in\b|"
     r"(?<![\w.,])((?:\d{1,3}[ -])?\d/\d\d?)\""
 )

@@ -5,9 +5,10 @@ import unicodedata
 from collections.abc import Iterable
 
 from ..rules import Rule
+from .numbers import cardinal
 from .vocabulary import GREEK_LETTERS, SYMBOL_WORDS
 
-_TO_SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+_TO_SUPERSCRIPTS = str.maketrans("0123456789-−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁻")
 _COMPARED = {
     "!=": "is not equal to", "==": "equals", "===": "equals", "<=": "is less than or equal to",
     ">=": "is greater than or equal to", "->": "to", "-->": "to", "=>": "to", "<-": "from", "<--": "from",
@@ -21,7 +22,8 @@ _GREEK = re.compile(
     rf"(?![{_GREEK_SCRIPT}\u0300-\u036f])"
 )
 _PICTURES = "\u2190-\u21ff\u2300-\u23ff\u2500-\u27bf\u2b00-\u2bff\ufe0e\ufe0f\u200d\u20e3\U0001f000-\U0001faff"
-_PICTURE = re.compile(rf" ?[{_PICTURES}]+")
+_PICTURE = re.compile(rf"\A[{_PICTURES}]+ ?| ?[{_PICTURES}]+")
+_STARS = re.compile("([★⭐]+)(☆*)")
 
 
 def _any_of(words: Iterable[str]) -> str:
@@ -35,6 +37,18 @@ def _greek(match: re.Match[str]) -> str:
     return name if letter.islower() else name.title()
 
 
+def _stars(match: re.Match[str]) -> str:
+    """★★★☆☆ → three out of five stars."""
+    n, n_all = len(match[1]), len(match[0])
+    if n < n_all:
+        return f"{cardinal(n)} out of {cardinal(n_all)} stars"
+    return f"{cardinal(n)} star" + "s" * (n > 1)
+
+
+def _gap(match: re.Match[str]) -> str:
+    return " " * (match.start() > 0)
+
+
 GREEK: list[Rule] = [(_GREEK, _greek)]
 
 # Between numbers, while these are figures.
@@ -42,11 +56,12 @@ OPERATORS: list[Rule] = [
     (re.compile(r"(?<=\d) ?- ?(?=[\d.,]{1,20} ?=)"), lambda m: " minus "),
     (re.compile(r"(?<![\w.,-])(\d{1,3})[-–]\1(?![\w-])"), lambda m: f"{m[1]} {m[1]}"),
     (re.compile(r"(?<=\d) / (?=\d)"), lambda m: " divided by "),
+    (re.compile(r"(?<=[\w)]) ?\*\* ?(?=[\w(-])"), lambda m: " to the power of "),
     (re.compile(r"(?<=\d) ?\* ?(?=[\d.])"), lambda m: " times "),
-    (re.compile(r"(?<=\w)\^[({]?([-−]?\d{1,3})[)}]?"), lambda m: m[1].replace("−", "-").translate(_TO_SUPERSCRIPTS)),
-    (re.compile(r"(?<=\d) ?[x×] ?(?=\d)"), lambda m: " by " if "x" in m[0] else " times "),
-    (re.compile(r"(?<![-=<]) ?<(?= ?[-−]?\.?\d)"), lambda m: " less than"),
-    (re.compile(r"(?<![-=>]) ?>(?= ?[-−]?\.?\d)"), lambda m: " greater than"),
+    (re.compile(r"((?<!\w)\w+|\))\^[({]?([-−]?\d{1,3})(?!\d)[)}]?"), lambda m: m[1] + m[2].translate(_TO_SUPERSCRIPTS)),
+    (re.compile(r"(?<=[\d\"″”'′]) ?[x×] ?(?=\d)"), lambda m: " by " if "x" in m[0] else " times "),
+    (re.compile(r"(?<![-=<]) ?<(?= ?[-−]?\.?\d)"), lambda m: f"{_gap(m)}less than"),
+    (re.compile(r"(?<![-=>]) ?>(?= ?[-−]?\.?\d)"), lambda m: f"{_gap(m)}greater than"),
     (re.compile(r"([$€£¥])[-−](?=\.?\d)"), lambda m: f"minus {m[1]}"),
     (re.compile(r"(?<![\w~])~ ?(?=\d)"), lambda m: "about "),
     (re.compile(r"(?<![\w)\]}°%+-])[-−](?=[.$€£¥]?[\d¼-¾⅐-⅞])"), lambda m: "minus "),
@@ -67,12 +82,13 @@ SYMBOLS: list[Rule] = [
     (re.compile(r"(?<=[\w:])\\(?=\w)"), lambda m: " backslash "),
     (re.compile(r"(?<=[\w)\]]) ?\+ ?(?=[\w(\[])"), lambda m: " plus "),
     (re.compile(r"(?<=\w)\+(?![\w+])"), lambda m: " plus"),
-    (re.compile(r"(?<=[\w)\]]) ?= ?(?=[\w(\[\"'-])"), lambda m: " equals "),
+    (re.compile(r"(?<=[\w)\]]) ?(?<!=)=(?!=) ?(?=[\w(\[\"'-])"), lambda m: " equals "),
     (re.compile(r"(?<=\w) ?%(?![\w%])"), lambda m: " percent"),
     (re.compile(r"(?<![\w%])%(?=\s|\Z)"), lambda m: "percent"),
     (re.compile(r"(?<![@\w])@(?=\w)"), lambda m: "at "),
     (re.compile(r"(?<=\w)@(?=\w)|(?<=\s)@(?=\s)"), lambda m: "at"),
     (re.compile("§§ ?"), lambda m: "sections "),
+    (_STARS, _stars),
     (re.compile(f"[{''.join(SYMBOL_WORDS)}]"), lambda m: SYMBOL_WORDS[m[0]]),
     (_PICTURE, lambda m: ""),
 ]

@@ -81,7 +81,7 @@ _UNIT_POINT = re.compile(  # 5 lbs. of
 _BEFORE_NUMBERS = re.compile(rf"(?<![\w.°])((?i:{_any_of(BEFORE_NUMBERS)})|c)\. ?(?=(\d+(?:[.,]\d+)*)|[IVXLC]{{2,}}\b)")
 _STREET = re.compile(rf"\b([A-Z][a-z]+|\d+(?:st|nd|rd|th)) ({_any_of(STREETS)})\b(?![.'’\w])(?! [A-Z][a-z])")
 _FLAT = re.compile(r"\b(Apt|Ste)\.? (?=#?\d)")
-_STATE = re.compile(rf"(?<=[a-z], )({_any_of(STATES)})\b(?: (\d{{5}})(?![\d]))?")
+_STATE = re.compile(rf"(?<=[a-z], )({_any_of(STATES)})\b(?: (\d{{5}})(?:-(\d{{4}}))?(?![\w-]))?")
 _WEEKEND_DAY = re.compile(
     rf"(?:(?<=\band )|(?<=\bor )|(?<=\bon )|(?<=\bto )|(?<=\bby )|(?<=\bevery )|(?<=\buntil ))"
     rf"({_any_of(SHORT_WEEKEND)})\.|\b({_any_of(SHORT_WEEKEND)})\.(?=,? (?:[–&\d-]|(?:and|or|to|through|at|from|"
@@ -155,7 +155,8 @@ def _day(match: re.Match[str]) -> str:
 
 
 def _state(match: re.Match[str]) -> str:
-    return STATES[match[1]] + (f" {digits(match[2])}" if match[2] else "")
+    codes = [digits(code) for code in match.groups()[1:] if code]
+    return f"{STATES[match[1]]} {', '.join(codes)}".rstrip()
 
 
 def _initial(match: re.Match[str]) -> str:
@@ -184,9 +185,9 @@ ABBREVIATIONS: list[Rule] = [
     (re.compile(r"(?<=[a-z] )v\.(?= [A-Z])"), lambda m: "versus"),  # Smith v. Jones
     (re.compile(rf"\b({_any_of(IN_NAMES)})\."), lambda m: IN_NAMES[m[1]] + _point(m, is_name=True)),
     (_ANYWHERE, _anywhere),
-    (re.compile(r"\b(vs|etc)\b"), lambda m: ANYWHERE[m[1]]),
+    (re.compile(r"(?<![\w/.])(vs|etc)(?![\w/])"), lambda m: ANYWHERE[m[1]]),
     (re.compile(r"(?<![\w/])w/(o?)(?![\w/])"), lambda m: "without" if m[1] else "with"),
-    (re.compile(r"(?<![\w.'’°&])([A-Z])\.(?= [A-Z])"), _initial),
+    (re.compile(r"(?<![\w.'’°&])(?<!\b[A-Z] and )([A-Z])\.(?= [A-Z])"), _initial),
 ]
 
 # ---- Roman numerals ------------------------------------------------------------------------------------------
