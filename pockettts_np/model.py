@@ -459,7 +459,9 @@ class TTSModel(SamplingOptions):
         if not heads:
             raise ValueError(NO_TIMESTAMPS.format(name=self.config.name or "this model"))
         prompts = [chunk.ids for chunk in script.chunks]
-        return WordClock(heads, self.tokenizer, script.text, prompts, self.sample_rate, self.config.mimi.frame_samples)
+        return WordClock(
+            heads, self.tokenizer, script.drafts, prompts, self.sample_rate, self.config.mimi.frame_samples
+        )
 
     @property
     def _performer(self) -> Performer:

@@ -15,6 +15,7 @@ from ..config.config import Config
 from ..language.clauses import cut_long_clauses
 from ..language.pauses import Pause
 from ..language.punctuation import CLAUSE_MARKS, CLOSING_MARKS, DASHES, SENTENCE_MARKS
+from ..language.rules import Draft
 from .tokenizer.protocol import Tokenizer
 
 logger = logging.getLogger(__name__)
@@ -91,10 +92,12 @@ class Script:
     Attributes:
         text: as it was written, but for the pauses.
         parts: its chunks and pauses, in the order in which they are heard.
+        drafts: what is said for its words, one for each piece between pauses.
     """
 
     text: str
     parts: tuple[Chunk | Pause, ...]
+    drafts: tuple[Draft, ...] = ()
 
     def __repr__(self) -> str:
         return f"<Script: {len(self.chunks)} chunks, {len(self.parts) - len(self.chunks)} pauses>"
@@ -111,17 +114,19 @@ def make_script(tokenizer: Tokenizer, parts: Sequence[str | Pause], max_tokens: 
     NothingToSpeakError where it is the only part; other errors as `split_into_chunks`.
     """
     script: list[Chunk | Pause] = []
+    drafts: list[Draft] = []
     for part in parts:
         if isinstance(part, Pause):
             script.append(part)
             continue
+        drafts.append(_spoken_draft(part, switches))
         try:
-            script += split_into_chunks(tokenizer, part, max_tokens, switches)
+            script += _chunks(tokenizer, drafts[-1].text, max_tokens, switches)
         except NothingToSpeakError:
             if len(parts) == 1:
                 raise
             logger.warning("Left out, as the model can read no character of it: %.50s", part)
-    return Script(" ".join(part for part in parts if isinstance(part, str)), tuple(script))
+    return Script(" ".join(part for part in parts if isinstance(part, str)), tuple(script), tuple(drafts))
 
 
 def require_script_of(tokenizer: Tokenizer, script: Script, switches: Config) -> None:
@@ -142,6 +147,10 @@ def split_into_chunks(tokenizer: Tokenizer, text: str, max_tokens: int, switches
 
     A longer one is kept whole, with a warning. NothingToSpeakError, or ValueError for `max_tokens` < 1.
     """
+    return _chunks(tokenizer, _spoken_draft(text, switches).text, max_tokens, switches)
+
+
+def _chunks(tokenizer: Tokenizer, text: str, max_tokens: int, switches: Config) -> list[Chunk]:
     if max_tokens < 1:
         raise ValueError(f"max_tokens is {max_tokens}; a chunk needs at least one token.")
     text = _whole_prompt(text, switches)
@@ -171,18 +180,24 @@ def _chunk(tokenizer: Tokenizer, text: str, max_tokens: int, switches: Config) -
 def count_tokens(tokenizer: Tokenizer, text: str, switches: Config) -> int:
     """The length of `text` as one chunk; 0 where there is nothing to speak."""
     try:
-        return len(tokenizer.encode(_whole_prompt(text, switches)))
+        return len(tokenizer.encode(_whole_prompt(_spoken_draft(text, switches).text, switches)))
     except NothingToSpeakError:
         return 0
 
 
-def _whole_prompt(text: str, switches: Config) -> str:
-    """A text of any length as the model's own front end, if it has one, and then the prompt write it."""
+def _spoken_draft(text: str, switches: Config) -> Draft:
+    """A text of any length, written as the model's own front end, if it has one, writes it."""
+    draft = Draft(text)
     if switches.text_front_end == "english":
-        from ..language.english.front_end import normalize_english
-        from ..language.plain_letters import plain_letters
+        from ..language.english.front_end import spell_out
+        from ..language.plain_letters import write_plainly
 
-        text = plain_letters(normalize_english(text))
+        spell_out(draft)
+        write_plainly(draft)
+    return draft
+
+
+def _whole_prompt(text: str, switches: Config) -> str:
     return prepare_text_prompt(text, switches)[0].strip()
 
 

@@ -1,7 +1,10 @@
 """English text in the few characters that the built-in voice learned: a to z, space, and ' , . ? !"""
 
 import re
+import string
 import unicodedata
+
+from .rules import Draft
 
 _FOLDED = {
     "Æ": "Ae", "æ": "ae", "Œ": "Oe", "œ": "oe", "Ø": "O", "ø": "o", "Đ": "D", "đ": "d", "Ð": "D", "ð": "d", "Þ": "Th",
@@ -50,6 +53,9 @@ _HYPHEN = re.compile(r"(?<=[A-Za-z])[-\u2010\u2011](?=[A-Za-z])")
 _BREAK = re.compile(r"[-\u2010-\u2015;:()\[\]{}<>|•·]+")
 _OTHER = re.compile(r"[^a-z',.?!]+")
 _LOOSE_APOSTROPHE = re.compile(r"(?<![A-Za-z])'|'(?![A-Za-z])")
+_NOT_PLAIN = re.compile(r"[^\x00-\x7f]+|`")
+_LOWER = {ord(upper): lower for upper, lower in zip(string.ascii_uppercase, string.ascii_lowercase, strict=True)}
+_OUTSIDE = re.compile(r"\A[ ,.?!]+| +\Z")
 _MARKS = re.compile(r" ?([,.?!](?:[ ,.?!]*[,.?!])?) ?")
 
 
@@ -59,14 +65,34 @@ def plain_letters(text: str) -> str:
     Accents go; brackets, dashes, colons and semicolons become commas, an empty line the end of a sentence. Single
     letters and acronyms that nobody could pronounce are named ("bee bee see"). Digits and other scripts are left out.
     """
-    text = unicodedata.normalize("NFKD", text.translate(_FOLD))
-    text = "".join(c for c in text if c.isascii() or unicodedata.category(c) not in ("Mn", "Cf")).translate(_FOLD)
-    text = _OKAY.sub("okay", _AND.sub(" and ", text))
-    text = _PARAGRAPH_END.sub(". ", _LOOSE_APOSTROPHE.sub("", text))
-    text = _BREAK.sub(",", _HYPHEN.sub(" ", text))
-    text = _LETTERS.sub(_spelled, _ACRONYM.sub(_acronym, text))
-    text = _LOOSE_APOSTROPHE.sub("", _OTHER.sub(" ", text.lower()))
-    return _MARKS.sub(_one_mark, _OTHER.sub(" ", text)).lstrip(" ,.?!").rstrip()
+    draft = Draft(text)
+    write_plainly(draft)
+    return draft.text
+
+
+def write_plainly(draft: Draft) -> None:
+    """`plain_letters` for a draft."""
+    draft.replace(_NOT_PLAIN, lambda m: _folded(m[0]))
+    draft.replace(_AND, lambda m: " and ")
+    draft.replace(_OKAY, lambda m: "okay")
+    draft.replace(_LOOSE_APOSTROPHE, lambda m: "")
+    draft.replace(_PARAGRAPH_END, lambda m: ". ")
+    draft.replace(_HYPHEN, lambda m: " ")
+    draft.replace(_BREAK, lambda m: ",")
+    draft.replace(_ACRONYM, _acronym)
+    draft.replace(_LETTERS, _spelled)
+    draft.translate(_LOWER)
+    draft.replace(_OTHER, lambda m: " ")
+    draft.replace(_LOOSE_APOSTROPHE, lambda m: "")
+    draft.replace(_OTHER, lambda m: " ")
+    draft.replace(_MARKS, _one_mark)
+    draft.replace(_OUTSIDE, lambda m: "")
+
+
+def _folded(characters: str) -> str:
+    """Without accents and what nobody sees; Latin letters as a to z."""
+    plain = unicodedata.normalize("NFKD", characters.translate(_FOLD))
+    return "".join(c for c in plain if c.isascii() or unicodedata.category(c) not in ("Mn", "Cf")).translate(_FOLD)
 
 
 def _acronym(match: re.Match[str]) -> str:

@@ -1,10 +1,11 @@
 """Words as they are written, and where their letters are among the tokens that are spoken.
 
-What is spoken is not what was written: quotes are left out, numbers spelled out, capitals lost. So the letters and
-digits of both are compared, without case, accents and width, and where they differ, a run of the one stands for a run
-of the other.
+What is spoken is not what was written: quotes are left out, numbers spelled out, capitals lost. A model's own front end
+tells what it said for each word. What tokenizers change is found by comparing letters and digits, without case, accents
+and width: where they differ, a run of the one stands for a run of the other.
 """
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -53,17 +54,22 @@ def words_of(text: str) -> list[str]:
 
     Joined by spaces they are the text, but for its white space. A text without letters is one word.
     """
-    words: list[list[str]] = []
+    return [" ".join(text[start:end].split()) for start, end in word_spans(text)]
+
+
+def word_spans(text: str) -> list[Span]:
+    """Where each of `words_of` stands."""
+    found: list[Span] = []
     has_letters = False
-    for piece in text.split():
-        spells = bool(letters(piece))
-        if words and not (spells and has_letters):
-            words[-1].append(piece)
+    for piece in re.finditer(r"\S+", text):
+        spells = bool(letters(piece[0]))
+        if found and not (spells and has_letters):
+            found[-1] = (found[-1][0], piece.end())
             has_letters |= spells
         else:
-            words.append([piece])
+            found.append(piece.span())
             has_letters = spells
-    return [" ".join(pieces) for pieces in words]
+    return found
 
 
 def spoken_letters(tokenizer: Tokenizer, ids: Sequence[int]) -> tuple[str, list[Letter]]:

@@ -14,11 +14,12 @@ import numpy as np
 
 from ..conditioners.tokenizer.protocol import Tokenizer
 from ..config.config import TimestampHead
+from ..language.rules import Draft
 from ..models.flow_lm import FlowLM
 from ..models.transformer import Transformer
 from ..modules.attention import KVCache
 from .alignment import AttentiveTransformer, TextPath
-from .letters import Letter, Word, letters, spans, spoken_letters, words_of
+from .letters import Letter, Word, letters, spans, spoken_letters, word_spans, words_of
 
 HOPS_PER_SECOND = 100  # steps in which loudness is measured
 SILENT_DB = -30.0  # beside the loudest step of a word
@@ -98,14 +99,14 @@ class WordClock:
         self,
         heads: Sequence[TimestampHead],
         tokenizer: Tokenizer,
-        text: str,
+        drafts: Sequence[Draft],
         prompts: Sequence[Sequence[int]],
         rate_hz: int,
         frame_samples: int,
     ) -> None:
-        """`text` is what the user wrote; `prompts` are the ids of the chunks that say it."""
+        """`drafts` hold what the user wrote, and how it is said; `prompts` are the ids of the chunks that say it."""
         self._heads, self._rate_hz, self._frame_samples = heads, rate_hz, frame_samples
-        self._words, self._chunks = _places(tokenizer, text, prompts)
+        self._words, self._chunks = _places(tokenizer, drafts, prompts)
         self._n_told = 0
         self._n_chunks = 0
         self._times: list[tuple[float, float]] = []  # of the letters that are spoken, as far as certain
@@ -176,17 +177,22 @@ class WordClock:
 
 
 def _places(
-    tokenizer: Tokenizer, text: str, prompts: Sequence[Sequence[int]]
+    tokenizer: Tokenizer, drafts: Sequence[Draft], prompts: Sequence[Sequence[int]]
 ) -> tuple[list[tuple[str, int, int]], list[list[Letter]]]:
     """Each word with the spoken letters, from and to, that say it; the letters of each prompt."""
     chunks = [spoken_letters(tokenizer, ids) for ids in prompts]
-    words = words_of(text)
-    found = spans("".join(map(letters, words)), "".join(spelled for spelled, _ in chunks))
+    words = [word for draft in drafts for word in words_of(draft.written)]
+    said = [
+        letters(words)
+        for draft in drafts
+        for words in draft.said_for([start for start, _ in word_spans(draft.written)])
+    ]
+    found = spans("".join(said), "".join(spelled for spelled, _ in chunks))
     places = []
     n_letters = end = 0
-    for word in words:
-        of_word = found[n_letters : n_letters + len(letters(word))]
+    for word, of_word in zip(words, said, strict=True):
+        places_of_word = found[n_letters : n_letters + len(of_word)]
         n_letters += len(of_word)
-        first, end = (of_word[0][0], of_word[-1][1]) if of_word else (end, end)
+        first, end = (places_of_word[0][0], places_of_word[-1][1]) if of_word else (end, end)
         places.append((word, first, end))
     return places, [spoken for _, spoken in chunks]

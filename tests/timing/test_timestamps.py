@@ -15,6 +15,7 @@ from pockettts_np import TTSModel
 from pockettts_np.conditioners.tokenizer.load import load_tokenizer
 from pockettts_np.config.config import FlowLMTransformerConfig, TimestampHead
 from pockettts_np.kernels.panels import NumberType
+from pockettts_np.language.rules import Draft
 from pockettts_np.models.transformer import Transformer
 from pockettts_np.modules.attention import KVCache
 from pockettts_np.timing import alignment
@@ -369,7 +370,7 @@ def scripted(
     """Words of chunks that are spoken in a known time: the attention of a perfect head, silence of `gaps` samples."""
     ids = [TOKENIZER.encode(prompt) for prompt in prompts]
     model = quick()
-    clock = WordClock([TimestampHead(0, 0)], TOKENIZER, text, ids, RATE_HZ, FRAME_SAMPLES)
+    clock = WordClock([TimestampHead(0, 0)], TOKENIZER, [Draft(text)], ids, RATE_HZ, FRAME_SAMPLES)
 
     def speech():
         for tokens, frames, gap in zip(ids, durations, gaps, strict=True):

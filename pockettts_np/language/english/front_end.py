@@ -10,7 +10,7 @@ from fractions import Fraction
 
 from ..markup import MARKUP
 from ..pauses import outside_markup
-from ..rules import Rule, rewrite
+from ..rules import Draft, Rule
 from .codes import ELSEWHERE, GROUPS
 from .context import CONTEXT_CHARS, counts
 from .dates import DATES, FIGURE_DATES, TIMES, WEEKDAYS
@@ -34,33 +34,39 @@ def normalize_english(text: str) -> str:
 
 
 def _spelled_out(text: str) -> str:
+    draft = Draft(text)
+    spell_out(draft)
+    return draft.text
+
+
+def spell_out(draft: Draft) -> None:
+    """`normalize_english` for a text without pauses."""
     for _ in range(_MOST_ROUNDS):
-        before = text
-        text = rewrite(text if text.isascii() else _plain_figures(text), _WORDS)
-        if _ANY_FIGURE.search(text):
-            text = rewrite(text, _FIGURES)
-        text = rewrite(text, SYMBOLS)
-        if text == before:
+        before = draft.text
+        if not before.isascii():
+            _plain_figures(draft)
+        draft.rewrite(_WORDS)
+        if _ANY_FIGURE.search(draft.text):
+            draft.rewrite(_FIGURES)
+        draft.rewrite(SYMBOLS)
+        if draft.text == before:
             break
-    return text
 
 
 # ---- characters ----------------------------------------------------------------------------------------------
 
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 _ANY_FIGURE = re.compile(rf"[0-9⁰¹²³⁴-⁹{VULGAR[1:-1]}]")
-_SPACED_THOUSANDS = re.compile("(?<![\\d.,])\\d{1,3}(?:[\u00a0\u202f\u2009]\\d{3})+(?!\\d)")
 
 
-def _plain_figures(text: str) -> str:
-    """`text` with 0 to 9 for digits of other scripts, 12 for ⑫, XII for Ⅻ; superscripts and ½ stay."""
-    numeric = [c for c in set(text) if c.isnumeric() and not _ANY_FIGURE.match(c)]
+def _plain_figures(draft: Draft) -> None:
+    """0 to 9 for digits of other scripts, 12 for ⑫, XII for Ⅻ; superscripts and ½ stay."""
+    numeric = [c for c in set(draft.text) if c.isnumeric() and not _ANY_FIGURE.match(c)]
     figures = {ord(c): str(unicodedata.decimal(c)) for c in numeric if unicodedata.decimal(c, None) is not None}
     others = {c: _figure(c) for c in numeric if ord(c) not in figures}
-    text = text.translate(figures)
+    draft.translate(figures)
     if others:
-        text = rewrite(text, [(re.compile(f"[{''.join(others)}]"), lambda m: others[m[0]])])
-    return _SPACED_THOUSANDS.sub(lambda m: re.sub(r"\D", ",", m[0]), text)
+        draft.rewrite([(re.compile(f"[{''.join(others)}]"), lambda m: others[m[0]])])
 
 
 def _figure(character: str) -> str:

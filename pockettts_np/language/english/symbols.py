@@ -45,6 +45,11 @@ def _stars(match: re.Match[str]) -> str:
     return f"{cardinal(n)} star" + "s" * (n > 1)
 
 
+def _without_picture(match: re.Match[str]) -> str:
+    before, after = match.string[: match.start()][-1:], match.string[match.end() : match.end() + 1]
+    return " " * (before.isalnum() and after.isalnum())
+
+
 def _gap(match: re.Match[str]) -> str:
     return " " * (match.start() > 0)
 
@@ -90,5 +95,5 @@ SYMBOLS: list[Rule] = [
     (re.compile("§§ ?"), lambda m: "sections "),
     (_STARS, _stars),
     (re.compile(f"[{''.join(SYMBOL_WORDS)}]"), lambda m: SYMBOL_WORDS[m[0]]),
-    (_PICTURE, lambda m: ""),
+    (_PICTURE, _without_picture),
 ]
