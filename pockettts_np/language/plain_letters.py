@@ -40,7 +40,7 @@ _LETTERS = re.compile(
     r"(?<![A-Za-z'])(?:([A-Z](?: [A-Z])+|[a-z]{1,2}[A-Z]{1,4})('?s)?|[B-HJ-Zb-hj-z]|(?<=[a-z] )A(?! ?[A-Za-z]))"
     r"(?![A-Za-z'])"
 )
-_OKAY = re.compile(r"\b[Oo][Kk]\b")
+_OKAY = re.compile(r"(?<!')\b[Oo][Kk]\b")
 _AND = re.compile(r"(?<=[A-Za-z])(?:\s?'[nN]'\s?|\s'[nN]\s|\s[nN]'\s)(?=[A-Za-z])")  # rock 'n' roll
 _LETTER_NAMES = {
     "a": "eh", "b": "bee", "c": "see", "d": "dee", "e": "ee", "f": "ef", "g": "gee", "h": "aitch", "i": "eye",

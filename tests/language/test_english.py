@@ -17,6 +17,7 @@ from pockettts_np.language import plain_letters as plain_letters_module
 from pockettts_np.language.english import front_end, numbers
 from pockettts_np.language.english.front_end import normalize_english
 from pockettts_np.language.english.symbols import SYMBOLS
+from pockettts_np.language.english.vocabulary import GREEK_LETTERS
 from pockettts_np.language.plain_letters import plain_letters
 
 CASES = {
@@ -471,6 +472,25 @@ def test_no_digit_is_left_and_a_second_time_changes_nothing(text):
     spoken = normalize_english(text)
     assert not any(character.isdigit() for character in spoken if "pause:" not in text and "<break" not in text)
     assert normalize_english(spoken) == spoken
+
+
+SIGNS = [*"+=<>@&%$€£¥₹^→←↑↓≤≥≠≈×÷√∞∑∫∂∈∪∩±°§©µΩ", *GREEK_LETTERS, "->", "!=", ">=", "&&", "**"]
+
+
+@pytest.mark.parametrize("sign", SIGNS)
+@pytest.mark.parametrize("between", ["x{}y", "x {} y", "5 {} 6", "5{}6"])
+def test_no_sign_with_a_meaning_disappears(sign, between):
+    with_sign, without = (plain_letters(normalize_english(between.format(s))) for s in (sign, " "))
+    assert len(re.sub("[^a-z]", "", with_sign)) > len(re.sub("[^a-z]", "", without))
+
+
+@settings(max_examples=300)
+@given(any_text)
+@example("5 🎉<b>")
+def test_a_letter_or_digit_of_english_leaves_a_trace(text):
+    """Whatever stands around it: an address, a tag, a sign."""
+    latin = re.search(r"[A-Za-z0-9]", re.sub(r"<[^<>]*>|\[pause[^\]]*\]|\([^)]*\)|```.*", "", text))
+    assert bool(plain_letters(normalize_english(text))) >= bool(latin)
 
 
 @given(st.lists(st.sampled_from(NOTHING_TO_SPELL_OUT)))

@@ -1,5 +1,6 @@
 """When words are spoken: what heads see, the way through the tokens, letters, and the times that come of them."""
 
+import dataclasses
 import itertools
 import math
 import sys
@@ -15,10 +16,12 @@ from pockettts_np import TTSModel
 from pockettts_np.conditioners.tokenizer.load import load_tokenizer
 from pockettts_np.config.config import FlowLMTransformerConfig, TimestampHead
 from pockettts_np.kernels.panels import NumberType
+from pockettts_np.language.english.front_end import spell_out
+from pockettts_np.language.plain_letters import write_plainly
 from pockettts_np.language.rules import Draft
 from pockettts_np.models.transformer import Transformer
 from pockettts_np.modules.attention import KVCache
-from pockettts_np.timing import alignment
+from pockettts_np.timing import alignment, timestamps
 from pockettts_np.timing.alignment import AttentiveTransformer, TextPath
 from pockettts_np.timing.letters import Word, letters, spans, spoken_letters, words_of
 from pockettts_np.timing.timestamps import Loudness, TimedAudio, WordClock
@@ -461,6 +464,30 @@ def test_words_come_with_the_same_samples(text, threads, voice):
     assert sorted(times) == times
     spoken = " ".join(part for part in text.replace(" , no", " no").split("[pause:") for part in [part.split("] ")[-1]])
     assert " ".join(word.text for word in got.words) == " ".join(spoken.split())
+
+
+def test_a_number_has_the_time_of_what_is_said_for_it():
+    """Letters alone would take the 4 for the end of "40" or of "for"."""
+    text = "4 of the 40 sat for 4 at 40."
+    draft = Draft(text)
+    spell_out(draft)
+    write_plainly(draft)
+    ids = TOKENIZER.encode(draft.text)
+    places, _ = timestamps._places(TOKENIZER, [draft], [ids])
+    spelled, _ = spoken_letters(TOKENIZER, ids)
+    assert [(word, spelled[first:end]) for word, first, end in places] == [
+        ("4", "four"), ("of", "of"), ("the", "the"), ("40", "forty"), ("sat", "sat"), ("for", "for"), ("4", "four"),
+        ("at", "at"), ("40.", "forty"),
+    ]  # fmt: skip
+
+
+def test_a_model_s_own_front_end_tells_the_words(voice):
+    model = timed_model(eos_threshold=0.0)
+    config = dataclasses.replace(model.config, text_front_end="english")
+    model = dataclasses.replace(model, config=config)
+    words = TimedAudio.joined(model.generate_audio_stream(voice, "The 40–60°C mat", noise=0, timestamps=True)).words
+    assert [word.text for word in words] == ["The", "40–60°C", "mat"]
+    assert words[0].end_s <= words[1].start_s < words[1].end_s <= words[2].start_s
 
 
 def test_two_threads_find_the_same_words(voice):

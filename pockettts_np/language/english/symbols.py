@@ -56,12 +56,17 @@ def _gap(match: re.Match[str]) -> str:
 
 GREEK: list[Rule] = [(_GREEK, _greek)]
 
+_POWER: Rule = (
+    re.compile(r"(?:(?<=\b[A-Za-z])|(?<=[\d)]))( ?)\*\*\1(?=[\d(]|[A-Za-z]\b)"),
+    lambda m: " to the power of ",
+)
+
 # Between numbers, while these are figures.
 OPERATORS: list[Rule] = [
     (re.compile(r"(?<=\d) ?- ?(?=[\d.,]{1,20} ?=)"), lambda m: " minus "),
     (re.compile(r"(?<![\w.,-])(\d{1,3})[-–]\1(?![\w-])"), lambda m: f"{m[1]} {m[1]}"),
     (re.compile(r"(?<=\d) / (?=\d)"), lambda m: " divided by "),
-    (re.compile(r"(?<=[\w)]) ?\*\* ?(?=[\w(-])"), lambda m: " to the power of "),
+    _POWER,
     (re.compile(r"(?<=\d) ?\* ?(?=[\d.])"), lambda m: " times "),
     (re.compile(r"((?<!\w)\w+|\))\^[({]?([-−]?\d{1,3})(?!\d)[)}]?"), lambda m: m[1] + m[2].translate(_TO_SUPERSCRIPTS)),
     (re.compile(r"(?<=[\d\"″”'′]) ?[x×] ?(?=\d)"), lambda m: " by " if "x" in m[0] else " times "),
@@ -83,7 +88,9 @@ SYMBOLS: list[Rule] = [
     (re.compile(rf"(?<=[\w)\]\"'])(?: ?({_any_of(_COMPARED)}) ?)(?=[\w(\[\"'])"), lambda m: f" {_COMPARED[m[1]]} "),
     (re.compile(r"(?<=[\w)\]]) (\|\||<|>) (?=[\w(\[\"'!-])"), lambda m: f" {_SPACED[m[1]]} "),
     (re.compile(r"(?<=\w)([<>])(?=\w)(?![^<>\n]{0,80}[<>])"), lambda m: f" {_SPACED[m[1]]} "),
-    (re.compile(r"(?<=\w)\^(?=\w)"), lambda m: " to the power of "),
+    (re.compile(r"(?<=\w) ?\^ ?(?=\w)"), lambda m: " to the power of "),
+    _POWER,
+    (re.compile(r"(?<=\w)%(?=\w)"), lambda m: " percent "),
     (re.compile(r"(?<=[\w:])\\(?=\w)"), lambda m: " backslash "),
     (re.compile(r"(?<=[\w)\]]) ?\+ ?(?=[\w(\[])"), lambda m: " plus "),
     (re.compile(r"(?<=\w)\+(?![\w+])"), lambda m: " plus"),
