@@ -7,10 +7,11 @@ years, percentages and euros with the library num2words, an optional extra (`oth
 from collections.abc import Callable, Iterable, Iterator
 
 from .english.front_end import normalize_english
-from .other_languages import LANGUAGES, plain_digits, rules_of
+from .other_languages import plain_digits, rules_of
 from .pauses import Pause, outside_markup
 from .rules import rewrite
 from .sentences import Sentences
+from .tables import LANGUAGES
 
 
 def normalize(text: str, language: str = "english") -> str:

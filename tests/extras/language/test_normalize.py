@@ -63,18 +63,68 @@ def test_english_decimals_are_those_of_num2words():
     [
         ("french", "Le 1er mai 1999", "Le premier mai mille neuf cent quatre-vingt-dix-neuf"),
         ("french", "la 1re et la 2e", "la première et la deuxième"),
-        ("french_24l", "1 234,5 km à 20 %", "mille deux cent trente-quatre virgule cinq km à vingt pour cent"),
+        ("french_24l", "1 234,5 km à 20 %", "mille deux cent trente-quatre virgule cinq kilomètres à vingt pour cent"),
         (
             "german",
             "Am 3. Mai 1999 waren es 5. Gut.",
             "Am dritten Mai neunzehnhundertneunundneunzig waren es fünf. Gut.",
         ),
-        ("german_24l", "1.234,50 €", "eintausendzweihundertvierunddreißig Komma fünf null Euro"),
+        ("german_24l", "1.234,50 €", "eintausendzweihundertvierunddreißig Euro fünfzig"),
         ("italian", "il 3º, 3,14 e -5", "il terzo, tre virgola uno quattro e meno cinque"),
         ("spanish", "la 2ª de 1.000.000", "la segunda de un millón"),
         ("portuguese", "a 21ª por 1 €", "a vigésima primeira por um euro"),
         ("dutch", "In 1999 de 3e, € 5", "In negentien honderd negenennegentig de derde, vijf euro"),
-        ("german", "um 14:30, 007, [pause:500ms] ²", "um vierzehn dreißig, null null sieben, [pause:500ms] zwei"),
+        ("german", "um 14:30, 007, [pause:500ms] ²", "um vierzehn Uhr dreißig, null null sieben, [pause:500ms] zwei"),
+        (
+            "german",
+            "Der Preis: 1.234,50 € am 3.4.2026 um 14:05 Uhr",
+            "Der Preis: eintausendzweihundertvierunddreißig Euro fünfzig am dritten April zweitausendsechsundzwanzig "
+            "um vierzehn Uhr fünf",
+        ),
+        (
+            "german",
+            "Am 25.12.2025, am 24.12. und der 1.1.",
+            "Am fünfundzwanzigsten Dezember zweitausendfünfundzwanzig, am vierundzwanzigsten Dezember und der "
+            "erste Januar.",
+        ),
+        ("german", "3² 10⁶ 10^6, 5 m²", "drei hoch zwei zehn hoch sechs zehn hoch sechs, fünf Quadratmeter"),
+        ("german", "192.168.0.1", "einhundertzweiundneunzig Punkt einhundertachtundsechzig Punkt null Punkt eins"),
+        (
+            "german",
+            "Im 21. Jahrhundert, der 3. Mann, 1. Mai",
+            "Im einundzwanzigsten Jahrhundert, der dritte Mann, erster Mai",
+        ),
+        ("german", "z. B. 1 km, die 90er usw.", "zum Beispiel ein Kilometer, die neunziger und so weiter."),
+        ("german", "10-20 °C, ½, A → B & C", "zehn bis zwanzig Grad Celsius, ein halb, A nach B und C"),
+        ("german", "030/901820 oder 14.05 Uhr", "null drei null neun null eins acht zwei null oder vierzehn Uhr fünf"),
+        ("german", "<b>5</b> [mal](x.de) **so**", "fünf mal so"),
+        (
+            "french",
+            "Le 14/07/1989, 3,5 km, 06 12 34 56 78",
+            "Le quatorze juillet mille neuf cent quatre-vingt-neuf, trois virgule cinq kilomètres, zéro six douze "
+            "trente-quatre cinquante-six soixante-dix-huit",
+        ),
+        ("french", "au XXIe siècle à 14h30, n° 5", "au vingt et unième siècle à quatorze heures trente, numéro cinq"),
+        ("french", "1/05/2020 à 1:00, 0,50 €", "premier mai deux mille vingt à une heure, cinquante centimes"),
+        (
+            "spanish",
+            "A las 9:30 del 25/12/2025, 1.234.567 pesos",
+            "A las nueve y treinta del veinticinco de diciembre de dos mil veinticinco, un millón doscientos treinta y "
+            "cuatro mil quinientos sesenta y siete pesos",
+        ),
+        ("spanish", "siglo XXI, $5, 3² etc. Y", "siglo veintiuno, cinco dólares, tres al cuadrado etcétera. Y"),
+        ("italian", "1.234.567 euro", "un milione duecentotrentaquattromilacinquecentosessantasette euro"),
+        (
+            "italian",
+            "alle 14:30, 3,50 €, XXI secolo",
+            "alle quattordici e trenta, tre euro e cinquanta, ventunesimo secolo",
+        ),
+        ("portuguese", "R$ 5,50, século XXI, 1 kg", "cinco reais e cinquenta, século vinte e um, um quilograma"),
+        (
+            "dutch",
+            "25-12-2025 om 14:30 uur, 50 km/u",
+            "vijfentwintig december tweeduizendvijfentwintig om veertien uur dertig, vijftig kilometer per uur",
+        ),
         ("french", "1234567890123456", " ".join(num2words(int(n), lang="fr") for n in "1234567890123456")),
     ],
 )
