@@ -151,12 +151,20 @@ DATES: list[Rule] = [
     (_DAY_MONTH, _day_month),
     (_SHORT_MONTH_YEAR, lambda m: SHORT_MONTHS[m[1]] + " "),
 ]
+
+
+def _hours_minutes(match: re.Match[str]) -> str:
+    return f"{_counted(int(match[1]), 'hour')} {_counted(int(match[2]), 'minute')}"
+
+
 WEEKDAYS: list[Rule] = [
     (_WEEKDAYS, lambda m: f"{WEEKDAYS_BY_SHORT[m[1]]} to {WEEKDAYS_BY_SHORT[m[2]]}"),
+    (re.compile(rf"\b({_WEEKDAY})(?= \d)"), lambda m: WEEKDAYS_BY_SHORT[m[1]]),
 ]
 TIMES: list[Rule] = [
     (_CLOCK, _time),
     (_DOTTED_CLOCK, _time),
     (_HOUR, _time),
+    (re.compile(r"(?<![\w.,])(\d{1,3})h ?(\d\d?)m(?:in)?\b"), _hours_minutes),
     (re.compile(r"(?<=\d):(?=\d)"), lambda m: " to "),  # odds and ratios
 ]

@@ -82,7 +82,9 @@ def _figure(character: str) -> str:
 _RANGE = re.compile(
     r"(?:(?<=[\d%°¼-¾⅐-⅞])|(?<=\d[ap]m)|(?<=\d [ap]m)|(?<= [AP] M))(?: ?[–—] ?|-| - )(?=[$€£¥]?\.?[\d¼-¾⅐-⅞])"
 )
-_POWER = re.compile(r"(?<=[\d)])([⁰¹²³⁴-⁹⁻]+)|(?:(?<=\b[A-Za-z])|(?<=\b[A-Za-z]{2}))([⁰¹²³⁴-⁹⁻]+)")
+_POWER = re.compile(
+    r"(?<=[\d)])([⁰¹²³⁴-⁹⁻]+)|(?:(?<=\b[A-Za-z])|(?<=\b[A-Za-z]{2})|(?<=\b(?:sin|cos|tan)))([⁰¹²³⁴-⁹⁻]+)"
+)
 _LOOSE_SUPERSCRIPT = re.compile("[⁰¹²³⁴-⁹]+")
 _SCIENTIFIC = re.compile(rf"(?<![\w.,])({NUMBER})[eE]([+-]?)(\d{{1,3}})\b")
 _ORDINAL = re.compile(r"(?<![\w.,])(\d{1,3}(?:,\d{3})+|\d+)(?:st|nd|rd|th)\b", re.IGNORECASE)

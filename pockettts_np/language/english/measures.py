@@ -67,7 +67,7 @@ _AREA = re.compile(r"(?<![\w/.])((?:[kc]m|mm|ft|mi)[²³])(?![\w/])")
 _ALTERNATIVE = re.compile(rf"(?<=\d)({_SPACE}?(?:{_UNIT}))/(?=\d)")  # 350°F/180°C
 _COUNT = re.compile(
     rf"{_START}(\d+(?:\.\d+)?)(?:(bn|[kKmMbB])(?= (?:{'|'.join(COUNTED_IN_MILLIONS)})\b)|(?<=\.\d)([KMB])(?!\w)"
-    r"|(k)(?= [a-z]+s\b))"
+    r"|(k)(?= [a-z]+s\b)|(?<=\d{3})(k)(?!\w))"
 )
 _SCORE = re.compile(r"(?<![\w.,/])(\d+\.\d+)/(\d+)(?![\w/])|(?<![\w.,/])(\d+)/(\d+)(?= (?:stars?|points?)\b)")
 _BELOW_ONE = re.compile(rf"{VULGAR}|\d+[/⁄]\d+")  # three quarters mile
@@ -77,7 +77,7 @@ _ANGLE = re.compile(r"(?<![\w.])(\d{1,3})° ?(\d{1,2})['′’](?: ?(\d{1,2}(?:\
 _POINTS = {"N": "north", "S": "south", "E": "east", "W": "west"}
 _FEET_INCHES = re.compile(r"(?<![\w.,])(\d{1,3})(?:['′]|(?: ?ft\.? ?))(\d\d?)(?:[\"″”]| ?in\b\.?)")
 _INCHES = re.compile(
-    rf"{_START}({VALUE})(?:″|-?in\b\.?|[\"”](?= {_DIMENSIONS}\b)|(?<=by \d)\"|(?<=by \d\d)\")"
+    rf"{_START}({VALUE})(?:″|-?in\b\.?| in\.(?= [a-z])|[\"”](?= {_DIMENSIONS}\b)|(?<=by \d)\"|(?<=by \d\d)\")"
     rf"|{_START}(\d*\.\d+) in\b|"
     r"(?<![\w.,])((?:\d{1,3}[ -])?\d/\d\d?)\""
 )
@@ -109,7 +109,8 @@ def _feet_inches(match: re.Match[str]) -> str:
 
 def _inches(match: re.Match[str]) -> str:
     value = match[1] or match[2] or match[3]
-    return f"{value_words(value)} {'inch' if value == '1' or match[3] or _BELOW_ONE.fullmatch(value) else 'inches'}"
+    is_one = value == "1" or match[3] or "-" in match[0][len(value) :] or _BELOW_ONE.fullmatch(value)
+    return f"{value_words(value)} {'inch' if is_one else 'inches'}"
 
 
 def _angle(match: re.Match[str]) -> str:

@@ -13,6 +13,7 @@ _COMPARED = {
     "!=": "is not equal to", "==": "equals", "===": "equals", "<=": "is less than or equal to",
     ">=": "is greater than or equal to", "->": "to", "-->": "to", "=>": "to", "<-": "from", "<--": "from",
 }  # fmt: skip
+_SHARES = {"yr": "year", "mo": "month", "hr": "hour", "wk": "week", "min": "minute", "sec": "second"}  # 5 days/yr
 _SPACED = {"<": "less than", ">": "greater than", "||": "or"}
 _GREEK_SCRIPT = "\u0370-\u03ff\u1f00-\u1fff"
 # A letter of a formula or a name, but none of a Greek word; micrometers and ohms are measures.
@@ -94,7 +95,8 @@ SYMBOLS: list[Rule] = [
     (re.compile(r"(?<=[\w:])\\(?=\w)"), lambda m: " backslash "),
     (re.compile(r"(?<=[\w)\]]) ?\+ ?(?=[\w(\[])"), lambda m: " plus "),
     (re.compile(r"(?<=\w)\+(?![\w+])"), lambda m: " plus"),
-    (re.compile(r"(?<=[\w)\]]) ?(?<!=)=(?!=) ?(?=[\w(\[\"'-])"), lambda m: " equals "),
+    (re.compile(r"(?<=[\w)\]]) ?(?<!=)=(?!=) ?(?=[\w(\[{\"'-])"), lambda m: " equals "),
+    (re.compile(r"(?<=[a-z])/(yr|mo|hr|wk|min|sec)\b"), lambda m: f" per {_SHARES[m[1]]}"),
     (re.compile(r"(?<=\w) ?%(?![\w%])"), lambda m: " percent"),
     (re.compile(r"(?<![\w%])%(?=\s|\Z)"), lambda m: "percent"),
     (re.compile(r"(?<![@\w])@(?=\w)"), lambda m: "at "),

@@ -33,7 +33,14 @@ STARTERS: Final = frozenset(
     """)
 )
 # After "5 p.m." they go on with the sentence.
-AFTER_TIMES: Final = frozenset((*MONTHS, *SHORT_MONTHS, *WEEKDAYS, *_words("Eastern Central Pacific GMT UTC EST PST")))
+AFTER_TIMES: Final = frozenset(
+    (
+        *MONTHS,
+        *SHORT_MONTHS,
+        *WEEKDAYS,
+        *_words("Eastern Central Pacific GMT UTC EST PST EDT PDT CST ET PT CT MT BST CET"),
+    )
+)
 # Before four digits: a year follows, an amount follows. After them: things are counted, nothing is counted.
 YEAR_BEFORE: Final = frozenset(
     (*map(str.lower, MONTHS), *_words("in since until till year circa early late mid from of by before after")),
@@ -62,6 +69,8 @@ FIRST_NAMES: Final = frozenset(
     Sophie Steve Susan Thomas Tim Tom Tony William
     """)
 )
+
+DOTTED_PLACES: Final = frozenset(_words("us uk un eu usa uae ussr dc la ny"))
 
 # "by J. Smith": small words before initials.
 BEFORE_INITIALS: Final = frozenset(_words("a and as by for from of or named said than to with"))
@@ -108,7 +117,8 @@ BEFORE_NUMBERS: Final = {
     "no": "number", "nos": "numbers", "p": "page", "pp": "pages", "vol": "volume", "fig": "figure", "figs": "figures",
     "ch": "chapter", "sec": "section", "art": "article", "eq": "equation", "ver": "version", "tel": "telephone",
     "ext": "extension", "ca": "circa", "approx": "approximately", "est": "established", "pt": "part",
-    "cl": "clause", "para": "paragraph", "max": "maximum", "min": "minimum",
+    "cl": "clause", "para": "paragraph", "max": "maximum", "min": "minimum", "rm": "room", "bldg": "building",
+    "rt": "route", "rte": "route",
 }  # fmt: skip
 # They say how many there are, so that a plural may follow the number: "max. 5 people", but "no. 5 people" are two
 # sentences.

@@ -16,6 +16,7 @@ from .vocabulary import (
     BEFORE_INITIALS,
     BEFORE_NUMBERS,
     DOTTED,
+    DOTTED_PLACES,
     FIRST_NAMES,
     IN_NAMES,
     LETTERED,
@@ -76,9 +77,12 @@ ADDRESSES: list[Rule] = [(_EMAIL, _address), (_URL, _address), (_DOMAIN, _addres
 
 _ANYWHERE = re.compile(rf"(?<![\w.])((?i:{_any_of(ANYWHERE)})|{_any_of(ANYWHERE_SMALL)})\.(?!\w)")
 _UNIT_POINT = re.compile(  # 5 lbs. of
-    rf"(?<=[\d¼-¾⅐-⅞][ -])({_any_of(filter(str.isalpha, UNITS))}|c|in)\.(?=[,)]| [a-z])"
+    rf"(?<=[\d¼-¾⅐-⅞][ -])({_any_of(filter(str.isalpha, UNITS))}|c)\.(?=[,)]| [a-z]| \d\d? (?:min|sec|in|oz)\b)"
 )
-_BEFORE_NUMBERS = re.compile(rf"(?<![\w.°])((?i:{_any_of(BEFORE_NUMBERS)})|c)\. ?(?=(\d+(?:[.,]\d+)*)|[IVXLC]{{2,}}\b)")
+_BEFORE_NUMBERS = re.compile(
+    rf"(?<![\w.°])((?i:{_any_of(BEFORE_NUMBERS.keys() - {'p'})})|c|p)\. ?(?=(\d+(?:[.,]\d+)*)|[IVXLC]{{2,}}\b)"
+)
+_ONE_BEFORE = re.compile(r"(?:(?<![\d.,/])1|/\d|(?<!\d )(?<!\d)[¼-¾⅐-⅞]) \Z")
 _STREET = re.compile(rf"\b([A-Z][a-z]+|\d+(?:st|nd|rd|th)) ({_any_of(STREETS)})\b(?![.'’\w])(?! [A-Z][a-z])")
 _FLAT = re.compile(r"\b(Apt|Ste)\.? (?=#?\d)")
 _STATE = re.compile(rf"(?<=[a-z], )({_any_of(STATES)})\b(?: (\d{{5}})(?:-(\d{{4}}))?(?![\w-]))?")
@@ -100,7 +104,7 @@ def _point(match: re.Match[str], is_name: bool = False) -> str:
     space, word = following.groups()
     if space is None or space.count("\n") > 1 or word in STARTERS:
         return "."
-    return "." * (word in FIRST_NAMES or (not is_name and word[:1].isupper() and word not in AFTER_TIMES))
+    return "." * (not is_name and word[:1].isupper() and word not in AFTER_TIMES)
 
 
 def _like(original: str, words: str) -> str:
@@ -128,7 +132,9 @@ def _dotted(match: re.Match[str]) -> str:
     letters = match[0].replace(".", "")
     if letters.lower() in DOTTED:
         return _like(letters, DOTTED[letters.lower()])
-    return " ".join(letters.upper()) + _point(match, is_name=letters.lower() not in ("am", "pm"))
+    following = _NEXT_NAME.match(after(match))
+    ends = letters.lower() in DOTTED_PLACES and following is not None and following[1] in FIRST_NAMES
+    return " ".join(letters.upper()) + _point(match, is_name=letters.lower() not in ("am", "pm") and not ends)
 
 
 def _anywhere(match: re.Match[str]) -> str:
@@ -148,6 +154,12 @@ def _before_number(match: re.Match[str]) -> str:
 def _counts_after(match: re.Match[str]) -> bool:
     number = re.compile(r"\d+(?:[.,]\d+)*").match(match.string, match.end())
     return number is not None and counts(number)
+
+
+def _unit(match: re.Match[str]) -> str:
+    if match[1] != "c":
+        return match[1]
+    return "cup" if _ONE_BEFORE.search(match.string, max(0, match.start() - 4), match.start()) else "cups"
 
 
 def _day(match: re.Match[str]) -> str:
@@ -177,7 +189,7 @@ ABBREVIATIONS: list[Rule] = [
     (re.compile(r"\bSt\b(?:\.|(?=\s+[A-Z]))"), _saint_or_street),
     (re.compile(rf"\b({_any_of(TITLES_BEFORE_NAMES)})\.(?=\s+[A-Z])"), lambda m: TITLES_BEFORE_NAMES[m[1]]),
     (_BEFORE_NUMBERS, _before_number),
-    (_UNIT_POINT, lambda m: {"c": "cups", "in": "inch"}.get(m[1], m[1])),
+    (_UNIT_POINT, _unit),
     (_STREET, lambda m: f"{m[1]} {STREETS[m[2]]}"),
     (_FLAT, lambda m: {"Apt": "Apartment ", "Ste": "Suite "}[m[1]]),
     (_STATE, _state),
