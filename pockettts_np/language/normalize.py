@@ -1,17 +1,16 @@
 """Numbers in words before a text is spoken, in the languages of the released models.
 
-English has a front end of its own (`english.front_end`). The other languages read whole numbers, decimals, ordinals,
-years, percentages and euros with the library num2words, an optional extra (`other_languages`).
+English has a front end of its own (`english.front_end`). The other languages use the library num2words, an optional
+extra (`others.speller`).
 """
 
 from collections.abc import Callable, Iterable, Iterator
 
 from .english.front_end import normalize_english
-from .other_languages import plain_digits, rules_of
+from .others.speller import LANGUAGES, plain_digits, rules_of
 from .pauses import Pause, outside_markup
 from .rules import rewrite
 from .sentences import Sentences
-from .tables import LANGUAGES
 
 
 def normalize(text: str, language: str = "english") -> str:

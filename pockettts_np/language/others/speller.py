@@ -1,17 +1,18 @@
-"""Numbers in words in the languages of the released models but English, with the library num2words, an extra.
-
-The words of each language are in `tables`.
-"""
+"""Numbers in words in the languages of the released models but English, with the library num2words, an extra."""
 
 import re
 import unicodedata
 from collections.abc import Callable
 from typing import Any
 
-from .english.numbers import roman
-from .markup import MARKUP
-from .rules import Rule
-from .tables import LANGUAGES, Language
+from ..english.numbers import roman
+from ..markup import MARKUP
+from ..rules import Rule
+from .germanic import GERMANIC
+from .language import Language
+from .romance import ROMANCE
+
+LANGUAGES = ROMANCE | GERMANIC
 
 _MOST_DIGITS = 15  # longer numbers are read digit by digit
 _FEWEST_PHONE_DIGITS = 9
