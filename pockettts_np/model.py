@@ -183,7 +183,10 @@ class TTSModel(SamplingOptions):
         return self.encoder is not None and self.flow_lm.speaker_projection is not None
 
     def get_state_for_audio_prompt(
-        self, audio_conditioning: GivenVoice | np.ndarray, truncate: bool = False
+        self,
+        audio_conditioning: GivenVoice | np.ndarray,
+        truncate: bool = False,
+        stop: threading.Event | None = None,
     ) -> VoiceState:
         """A voice, for any number of utterances.
 
@@ -193,25 +196,27 @@ class TTSModel(SamplingOptions):
                 samples [n] or [channels, n] in ±1 at `sample_rate` (what soundfile reads is [n, channels]: give its
                 transpose).
             truncate: use only the first 30 seconds of a recording.
+            stop: set it to give the work up.
 
         Raises:
             ValueError: no speech in it, another model's voice, or a model that cannot clone.
             TypeError: none of these.
             OSError: the file cannot be read or fetched.
+            concurrent.futures.CancelledError: `stop` was set.
         """
         self._settle(audio_conditioning)
         max_seconds = TRUNCATE_SECONDS if truncate else None
         if isinstance(audio_conditioning, np.ndarray):
             self._require_cloning()
-            return self._clone(as_recording(audio_conditioning, self.sample_rate, max_seconds))
+            return self._clone(as_recording(audio_conditioning, self.sample_rate, max_seconds), stop)
         voice = voice_of(audio_conditioning)
         if isinstance(voice, CatalogueVoice):
             voice = voice.saved_for(self.config)
         if isinstance(voice, SavedVoice):
-            return load_voice(fetch.local_file(voice.source), self.flow_lm)
+            return load_voice(fetch.local_file(voice.source), self.flow_lm, stop=stop)
         self._require_cloning()
         samples, rate_hz = read_audio(fetch.local_file(voice.source), max_seconds)
-        return self._clone(resample(samples, rate_hz, self.sample_rate))
+        return self._clone(resample(samples, rate_hz, self.sample_rate), stop)
 
     def _settle(self, first_voice: GivenVoice | np.ndarray | None) -> None:
         """Make a model that nobody named the larger one, if the first voice asked for is not the built-in model's."""
@@ -284,11 +289,11 @@ class TTSModel(SamplingOptions):
         why = "its weights come without an encoder" if self.encoder is None else "its speaker projection is empty"
         raise ValueError(NO_CLONING.format(why=why, voices=", ".join(catalogue.VOICES)))
 
-    def _clone(self, samples: np.ndarray) -> VoiceState:
+    def _clone(self, samples: np.ndarray, stop: threading.Event | None) -> VoiceState:
         assert self.encoder is not None
-        rows = self.flow_lm.embed_voice(self.encoder(end_on_pause(samples, self.sample_rate), self.threads))
+        encoded = self.encoder(end_on_pause(samples, self.sample_rate), self.threads, stop)
         state = self.flow_lm.init_state()
-        self.flow_lm.prompt(rows, state, self.threads)
+        self.flow_lm.prompt(self.flow_lm.embed_voice(encoded), state, self.threads, stop)
         return state
 
     def generate_audio(

@@ -6,6 +6,7 @@ with `…/offset` (rows seen) and `…/pad` (leading rows that hold nothing). Ol
 """
 
 import os
+import threading
 
 import numpy as np
 
@@ -16,6 +17,9 @@ from ..weights.safetensors_file import SafetensorsFile
 from .headers import LAYER, filled_rows
 
 VoiceState = KVCache
+
+_MAX_HEADER_BYTES = 1_000_000  # a hundred tensors take twenty thousand
+_LARGEST = 65504.0  # of float16, which may hold it; what the models make stays below ten
 
 
 class OtherModelError(ValueError):
@@ -73,22 +77,28 @@ def voice_tensors(state: VoiceState) -> dict[str, np.ndarray]:
     return tensors
 
 
-def load_voice(path: str | File, flow_lm: FlowLM) -> VoiceState:
+def load_voice(
+    path: str | File, flow_lm: FlowLM, max_rows: int | None = None, stop: threading.Event | None = None
+) -> VoiceState:
     """Read a voice saved here or by the reference, from a file or in memory.
 
     Raises:
         OSError: the file cannot be opened.
-        ValueError: no voice, or a voice of a model with other layers, heads or widths, or one with NaN inside.
+        ValueError: no voice, a voice of a model with other layers, heads or widths, one with NaN or absurd numbers
+            inside, or one of more than `max_rows` rows.
+        CancelledError: `stop` was set.
     """
-    return read_voice(SafetensorsFile(path), flow_lm)
+    return read_voice(SafetensorsFile(path, _MAX_HEADER_BYTES), flow_lm, max_rows, stop)
 
 
-def read_voice(file: SafetensorsFile, flow_lm: FlowLM) -> VoiceState:
+def read_voice(
+    file: SafetensorsFile, flow_lm: FlowLM, max_rows: int | None = None, stop: threading.Event | None = None
+) -> VoiceState:
     """As `load_voice`, from a file that is open."""
     path = file.path
     names = set(file.names())
     if names == {"audio_prompt"}:
-        return _prompt(file, flow_lm)
+        return _prompt(file, flow_lm, max_rows, stop)
     n_layers, n_heads, head_dim = flow_lm.init_state().sizes
     found = sorted(name for name in names if name.endswith("/cache"))
     if not found:
@@ -98,45 +108,67 @@ def read_voice(file: SafetensorsFile, flow_lm: FlowLM) -> VoiceState:
             f"{path} is the voice of another model: it has {len(found)} layers, this model {n_layers}. "
             "Export the voice again with this model."
         )
-    layers = [_layer(file, i, n_heads, head_dim) for i in range(n_layers)]
-    if len({(rows.shape, pad) for rows, pad in layers}) != 1:
+    spans = {_filled(file, i, n_heads, head_dim) for i in range(n_layers)}
+    if len(spans) != 1:
         raise ValueError(f"{path} is not a voice: its layers differ in length.")
-    n_rows, pad = layers[0][0].shape[1], layers[0][1]
-    rows = np.stack([rows for rows, _ in layers])
-    return KVCache.from_rows(rows, n_rows + pad, flow_lm.init_state().kind)
+    ((pad, end),) = spans
+    _require_rows(file, end - pad, max_rows)
+    rows = np.stack([_layer(file, i, pad, end) for i in range(n_layers)])
+    return KVCache.from_rows(rows, end, flow_lm.init_state().kind)
 
 
-def _layer(file: SafetensorsFile, index: int, n_heads: int, head_dim: int) -> tuple[np.ndarray, int]:
-    """The filled rows [2, T, n_heads, head_dim] of one layer, and how many leading rows were padding."""
+def _filled(file: SafetensorsFile, index: int, n_heads: int, head_dim: int) -> tuple[int, int]:
+    """The filled rows of one layer: where they begin, behind padding, and where they end. Nothing is read of them."""
     name = LAYER.format(index, "cache")
-    cache = file.float32(name)
-    if cache.ndim != 5 or cache.shape[:2] != (2, 1) or cache.shape[3:] != (n_heads, head_dim):
+    shape = file.readable_shape(name)
+    if len(shape) != 5 or shape[:2] != (2, 1) or shape[3:] != (n_heads, head_dim):
         raise OtherModelError(
-            f"{file.path} is the voice of another model: {name!r} has shape {list(cache.shape)}; this model "
+            f"{file.path} is the voice of another model: {name!r} has shape {list(shape)}; this model "
             f"wants [2, 1, T, {n_heads}, {head_dim}]. Export the voice again with this model."
         )
     offset, pad = filled_rows(file, index)
-    if not 0 <= pad < offset <= cache.shape[2]:
+    if not 0 <= pad < offset <= shape[2]:
         raise ValueError(
-            f"{file.path} is damaged: layer {index} has room for {cache.shape[2]} rows, "
+            f"{file.path} is damaged: layer {index} has room for {shape[2]} rows, "
             f"but says that rows {pad} to {offset} are filled."
         )
-    rows = cache[:, 0, pad:offset]
-    if not np.isfinite(rows).all():
-        raise ValueError(f"{file.path} is damaged: the filled rows of layer {index} hold NaN or infinity.")
-    return rows, pad
+    return pad, offset
 
 
-def _prompt(file: SafetensorsFile, flow_lm: FlowLM) -> VoiceState:
-    rows = file.float32("audio_prompt")
-    width = flow_lm.input_linear.n_out
-    if rows.ndim != 3 or rows.shape[0] != 1 or rows.shape[1] == 0 or rows.shape[2] != width:
+def _layer(file: SafetensorsFile, index: int, pad: int, end: int) -> np.ndarray:
+    """The filled rows [2, T, n_heads, head_dim] of one layer."""
+    rows = file.float32(LAYER.format(index, "cache"), np.s_[:, 0, pad:end])
+    _require_numbers(file, rows, f"the filled rows of layer {index} hold")
+    return rows
+
+
+def _prompt(file: SafetensorsFile, flow_lm: FlowLM, max_rows: int | None, stop: threading.Event | None) -> VoiceState:
+    shape, width = file.readable_shape("audio_prompt"), flow_lm.input_linear.n_out
+    if len(shape) != 3 or shape[0] != 1 or shape[1] == 0 or shape[2] != width:
         raise OtherModelError(
-            f"{file.path} is the voice of another model: 'audio_prompt' has shape {list(rows.shape)}; "
+            f"{file.path} is the voice of another model: 'audio_prompt' has shape {list(shape)}; "
             f"this model wants [1, T, {width}]."
         )
-    if not np.isfinite(rows).all():
-        raise ValueError(f"{file.path} is damaged: 'audio_prompt' holds NaN or infinity.")
+    _require_rows(file, shape[1], max_rows)
+    rows = file.float32("audio_prompt")
+    _require_numbers(file, rows, "'audio_prompt' holds")
     state = flow_lm.init_state()
-    flow_lm.prompt(flow_lm.before_voice(rows[0]), state)
+    flow_lm.prompt(flow_lm.before_voice(rows[0]), state, stop=stop)
     return state
+
+
+def _require_rows(file: SafetensorsFile, n_rows: int, max_rows: int | None) -> None:
+    if max_rows is not None and n_rows > max_rows:
+        raise ValueError(
+            f"{file.path} is too long: it has {n_rows} rows, one for 80 ms; wanted at most {max_rows}. "
+            "Export it again from a shorter recording."
+        )
+
+
+def _require_numbers(file: SafetensorsFile, rows: np.ndarray, where: str) -> None:
+    """A number that is far too large would become NaN while the model speaks, and be taken for a fault of the model."""
+    largest = np.abs(rows).max()
+    if not np.isfinite(largest):
+        raise ValueError(f"{file.path} is damaged: {where} NaN or infinity.")
+    if largest > _LARGEST:
+        raise ValueError(f"{file.path} is damaged: {where} numbers as large as {largest:.3g}.")

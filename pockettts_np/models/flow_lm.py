@@ -1,5 +1,7 @@
 """The flow language model: text and voice in, one latent a step out (Rouard et al. 2025)."""
 
+import threading
+from concurrent.futures import CancelledError
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +13,9 @@ from ..modules.linear import Linear, SingleOutput
 from ..modules.mlp import FlowNet
 from ..modules.norm import LayerNorm
 from ..weights.checkpoint import Weights
-from .transformer import Layers, Transformer
+from .transformer import BLOCK_ROWS, Layers, Transformer
+
+PROMPT_ROWS = 2 * BLOCK_ROWS  # read between two looks at whether to stop; whole blocks, so the numbers stay the same
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -61,9 +65,15 @@ class FlowLM:
     def init_state(self) -> KVCache:
         return self.transformer.init_state()
 
-    def prompt(self, rows: np.ndarray, state: KVCache, threads: int = 1) -> None:
-        """Let the model read rows [T, d] of text or voice, in one or two threads."""
-        self.transformer(rows, state, threads)
+    def prompt(self, rows: np.ndarray, state: KVCache, threads: int = 1, stop: threading.Event | None = None) -> None:
+        """Let the model read rows [T, d] of text or voice, in one or two threads.
+
+        CancelledError soon after `stop` is set; the state has then read only a part.
+        """
+        for start in range(0, len(rows), PROMPT_ROWS):
+            if stop is not None and stop.is_set():
+                raise CancelledError
+            self.transformer(rows[start : start + PROMPT_ROWS], state, threads)
 
     def embed_voice(self, encoded: np.ndarray) -> np.ndarray:
         """What the encoder made of a recording, as rows to prompt with: [T, encoder_dim] -> [T (+ 1), d]."""

@@ -1,6 +1,8 @@
 """Mimi, the codec: latents to samples, and samples to what the voice is made of (Défossez et al. 2024, section 3)."""
 
+import threading
 from collections.abc import Callable, Generator
+from concurrent.futures import CancelledError
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
@@ -113,10 +115,13 @@ class MimiEncoder:
         self.weights.release()
         return part
 
-    def __call__(self, samples: np.ndarray, threads: int = 1) -> np.ndarray:
-        """Samples [n] to [ceil(n / frame_samples), encoder_dim]; two threads share the convolutions and the rest."""
+    def __call__(self, samples: np.ndarray, threads: int = 1, stop: threading.Event | None = None) -> np.ndarray:
+        """Samples [n] to [ceil(n / frame_samples), encoder_dim]; two threads share the convolutions and the rest.
+
+        CancelledError soon after `stop` is set.
+        """
         transformer, downsample = self.transformer.init_state(), self.downsample.init_state()
-        convolved = self._convolve(samples)
+        convolved = self._convolve(samples, stop)
         batches = ahead(convolved, MAX_BLOCKS_AHEAD) if threads > 1 else ([block] for block in convolved)
         with closing(batches):
             rows = [
@@ -126,11 +131,13 @@ class MimiEncoder:
             ]
         return np.concatenate(rows)
 
-    def _convolve(self, samples: np.ndarray) -> Generator[np.ndarray]:
+    def _convolve(self, samples: np.ndarray, stop: threading.Event | None) -> Generator[np.ndarray]:
         """The SEANet's output for blocks of whole frames, the last filled up with zeros."""
         state = self.seanet.init_state()
         size = BLOCK_FRAMES * self.config.frame_samples
         for start in range(0, len(samples), size):
+            if stop is not None and stop.is_set():
+                raise CancelledError
             block = samples[start : start + size]
             missing = -len(block) % self.config.frame_samples
             yield self.seanet(np.pad(block, (0, missing)).astype(np.float32)[:, None], state)

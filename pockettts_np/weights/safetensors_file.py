@@ -10,6 +10,7 @@ import math
 import mmap
 import os
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -32,19 +33,19 @@ MAX_HEADER_BYTES = 100_000_000  # the format's own limit
 class SafetensorsFile:
     """A safetensors file whose tensors are views of a private memory map, or of a copy of what is in memory.
 
-    Of a file, nothing is read before it is used.
+    Of a file, nothing is read before it is used. `max_header_bytes` bounds the memory that its table takes.
 
     Raises:
         FileNotFoundError, IsADirectoryError, PermissionError: as opening it says.
-        ValueError: no safetensors file, or cut short.
+        ValueError: no safetensors file, cut short, or with tensors that share bytes.
     """
 
-    def __init__(self, path: str | File) -> None:
+    def __init__(self, path: str | File, max_header_bytes: int = MAX_HEADER_BYTES) -> None:
         self.path = Path(path) if isinstance(path, str) else path
         self._map = _mapped(self.path)
         self.n_bytes = size = len(self._map)
         header_bytes = int.from_bytes(self._map[:8], "little") if size >= 8 else 0
-        if not 2 <= header_bytes <= min(size - 8, MAX_HEADER_BYTES):
+        if not 2 <= header_bytes <= min(size - 8, max_header_bytes):
             raise ValueError(f"{path} is not a safetensors file, or it was cut short ({size} bytes).")
         try:
             header = _parsed(bytes(self._map[8 : 8 + header_bytes]))
@@ -53,6 +54,7 @@ class SafetensorsFile:
             self._entries = {name: self._entry(name, entry, size - 8 - header_bytes) for name, entry in header.items()}
         except (KeyError, TypeError, AttributeError):
             raise ValueError(f"{path} is not a safetensors file: its header cannot be read.") from None
+        self._require_apart()
         self._data_start = 8 + header_bytes
 
     def _entry(self, name: str, entry: dict[str, Any], data_bytes: int) -> tuple[str, tuple[int, ...], int, int]:
@@ -70,6 +72,13 @@ class SafetensorsFile:
         if dtype in DTYPES and stop - start != math.prod(shape) * np.dtype(DTYPES[dtype]).itemsize:
             raise ValueError(f"{self.path}: tensor {name!r} holds {stop - start} bytes, not {dtype} {list(shape)}.")
         return dtype, shape, start, stop
+
+    def _require_apart(self) -> None:
+        """ValueError: two tensors share bytes, so that the file claims more than it holds."""
+        spans = sorted((start, stop, name) for name, (_, _, start, stop) in self._entries.items() if start < stop)
+        for (_, stop, name), (start, _, following) in pairwise(spans):
+            if start < stop:
+                raise ValueError(f"{self.path} is damaged: its tensors {name!r} and {following!r} share bytes.")
 
     def under(self, prefix: str) -> "SafetensorsFile":
         """The same file, but only its tensors whose names begin with `prefix`, under the rest of their names."""
@@ -104,9 +113,10 @@ class SafetensorsFile:
             array = array.copy()  # an odd offset: no aligned view of it exists
         return array.view(DTYPES[dtype]).reshape(shape)
 
-    def float32(self, name: str) -> np.ndarray:
-        """The tensor as float32: a view of the map if stored so, else converted."""
-        raw = self.raw(name)
+    def float32(self, name: str, part: Any = ...) -> np.ndarray:
+        """The tensor, or a part of it by NumPy's indexing, as float32: a view of the map if stored so, else
+        converted."""
+        raw = self.raw(name)[part]
         if self.dtype(name) == "BF16":
             return bfloat16_to_float32(raw)
         with np.errstate(over="ignore"):  # a float64 that is too large becomes infinite, which readers refuse

@@ -1,14 +1,18 @@
 """Voices: from recordings, to files and back, and what is said about files that are none."""
 
 import dataclasses
+import json
+import threading
+from concurrent.futures import CancelledError
 
 import numpy as np
 import pytest
 import soundfile
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save, save_file
 
 from pockettts_np import export_model_state
 from pockettts_np.audio.recording import end_on_pause, resample
+from pockettts_np.files import InMemoryFile
 from pockettts_np.loading.voice import load_voice
 from pockettts_np.modules.attention import KVCache
 from tests.support.helpers import GOLDEN, assert_close
@@ -197,6 +201,8 @@ DAMAGE = {
     r"wants \[2, 1, T, 2, 8\]": lambda s: change(s, CACHE, s[CACHE.format(0)][0]),
     "lacks the number": lambda s: without(s, OFFSET) | {END.format(0): np.array(3)},
     "'audio_prompt' holds NaN or infinity": lambda s: {"audio_prompt": np.full((1, 2, 16), np.inf, np.float32)},
+    r"layer 0 hold numbers as large as 1e\+30": lambda s: change(s, CACHE, np.full_like(s[CACHE.format(0)], 1e30)),
+    r"'audio_prompt' holds numbers as large as 2e\+05": lambda s: {"audio_prompt": np.full((1, 2, 16), 2e5)},
 }
 
 
@@ -214,6 +220,42 @@ def test_a_voice_file_cut_short_is_refused(voice, tmp_path):
         path.write_bytes(content[:n])
         with pytest.raises(ValueError, match=r"v\.safetensors"):
             MODEL.get_state_for_audio_prompt(path)
+
+
+def prompt_of(n_rows):
+    """A voice before the model has read it, as a file in memory."""
+    return InMemoryFile("The voice", save({"audio_prompt": np.zeros((1, n_rows, 16), np.int8)}))
+
+
+def test_a_voice_may_be_bounded_in_rows(voice, tmp_path):
+    export_model_state(voice, tmp_path / "v.safetensors")
+    assert load_voice(tmp_path / "v.safetensors", MODEL.flow_lm, max_rows=voice.n_rows).n_rows == voice.n_rows
+    limit = voice.n_rows - 1
+    for file, n_rows in [(tmp_path / "v.safetensors", voice.n_rows), (prompt_of(100_000), 100_000)]:
+        with pytest.raises(ValueError, match=rf"is too long: it has {n_rows} rows.*; wanted at most {limit}"):
+            load_voice(file, MODEL.flow_lm, max_rows=limit)
+
+
+def test_the_table_of_a_voice_file_is_small():
+    many = save({f"tensor {i}": np.zeros(0) for i in range(20_000)})
+    with pytest.raises(ValueError, match="is not a safetensors file"):
+        load_voice(InMemoryFile("The voice", many), MODEL.flow_lm)
+
+
+def test_layers_that_share_their_bytes_are_no_voice(saved):
+    rows, names = saved[CACHE.format(0)], [CACHE.format(i) for i in range(2)]
+    entry = {"dtype": "F32", "shape": rows.shape, "data_offsets": [0, rows.nbytes]}
+    table = json.dumps(dict.fromkeys(names, entry)).encode()
+    with pytest.raises(ValueError, match="share bytes"):
+        load_voice(InMemoryFile("The voice", len(table).to_bytes(8, "little") + table + rows.tobytes()), MODEL.flow_lm)
+
+
+@pytest.mark.parametrize("given", [prompt_of(3).content, REF_WAV, np.zeros(RATE_HZ, np.float32)], ids=type)
+def test_a_voice_that_nobody_wants_any_more_is_not_made(given):
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(CancelledError):
+        MODEL.get_state_for_audio_prompt(given, stop=stop)
 
 
 def test_a_missing_voice_file_is_said_to_be_missing(tmp_path):
@@ -295,7 +337,7 @@ def test_channels_are_averaged(speech, voice):
 class Listener:
     """Stands in for the encoder: remembers what it heard, and makes one row of it."""
 
-    def __call__(self, samples: np.ndarray, threads: int) -> np.ndarray:
+    def __call__(self, samples: np.ndarray, threads: int, stop: threading.Event | None) -> np.ndarray:
         self.heard = samples
         return np.ones((1, MODEL.config.mimi.encoder_dim), np.float32)
 

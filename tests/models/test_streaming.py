@@ -4,6 +4,8 @@ changes earlier output. Geometry is parametrised; Hypothesis draws the cuts and 
 import copy
 import dataclasses
 import functools
+import threading
+from concurrent.futures import CancelledError
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from hypothesis import strategies as st
 
 from pockettts_np.config.config import FlowLMTransformerConfig
 from pockettts_np.kernels.panels import PANEL, NumberType
+from pockettts_np.models.flow_lm import PROMPT_ROWS
 from pockettts_np.models.seanet import ResidualBlock, SEANet
 from pockettts_np.models.transformer import BLOCK_ROWS, Transformer
 from pockettts_np.modules.attention import KVCache
@@ -152,6 +155,24 @@ def test_two_threads_read_a_prompt_as_one_does(context, n):
     assert_close(two, one)
     assert states[1].position == n + 3
     assert_close(layer(x[:3], states[1]), layer(x[:3], states[0]))  # and they go on alike
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("n", [PROMPT_ROWS, PROMPT_ROWS + 1, 2 * PROMPT_ROWS + BLOCK_ROWS // 2 + 3])
+def test_a_prompt_is_read_in_pieces_to_the_same_bits(threads, n):
+    rows, states = normal(0, n, 16), [MODEL.flow_lm.init_state() for _ in range(2)]
+    MODEL.flow_lm.transformer(rows, states[0], threads)
+    MODEL.flow_lm.prompt(rows, states[1], threads)
+    assert np.array_equal(states[1].rows(), states[0].rows())
+
+
+def test_a_prompt_that_nobody_wants_is_read_no_further():
+    stop, state = threading.Event(), MODEL.flow_lm.init_state()
+    MODEL.flow_lm.prompt(normal(0, 3, 16), state, stop=stop)
+    stop.set()
+    with pytest.raises(CancelledError):
+        MODEL.flow_lm.prompt(normal(0, 3, 16), state, stop=stop)
+    assert state.n_rows == 3
 
 
 def test_the_encoder_completes_a_frame_with_silence():

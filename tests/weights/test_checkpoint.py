@@ -246,6 +246,14 @@ def test_what_is_wrong_with_a_tensor_is_said(write, lie, sentence):
         SafetensorsFile(write(file_bytes({"a": lie}, bytes(8))))
 
 
+@pytest.mark.parametrize("b", [entry("F32", [1], 0, 4), entry("F32", [1], 4, 8), entry("F16", [1], 6, 8)])
+def test_tensors_that_share_bytes_are_refused(write, b):
+    header = {"a": entry("F32", [2], 0, 8), "nothing": entry("F32", [0], 4, 4)}
+    assert len(list(SafetensorsFile(write(file_bytes(header, bytes(8)))).names())) == 2
+    with pytest.raises(ValueError, match=r"is damaged: its tensors '[ab]' and '[ab]' share bytes"):
+        SafetensorsFile(write(file_bytes({"b": b, **header}, bytes(8))))
+
+
 def test_a_tensor_of_an_unknown_type_is_only_refused_when_read(write):
     file = SafetensorsFile(write(file_bytes({"a": entry("F8_E4M3", [4], 0, 4)}, bytes(4))))
     with pytest.raises(ValueError, match="'a' has type F8_E4M3; wanted one of F32"):

@@ -373,7 +373,7 @@ def test_an_upload_longer_than_thirty_seconds_is_cut(server, model, monkeypatch)
     """As by the reference; an hour of silence packed into a small flac costs no more."""
     lengths = []
 
-    def clone(self, samples):
+    def clone(self, samples, stop):
         lengths.append(len(samples))
         return self.get_initial_state()
 
