@@ -3,7 +3,7 @@
 import logging
 import math
 import threading
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
@@ -30,7 +30,7 @@ from .loading.voice import OtherModelError, VoiceState, load_voice, require_voic
 from .models.flow_lm import FlowLM
 from .models.mimi import MimiDecoder, MimiEncoder
 from .synthesis.generation import Sampling, require_whole
-from .synthesis.live_text import Speaker, SpeechStream, speak_pieces
+from .synthesis.live_text import Prompter, Speaker, SpeechStream, prompts, speak_pieces
 from .synthesis.noise import Noise, draws
 from .synthesis.options import SamplingOptions
 from .synthesis.utterance import Performer
@@ -398,6 +398,22 @@ class TTSModel(SamplingOptions):
             raise TypeError(f"The text is a {type(text).__name__}; wanted a string, or what script() returns.")
         return make_script(self.tokenizer, pauses.parts(text), max_tokens, self.config)
 
+    def scripts(self, pieces: Iterable[str], max_tokens: int = MAX_TOKENS_PER_CHUNK) -> Iterator[Script]:
+        """The scripts, of a prompt or a pause each, in which `generate_from` speaks a text that comes in pieces.
+
+        Each is made when it is asked for; a piece is taken when those before it are used up.
+
+        Raises:
+            ValueError: `max_tokens` out of range; a malformed pause when it comes.
+        """
+        _require_counts(max_tokens, None)
+        prompter = Prompter(lambda text: count_tokens(self.tokenizer, text, self.config), max_tokens)
+        return (self._script_of(prompt, max_tokens) for prompt in prompts(prompter, pieces))
+
+    def _script_of(self, prompt: str | Pause, max_tokens: int) -> Script:
+        """Fading out at the end: whether a pause follows is not known yet."""
+        return make_script(self.tokenizer, [prompt, Pause(Fraction(0))], max_tokens, self.config)
+
     def generate_from(
         self,
         model_state: VoiceState,
@@ -452,9 +468,8 @@ class TTSModel(SamplingOptions):
         require_voice_of(self.flow_lm, voice)
         rows = draws(noise, self.config.mimi.latent_dim)
 
-        def speak(part: str | Pause, stop: threading.Event) -> Generator[np.ndarray]:
-            """Fading out at the end: whether a pause follows is not known yet."""
-            script = make_script(self.tokenizer, [part, Pause(Fraction(0))], max_tokens, self.config)
+        def speak(prompt: str | Pause, stop: threading.Event) -> Generator[np.ndarray]:
+            script = self._script_of(prompt, max_tokens)
             return self._performer.perform(script, voice, rows, stop, frames_after_eos)
 
         return Speaker(lambda text: count_tokens(self.tokenizer, text, self.config), max_tokens, speak)

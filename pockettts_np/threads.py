@@ -7,6 +7,7 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -73,11 +74,17 @@ class Relay(Generic[T]):
     """Hands items from the thread that makes them to whoever takes them, at most `limit` ahead.
 
     `put` is how an item, and at last an `End`, gets to the consumer; it must not wait. The consumer calls `took` for
-    each item that it has, and `close` when it wants no more.
+    each item that it has, and `close` when it wants no more. The maker waits for room inside `waiting()`.
     """
 
-    def __init__(self, put: "Callable[[T | End], object]", limit: int) -> None:
+    def __init__(
+        self,
+        put: "Callable[[T | End], object]",
+        limit: int,
+        waiting: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
         self._put = put
+        self._waiting = waiting
         self._room = threading.Semaphore(limit)
         self.closed = threading.Event()
 
@@ -93,7 +100,9 @@ class Relay(Generic[T]):
     def _hand_over(self, items: Iterable[T]) -> None:
         for item in items:
             self._put(item)
-            self._room.acquire()
+            if not self._room.acquire(blocking=False):
+                with self._waiting():
+                    self._room.acquire()
             if self.closed.is_set():
                 return
 

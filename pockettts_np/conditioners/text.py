@@ -9,6 +9,7 @@ import logging
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import chain, pairwise
 
 from ..config.config import Config
@@ -25,6 +26,7 @@ _STRAY_AFTER_SENTENCE = re.compile(rf"([{SENTENCE_MARKS}])\s*[{CLAUSE_MARKS}]")
 _SENTENCE_CUTS = ".!...?"  # its tokens, but for the first, which may be joined with a space mark, are cut at
 _FEW_WORDS = 4  # up to so many words, the end of speech is spoken out for longer
 _PADDING = " " * 8
+_TURN_SECONDS = 10  # of silence in one go
 
 
 class NothingToSpeakError(ValueError):
@@ -106,6 +108,14 @@ class Script:
     def chunks(self) -> list[Chunk]:
         """The parts that are spoken."""
         return [part for part in self.parts if isinstance(part, Chunk)]
+
+    def in_turns(self) -> Iterator["Script"]:
+        """The same in scripts of one chunk or some seconds of a pause: spoken one after another, they sound alike."""
+        for part, following in zip(self.parts, [*self.parts[1:], None], strict=True):
+            if isinstance(part, Pause):
+                yield from (Script("", (piece,)) for piece in part.pieces(_TURN_SECONDS))
+            else:  # which fades out before a pause
+                yield Script(part.text, (part, Pause(Fraction(0))) if isinstance(following, Pause) else (part,))
 
 
 def make_script(tokenizer: Tokenizer, parts: Sequence[str | Pause], max_tokens: int, switches: Config) -> Script:

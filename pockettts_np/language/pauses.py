@@ -57,6 +57,13 @@ class Pause:
         """Its length to the nearest sample."""
         return round(self.seconds * rate_hz)
 
+    def pieces(self, seconds: int) -> Iterator["Pause"]:
+        """The same silence in pauses of at most so many seconds; none where it has no length."""
+        left = self.seconds
+        while left > 0:
+            yield Pause(min(left, Fraction(seconds)))
+            left -= seconds
+
 
 class Markup:
     """Splits a text that comes in pieces at its pauses; the cutting into pieces does not matter."""

@@ -1,4 +1,4 @@
 """Speech for other programs: one loaded model behind HTTP or the Wyoming protocol.
 
-Read in this order: limits, jobs, service, voices, addresses, fetch; http; incoming_text, wyoming.
+Read in this order: limits, turns, jobs, incoming_text, service, voices, addresses, fetch; http; wyoming.
 """

@@ -3,17 +3,17 @@
 import queue
 from collections.abc import Iterator
 
-from .limits import Refusal
-from .service import require_characters
+from .limits import Refusal, require_characters
+from .turns import Turn
 
 
 class IncomingText:
-    """Text that a coroutine writes and a thread reads: what is there at once, until `close`."""
+    """Text that a coroutine writes and a job reads: what is there at once, until `close`."""
 
-    def __init__(self, max_characters: int, max_wait_seconds: float) -> None:
+    def __init__(self, max_characters: int) -> None:
         self._pieces: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._n_characters_left = max_characters
-        self._max_wait_seconds = max_wait_seconds
+        self.is_awaited = False  # all that is written was spoken
 
     def write(self, text: object) -> None:
         """Go on. Refusal: no text, or it becomes too long."""
@@ -28,13 +28,17 @@ class IncomingText:
         """The text is complete, or nobody wants it any more."""
         self._pieces.put(None)
 
-    def __iter__(self) -> Iterator[str]:
-        while (piece := self._next()) is not None:
+    def pieces(self, turn: Turn) -> Iterator[str]:
+        """For the job: what is written, as it comes. While there is nothing, others work."""
+        while (piece := self._next(turn)) is not None:
             yield piece
 
-    def _next(self) -> str | None:
+    def _next(self, turn: Turn) -> str | None:
         try:
-            return self._pieces.get(timeout=self._max_wait_seconds)
+            return self._pieces.get_nowait()
         except queue.Empty:
-            sentence = f"No text and no end of it came for {self._max_wait_seconds:g} seconds."
-            raise Refusal(408, sentence, "request_timeout") from None
+            with turn.idle():
+                self.is_awaited = True
+                piece = self._pieces.get()
+                self.is_awaited = False
+            return piece

@@ -49,3 +49,14 @@ def refusal_of(error: Exception) -> Refusal | None:
     if isinstance(error, OSError):
         return Refusal(503, str(error), "unavailable")
     return None
+
+
+def require_characters(text: object, param: str) -> str:
+    """`text` as a string of characters. Refusal 400: it is none."""
+    if text is None:
+        raise Refusal(400, f"{param} is missing.", "missing_required_parameter", param)
+    if not isinstance(text, str):
+        raise Refusal(400, f"{param} is a {type(text).__name__}; wanted a string.", "invalid_type", param)
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise Refusal(400, f"{param} holds half of a surrogate pair; send whole characters.", "bad_text", param)
+    return text

@@ -1,16 +1,19 @@
 """One model that many callers speak with: their texts and voices in, pieces of sound out."""
 
-import threading
-from collections.abc import AsyncIterator, Generator, Iterable
-from contextlib import AbstractAsyncContextManager, closing
+from collections.abc import AsyncIterator, Generator, Iterable, Iterator
+from concurrent.futures import CancelledError
+from contextlib import AbstractAsyncContextManager, closing, suppress
 from dataclasses import replace
 
 from ..audio.effects import closing_silence, processed
 from ..audio.encoding import encoded
 from ..audio.samples import Samples
+from ..conditioners.text import Script
 from ..model import TTSModel
+from .incoming_text import IncomingText
 from .jobs import JobQueue
-from .limits import Limits, Refusal
+from .limits import Limits, Refusal, require_characters
+from .turns import Turn
 from .voices import Voices, VoiceSource
 
 
@@ -36,44 +39,46 @@ class Service:
         return text
 
     def speech(
-        self, text: str | Iterable[str], voice: VoiceSource, form: str, speed: float = 1.0
+        self, text: str | IncomingText, voice: VoiceSource, form: str, speed: float = 1.0
     ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
-        """Bytes of speech in one of `audio.encoding.FORMATS`, once it is this request's turn; none before the first
-        sound.
+        """Bytes of speech in one of `audio.encoding.FORMATS`, from this request's turn on; none before the first sound.
 
-        A text in pieces is spoken sentence by sentence; waiting for a piece must end when the block is left. Errors
-        as `refusal_of` knows them.
+        A text that is still being written is spoken sentence by sentence; it must be closed when the block is left.
+        Errors as `refusal_of` knows them.
         """
-        return self.jobs.results(lambda stop: self._speech(text, voice, form, speed, stop))
+        return self.jobs.results(lambda turn: self._speech(text, voice, form, speed, turn))
 
     def _speech(
-        self, text: str | Iterable[str], voice: VoiceSource, form: str, speed: float, stop: threading.Event
+        self, text: str | IncomingText, voice: VoiceSource, form: str, speed: float, turn: Turn
     ) -> Generator[bytes]:
         rate_hz = self.model.sample_rate
-        with closing(self._sound(text, voice, stop)) as blocks:
+        with closing(self._sound(text, voice, turn)) as blocks:
             yield from encoded(_with_silence(processed(blocks, rate_hz, speed=speed), rate_hz), form, rate_hz)
 
-    def _sound(self, text: str | Iterable[str], voice: VoiceSource, stop: threading.Event) -> Generator[Samples]:
-        state = self.voices.state(voice, stop)
-        model = self._models[self.jobs.n_running == 1]
-        script = model.script(text) if isinstance(text, str) else None
-        if script and all(len(chunk.ids) <= self.limits.chunk_tokens for chunk in script.chunks):
-            blocks = model.generate_audio_stream(state, script, stop=stop)
-        else:  # a chunk without punctuation would be spoken from one cache: this cuts between words where it must
-            blocks = model.generate_from(state, text, stop=stop)
-        with closing(blocks):
-            yield from blocks
+    def _sound(self, text: str | IncomingText, voice: VoiceSource, turn: Turn) -> Generator[Samples]:
+        """Speech, one script in a turn: between two of them, nothing is held but the voice."""
+        with suppress(CancelledError):  # the caller left
+            state = self.voices.state(voice, turn)
+            for script in self._scripts(text, turn):
+                model = self._models[self.jobs.n_running == 1]
+                with closing(model.generate_audio_stream(state, script, stop=turn.stop)) as blocks:
+                    yield from blocks
+                turn.pass_on()
+                if turn.stop.is_set():
+                    return
 
+    def _scripts(self, text: str | IncomingText, turn: Turn) -> Iterator[Script]:
+        """What to speak in one turn each, made as it is asked for."""
+        for script in self._whole_scripts(text, turn):
+            yield from script.in_turns()
 
-def require_characters(text: object, param: str) -> str:
-    """`text` as a string of characters. Refusal 400: it is none."""
-    if text is None:
-        raise Refusal(400, f"{param} is missing.", "missing_required_parameter", param)
-    if not isinstance(text, str):
-        raise Refusal(400, f"{param} is a {type(text).__name__}; wanted a string.", "invalid_type", param)
-    if any("\ud800" <= character <= "\udfff" for character in text):
-        raise Refusal(400, f"{param} holds half of a surrogate pair; send whole characters.", "bad_text", param)
-    return text
+    def _whole_scripts(self, text: str | IncomingText, turn: Turn) -> Iterable[Script]:
+        if isinstance(text, IncomingText):
+            return self.model.scripts(text.pieces(turn))
+        script = self.model.script(text)
+        if all(len(chunk.ids) <= self.limits.chunk_tokens for chunk in script.chunks):
+            return [script]
+        return self.model.scripts([text])  # which cuts between words where it must
 
 
 def _with_silence(blocks: Generator[Samples], rate_hz: int) -> Generator[Samples]:

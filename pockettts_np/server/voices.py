@@ -4,21 +4,29 @@ A name is looked up, never opened: no request can reach a file that the server's
 """
 
 import hashlib
+import logging
+import math
+import os
 import re
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..audio.recording import RECORDING_SUFFIXES
+from ..errors import sentence
 from ..files import InMemoryFile
 from ..hub.catalogue import VOICES
 from ..hub.voices import SAVED_SUFFIX, SavedVoice, voice_of
 from ..loading.voice import VoiceState, load_voice
-from ..model import TTSModel
+from ..model import TRUNCATE_SECONDS, TTSModel
 from .fetch import fetch
 from .limits import Limits, Refusal
+from .turns import Turn
+
+logger = logging.getLogger(__name__)
 
 DEFAULT = "default"
 # Programs written for OpenAI's service name one of its voices when nobody chooses: here they get the default.
@@ -33,7 +41,7 @@ class VoiceSource:
     """A voice that was asked for and may be had; `load` makes it, in a worker's thread."""
 
     key: str  # names the content
-    load: Callable[[threading.Event], VoiceState]
+    load: Callable[[Turn], VoiceState]
 
 
 class Voices:
@@ -46,8 +54,9 @@ class Voices:
         self._limits = limits
         self._folder = folder
         self._allow_urls = allow_urls
+        self._nameless: set[Path] = set()  # files that callers cannot name, told of in the log
         self._cache = _Cache(limits.cached_voice_bytes)
-        self.default = VoiceSource(DEFAULT, lambda stop: default)
+        self.default = VoiceSource(DEFAULT, lambda turn: default)
 
     def names(self) -> list[str]:
         """What `named` knows, the default first, without OpenAI's names."""
@@ -59,14 +68,13 @@ class Voices:
         if name == DEFAULT:
             return self.default
         if path := self._files().get(name):
-            key = f"{path} {path.stat().st_mtime_ns}"
-            return VoiceSource(key, lambda stop: self._model.get_state_for_audio_prompt(path, truncate=True))
+            return self._own(name, path)
         if name in VOICES and self._model.config.released:
-            return VoiceSource(f"catalogue {name}", lambda stop: self._model.get_state_for_audio_prompt(name))
+            return VoiceSource(f"catalogue {name}", lambda turn: self._of_catalogue(name, turn))
         if name in OPENAI_VOICES:
             return self.default
-        sentence = f"There is no voice {name[:100]!r}. Wanted one of: {', '.join(self.names())}."
-        raise Refusal(400, sentence, "voice_not_found", param)
+        says = f"There is no voice {name[:100]!r}. Wanted one of: {', '.join(self.names())}."
+        raise Refusal(400, says, "voice_not_found", param)
 
     def uploaded(self, content: bytes, file_name: str, param: str = "voice_wav") -> VoiceSource:
         """The voice in a recording (its first 30 seconds), or a saved voice.
@@ -79,29 +87,35 @@ class Voices:
         is_saved = any(isinstance(voice_of(given), SavedVoice) for given in (file_name, file))
         self._require_usable(is_saved, param)
         key = f"{hashlib.sha256(content).hexdigest()} {is_saved}"
-        return VoiceSource(key, lambda stop: self._made(file, is_saved, param))
+        return VoiceSource(key, lambda turn: self._made(file, is_saved, param, turn))
 
     def linked(self, address: str, param: str = "voice_url") -> VoiceSource:
         """The voice behind a http, https or hf address. Refusal 403: this server does not follow addresses."""
         if not _ADDRESS.match(address):
             raise Refusal(400, "The address of a voice must start with http://, https:// or hf://.", "bad_url", param)
         if not self._allow_urls:
-            sentence = "This server takes no addresses of voices; upload the file, or start it with --allow-voice-urls."
-            raise Refusal(403, sentence, "voice_urls_off", param)
+            says = "This server takes no addresses of voices; upload the file, or start it with --allow-voice-urls."
+            raise Refusal(403, says, "voice_urls_off", param)
         is_saved = isinstance(voice_of(address), SavedVoice)
         self._require_usable(is_saved, param)
 
-        def load(stop: threading.Event) -> VoiceState:
-            content = fetch(address, self._limits.upload_bytes, self._limits.fetch_seconds, stop)
-            return self._made(InMemoryFile("The voice at that address", content), is_saved, param)
+        def load(turn: Turn) -> VoiceState:
+            with turn.aside():
+                content = fetch(address, self._limits.upload_bytes, self._limits.fetch_seconds, turn.stop)
+            if turn.stop.is_set():
+                raise CancelledError
+            return self._made(InMemoryFile("The voice at that address", content), is_saved, param, turn)
 
         return VoiceSource(address, load)
 
-    def state(self, source: VoiceSource, stop: threading.Event) -> VoiceState:
-        """The voice itself, from memory where it is there. Any thread; errors as the model's, or Refusal."""
+    def state(self, source: VoiceSource, turn: Turn) -> VoiceState:
+        """The voice itself, from memory where it is there; for the thread of a job.
+
+        Errors as the model's, or Refusal; CancelledError soon after the job is stopped.
+        """
         found = self._cache.get(source.key)
         if found is None:
-            found = source.load(stop)
+            found = source.load(turn)
             self._cache.put(source.key, found)
         return found
 
@@ -110,22 +124,68 @@ class Voices:
         if self._folder is None:
             return {}
         suffixes = (*(RECORDING_SUFFIXES if self._model.has_voice_cloning else ()), SAVED_SUFFIX)
-        paths = [path for path in self._folder.iterdir() if path.suffix in suffixes and path.is_file()]
-        return {path.stem: path for path in sorted(paths, key=lambda path: (path.suffix == SAVED_SUFFIX, path.name))}
+        try:
+            paths = [path for path in self._folder.iterdir() if path.suffix in suffixes and path.is_file()]
+        except OSError as error:
+            logger.warning("The folder of voices cannot be read: %s", sentence(error))
+            return {}
+        paths.sort(key=lambda path: (path.suffix == SAVED_SUFFIX, path.name))
+        return {path.stem: path for path in paths if self._has_name(path)}
+
+    def _has_name(self, path: Path) -> bool:
+        """Whether callers can name the file; one that they cannot is told of once."""
+        try:
+            path.stem.encode()
+        except UnicodeEncodeError:  # bytes of another encoding
+            if path not in self._nameless:
+                logger.warning("Left out, as its name is not UTF-8: %r", os.fsencode(path))
+            self._nameless.add(path)
+            return False
+        return True
+
+    def _own(self, name: str, path: Path) -> VoiceSource:
+        """A file of the folder: what is wrong with it is for the server's owner, in the log, and not for callers."""
+
+        def load(turn: Turn) -> VoiceState:
+            try:
+                return self._model.get_state_for_audio_prompt(path, truncate=True, stop=turn.stop)
+            except (OSError, ValueError) as error:
+                logger.error("The voice %r cannot be used: %s", name, sentence(error))
+                says = f"The voice {name!r} cannot be used at present; the log of the server says why."
+                raise Refusal(503, says, "voice_unavailable") from error
+
+        return VoiceSource(_version(path), load)
+
+    def _of_catalogue(self, name: str, turn: Turn) -> VoiceState:
+        with turn.aside():  # it may have to be fetched; to read it is no work
+            return self._model.get_state_for_audio_prompt(name)
 
     def _require_usable(self, is_saved: bool, param: str) -> None:
         """What the model itself would say is for the server's owner, not for its callers."""
         if not is_saved and not self._model.has_voice_cloning:
-            sentence = "This server's model cannot clone recordings; send a saved voice (.safetensors) or name one of: "
-            raise Refusal(400, f"{sentence}{', '.join(self.names())}.", "cannot_clone", param)
+            says = "This server's model cannot clone recordings; send a saved voice (.safetensors) or name one of: "
+            raise Refusal(400, f"{says}{', '.join(self.names())}.", "cannot_clone", param)
 
-    def _made(self, file: InMemoryFile, is_saved: bool, param: str) -> VoiceState:
+    def _made(self, file: InMemoryFile, is_saved: bool, param: str, turn: Turn) -> VoiceState:
         try:
             if is_saved:  # said to be one: what is wrong with it is said of a saved voice
-                return load_voice(file, self._model.flow_lm)
-            return self._model.get_state_for_audio_prompt(file, truncate=True)
+                return load_voice(file, self._model.flow_lm, self._longest_rows, turn.stop)
+            return self._model.get_state_for_audio_prompt(file, truncate=True, stop=turn.stop)
         except ValueError as error:
             raise Refusal(400, str(error), "invalid_voice", param) from error
+
+    @property
+    def _longest_rows(self) -> int:
+        """Of a caller's saved voice: as of a recording, whose rows follow one for the beginning of a voice."""
+        return 1 + math.ceil(TRUNCATE_SECONDS * self._model.config.mimi.frame_rate)
+
+
+def _version(path: Path) -> str:
+    """Changes when the file does."""
+    try:
+        return f"{path} {path.stat().st_mtime_ns}"
+    except OSError:  # which using it will tell
+        return str(path)
 
 
 class _Cache:

@@ -57,11 +57,21 @@ class Connection:
     def __init__(self, service: Service, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         limits = service.limits
         self._service = service
-        self._reader = _BoundedReader(reader, limits.text_body_bytes, limits.body_seconds, lambda: self._n_asked > 0)
+        self._reader = _BoundedReader(reader, limits.text_body_bytes, limits.body_seconds, self._is_busy)
         self._writer = writer
         self._requests: asyncio.Queue[_Request] = asyncio.Queue(MAX_REQUESTS)
         self._n_asked = 0  # requests that are not spoken yet
         self._incoming: IncomingText | None = None  # the text between synthesize-start and -stop
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is asked for that is not spoken yet."""
+        return self._n_asked == 0
+
+    def _is_busy(self) -> bool:
+        """Whether the client has something to hear before it need go on: more than a text of which nothing is left."""
+        is_awaited = self._incoming is not None and self._incoming.is_awaited
+        return self._n_asked > int(is_awaited)
 
     async def run(self) -> None:
         """Serve until the client leaves or errs, which it is told."""
@@ -97,8 +107,7 @@ class Connection:
         elif SynthesizeStart.is_type(event.type):
             if self._incoming is not None:
                 raise Refusal(400, "synthesize-start came twice without synthesize-stop.", "bad_event")
-            limits = self._service.limits
-            self._incoming = IncomingText(limits.text_characters, limits.body_seconds)
+            self._incoming = IncomingText(self._service.limits.text_characters)
             self._ask(self._incoming, event)
         elif SynthesizeChunk.is_type(event.type) and self._incoming is not None:
             self._incoming.write(event.data.get("text"))
@@ -245,7 +254,7 @@ class WyomingServer:
 
     def __init__(self, service: Service) -> None:
         self._service = service
-        self._connections: set[asyncio.Task[None]] = set()
+        self._connections: dict[asyncio.Task[None], Connection] = {}  # the oldest first
         self._ending = asyncio.Event()
         self.uri = ""  # where it listens, once it does
 
@@ -293,18 +302,29 @@ class WyomingServer:
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
-        self._connections.add(task)
+        has_room = self._make_room()
+        connection = self._connections[task] = Connection(self._service, reader, writer)
         try:
-            if len(self._connections) > MAX_CONNECTIONS:
-                await async_write_event(Error("Too many connections.", "busy").event(), writer)
+            if has_room:
+                await connection.run()
             else:
-                await Connection(self._service, reader, writer).run()
+                await async_write_event(Error("Too many connections.", "busy").event(), writer)
             await _let_read(reader, writer)
         except (OSError, asyncio.CancelledError):
             pass  # the client left, or the server ends
         finally:
-            self._connections.discard(task)
+            self._connections.pop(task, None)
             _close(writer)
+
+    def _make_room(self) -> bool:
+        """Whether there is room for a connection; where all places are taken, the oldest idle one goes."""
+        if len(self._connections) < MAX_CONNECTIONS:
+            return True
+        idle = next((task for task, connection in self._connections.items() if connection.is_idle), None)
+        if idle is not None:
+            idle.cancel()
+            del self._connections[idle]
+        return idle is not None
 
 
 async def _let_read(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import closing
 from dataclasses import dataclass
@@ -18,37 +18,58 @@ MAX_WAITING = 1000  # sentences and pauses written ahead
 
 
 @dataclass(frozen=True)
-class Speaker:
-    """A voice, ready to speak one prompt or pause after another."""
+class Prompter:
+    """Cuts a text into what the model reads in one go."""
 
     count_tokens: Callable[[str], int]
     max_tokens: int  # longest prompt
-    speak: Callable[[str | Pause, threading.Event], Generator[np.ndarray]]
 
     def sentences(self) -> Sentences:
         """A new text."""
         return Sentences(self.count_tokens, self.max_tokens)
 
+    def joined(self, first: str | Pause, second: str | Pause) -> str | None:
+        """Both sentences as one prompt, or None: they do not fit, or one is a pause."""
+        if isinstance(first, Pause) or isinstance(second, Pause):
+            return None
+        both = f"{first} {second}"
+        return both if self.count_tokens(both) <= self.max_tokens else None
+
     def next_prompt(self, waiting: deque[str | Pause]) -> str | Pause:
         """Take what comes next, and with a sentence the next ones that fit into one prompt with it."""
         first = waiting.popleft()
-        while isinstance(first, str) and waiting and isinstance(waiting[0], str):
-            both = f"{first} {waiting[0]}"
-            if self.count_tokens(both) > self.max_tokens:
-                break
+        while waiting and (both := self.joined(first, waiting[0])) is not None:
             first = both
             waiting.popleft()
         return first
 
 
+@dataclass(frozen=True)
+class Speaker(Prompter):
+    """A voice, ready to speak one prompt or pause after another."""
+
+    speak: Callable[[str | Pause, threading.Event], Generator[np.ndarray]]
+
+
+def prompts(prompter: Prompter, pieces: Iterable[str]) -> Iterator[str | Pause]:
+    """What to speak in one go each of a text in pieces. It is cut no further than to the sentence after the prompt that
+    is asked for, and a piece is taken only when the one before it is used up."""
+    sentences = prompter.sentences()
+    for piece, last in _with_end(pieces):
+        held: str | Pause | None = None
+        for item in sentences.feed(piece, last):
+            both = None if held is None else prompter.joined(held, item)
+            if held is not None and both is None:
+                yield held
+            held = both or item
+        if held is not None:
+            yield held
+
+
 def speak_pieces(speaker: Speaker, pieces: Iterable[str], stop: threading.Event) -> Generator[np.ndarray]:
     """Speech of a text in pieces, of which one is taken only when all before it is spoken; samples [n]."""
-    sentences = speaker.sentences()
-    waiting: deque[str | Pause] = deque()
-    for piece, last in _with_end(pieces):
-        waiting.extend(sentences.feed(piece, last))
-        while waiting and not stop.is_set():
-            yield from speaker.speak(speaker.next_prompt(waiting), stop)
+    for prompt in prompts(speaker, pieces):
+        yield from speaker.speak(prompt, stop)
         if stop.is_set():
             return
 

@@ -18,10 +18,8 @@ import pytest
 
 from pockettts_np.server.http import patience, run
 from pockettts_np.server.http.access import access
-from pockettts_np.server.jobs import JobQueue, Results
 from pockettts_np.server.limits import Limits, Refusal, refusal_of
 from tests.support.live_server import (
-    PATIENCE_SECONDS,
     get,
     make_service,
     post,
@@ -443,106 +441,6 @@ def test_where_the_server_is_found():
         assert not run.is_loopback(bound)
     with run.bound_socket("::1", 0) as bound:
         assert run.address_of(bound).startswith("http://[::1]:")
-
-
-# The job queue alone
-
-
-def counting(stop, n=5):
-    for i in range(n):
-        if stop.is_set():
-            return
-        yield i
-
-
-def test_the_queue_hands_on_results_in_order():
-    async def work():
-        jobs = JobQueue(1, 0)
-        async with jobs.results(counting) as results:
-            got = [result async for result in results]
-            assert [result async for result in results] == []  # the end stays the end
-        await jobs.close()
-        return got
-
-    assert asyncio.run(work()) == [0, 1, 2, 3, 4]
-
-
-def test_an_error_of_the_call_itself_reaches_the_client():
-    def job(stop):
-        raise ZeroDivisionError("at the call")
-
-    async def work():
-        jobs = JobQueue(1, 0)
-        async with jobs.results(job) as results:
-            with pytest.raises(ZeroDivisionError, match="at the call"):
-                await asyncio.wait_for(anext(results), PATIENCE_SECONDS)
-        await jobs.close()
-
-    asyncio.run(work())
-
-
-def test_the_queue_works_no_further_ahead_than_its_limit():
-    made = []
-
-    def job(stop):
-        for i in counting(stop, 100):
-            made.append(i)
-            yield i
-
-    async def work():
-        results = Results(3)
-        thread = threading.Thread(target=results.make, args=[job])
-        thread.start()
-        await asyncio.sleep(0.2)
-        assert made == [0, 1, 2, 3]
-        assert [await anext(results), await anext(results)] == [0, 1]
-        await asyncio.sleep(0.2)
-        assert made == [0, 1, 2, 3, 4, 5]
-        results.stop()
-        thread.join(PATIENCE_SECONDS)
-        assert not thread.is_alive()
-
-    asyncio.run(work())
-    assert made == [0, 1, 2, 3, 4, 5]
-
-
-def test_a_queue_that_closes_ends_every_job():
-    async def work():
-        jobs = JobQueue(2, 0)
-        async with jobs.results(lambda stop: endless(stop)) as results:
-            assert await anext(results) == "on"
-            await jobs.close()
-            assert jobs.n_inside == 1
-        assert jobs.n_inside == 0
-        assert jobs.n_running == 0
-
-    def endless(stop):
-        while not stop.is_set():
-            yield "on"
-
-    asyncio.run(work())
-
-
-def test_jobs_wait_for_their_turn():
-    turns = []
-
-    async def one(jobs, name):
-        async with jobs.results(lambda stop: iter_of(name)) as results:
-            async for result in results:
-                turns.append(result)
-
-    def iter_of(name):
-        yield f"{name} begins"
-        time.sleep(0.02)
-        yield f"{name} ends"
-
-    async def work():
-        jobs = JobQueue(1, 5)
-        await asyncio.gather(*(one(jobs, name) for name in "abc"))
-        await jobs.close()
-
-    asyncio.run(work())
-    assert turns == [f"{name} {what}" for name in "abc" for what in ("begins", "ends")]
 
 
 def test_the_faults_of_the_program_are_no_refusals():
