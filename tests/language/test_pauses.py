@@ -249,6 +249,16 @@ def test_adjacent_pauses_add_up(voice):
     assert np.array_equal(got, want)
 
 
+@pytest.mark.parametrize("text", ["[pause:21.00005s]Hello.[pause:0]", f"{TWO_SENTENCES} [pause:.1][pause:25] Hello."])
+def test_in_turns_a_script_sounds_as_the_whole(voice, text):
+    model = quick()
+    script, rng = model.script(text, max_tokens=20), np.random.default_rng(4)
+    turns = list(script.in_turns())
+    assert all(len(turn.chunks) <= 1 and turn.parts[0].seconds <= 10 for turn in turns if not turn.chunks)
+    got = np.concatenate([model.generate_audio(voice, turn, noise=rng) for turn in turns])
+    assert np.array_equal(got, model.generate_audio(voice, script, noise=4))
+
+
 @pytest.mark.parametrize("text", ["[pause:1.25s]", " [pause:1s]\n<break strength='x-weak'/> ", "… [pause:1.25] !"])
 def test_pauses_alone_are_that_silence(voice, text):
     assert np.array_equal(quick().generate_audio(voice, text), np.zeros(30_000, np.float32))

@@ -23,7 +23,7 @@ from pockettts_np.conditioners import text as rules
 from pockettts_np.language.pauses import Pause, parts
 from pockettts_np.language.sentences import Sentences
 from pockettts_np.synthesis import live_text
-from pockettts_np.synthesis.live_text import Speaker, SpeechStream, speak_pieces
+from pockettts_np.synthesis.live_text import Prompter, Speaker, SpeechStream, prompts, speak_pieces
 from tests.support.speech import SENTENCE, pipeline_threads, quick
 from tests.support.texts import NUMBERS, WORDS, prose
 
@@ -209,6 +209,24 @@ def test_sentences_are_spoken_once_and_in_order(text, cuts, max_tokens):
             assert prompt.startswith(joined)
             assert n_words(joined) <= max_tokens
     assert alone == []
+
+
+def test_a_long_text_is_cut_as_it_is_spoken():
+    counted = []
+    prompter = Prompter(lambda text: counted.append(text) or n_words(text), 4)
+    found = prompts(prompter, ["One two three. " * 1000])
+    assert [next(found), next(found)] == ["One two three."] * 2
+    assert len(counted) < 20
+
+
+def test_the_scripts_of_a_text_are_what_is_spoken_of_it(voice):
+    model, rng = quick(), np.random.default_rng(3)
+    pieces = ["Hel", "lo. Was it", " red? [pause:1s] " + SENTENCE]
+    got = [model.generate_audio(voice, script, noise=rng) for script in model.scripts(pieces, max_tokens=20)]
+    want = model.generate_from(voice, pieces, max_tokens=20, noise=3)
+    assert np.array_equal(np.concatenate(got), np.concatenate(list(want)))
+    with pytest.raises(ValueError, match="max_tokens is 0"):
+        model.scripts([], max_tokens=0)
 
 
 def test_stop_ends_the_speech_between_pieces():
