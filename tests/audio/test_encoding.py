@@ -16,7 +16,9 @@ from pockettts_np.audio.recording import read_audio
 from pockettts_np.audio.samples import to_int16
 from pockettts_np.files import replacing_file
 from tests.support.blocks import NO_SPEECH, RATE_HZ, cuts, joined, pieces, speech
+from tests.support.helpers import GOLDEN
 
+REF_WAV = GOLDEN.parent.parent / "ref.wav"
 CODECS = ["wav", "flac", "ogg", "opus", "mp3"]
 LOSSY = {"ogg": 12, "opus": 8, "mp3": 12}  # dB of signal above what coding changed
 SPEECH = speech(2 * RATE_HZ)
@@ -185,6 +187,28 @@ def test_behind_what_a_file_has_comes_what_a_pipe_gets(tmp_path, name):
         assert len(content) == len(before) + len(pipe)
         if FORMATS[name].container != "OGG":  # which has a serial number
             assert content == before + pipe
+
+
+def ogg_packets(data):
+    """The packets of an Ogg stream (RFC 3533, section 6)."""
+    at, packet = 0, b""
+    while at < len(data):
+        sizes = data[at + 27 : at + 27 + data[at + 26]]
+        at += 27 + len(sizes)
+        for size in sizes:
+            packet += data[at : at + size]
+            at += size
+            if size < 255:
+                yield packet
+                packet = b""
+
+
+@pytest.mark.parametrize("rate_hz", [16_000, 24_000, 48_000])
+def test_opus_is_made_in_one_layer(rate_hz):
+    """Two layers, or the one for speech alone, take twice the time; a packet begins with its kind (RFC 6716, 3.1)."""
+    ref, _ = soundfile.read(REF_WAV, frames=RATE_HZ, dtype="float32")
+    _, _, *packets = ogg_packets(written("opus", [ref], rate_hz))
+    assert all(packet[0] >> 3 >= 16 for packet in packets)
 
 
 def test_a_flac_pipe_differs_in_the_header_alone():
