@@ -122,7 +122,6 @@ def two_results(turn):
 
 
 def two_turns(turn):
-    time.sleep(0.02)  # so that all are in line
     yield "begins"
     turn.pass_on()
     yield "ends"
@@ -134,7 +133,11 @@ def test_jobs_wait_for_their_turn():
 
 
 def test_a_job_that_passes_its_turn_on_goes_on_after_the_others():
-    made = in_turns(1, dict.fromkeys("abc", two_turns))
+    def first(turn):
+        until(lambda: len(turn._turns._line) == 2)
+        yield from two_turns(turn)
+
+    made = in_turns(1, {"a": first, "b": two_turns, "c": two_turns})
     assert made == [(name, what) for what in ("begins", "ends") for name in "abc"]
 
 
@@ -263,7 +266,7 @@ def test_callers_take_turns_by_chunk(model, monkeypatch):
 
     def generate(self, voice, script, stop):
         texts.append(script.text)
-        while len(texts) == 1 and service.jobs.n_inside < 2:
+        while len(texts) == 1 and not service.jobs._turns.someone_waits:
             time.sleep(0.001)
         yield FRAME
 
