@@ -162,7 +162,8 @@ def test_a_client_that_takes_nothing_keeps_nobody_waiting(monkeypatch):
     async def work():
         jobs = JobQueue(1, 5)
         async with jobs.results(lambda turn: counting(turn, 100)), jobs.results(counting) as results:
-            got = [result async for result in results]
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                got = [result async for result in results]
         await jobs.close()
         return got
 
@@ -205,9 +206,11 @@ def test_who_leaves_while_waiting_for_a_turn_gives_up_his_place():
         async with jobs.results(holds) as results:
             assert await anext(results) == "held"
             async with jobs.results(counting):
+                await asyncio.sleep(0.05)  # its thread waits
                 assert len(jobs._threads) == 2
-            while len(jobs._threads) > 1:  # though the one before it still works
-                await asyncio.sleep(0.001)
+            async with asyncio.timeout(PATIENCE_SECONDS / 2):
+                while len(jobs._threads) > 1:  # though the one before it still works
+                    await asyncio.sleep(0.001)
             goes_on.set()
         await jobs.close()
         assert jobs.n_running == 0
