@@ -1,6 +1,5 @@
 """The HTTP server under clients that leave, stall, crowd and lie: it answers, ends what nobody hears, keeps nothing."""
 
-import asyncio
 import contextlib
 import gc
 import json
