@@ -250,7 +250,9 @@ def test_layers_that_share_their_bytes_are_no_voice(saved):
         load_voice(InMemoryFile("The voice", len(table).to_bytes(8, "little") + table + rows.tobytes()), MODEL.flow_lm)
 
 
-@pytest.mark.parametrize("given", [prompt_of(3).content, REF_WAV, np.zeros(RATE_HZ, np.float32)], ids=type)
+@pytest.mark.parametrize(
+    "given", [prompt_of(3).content, REF_WAV, np.sin(np.arange(RATE_HZ, dtype=np.float32))], ids=type
+)
 def test_a_voice_that_nobody_wants_any_more_is_not_made(given):
     stop = threading.Event()
     stop.set()
