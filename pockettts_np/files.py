@@ -1,4 +1,4 @@
-"""Files: one that appears only when it is whole, a lock that outlives no process, and sizes for people."""
+"""Files: one that appears only when it is whole, locks that outlive no process, what nobody uses, sizes for people."""
 
 import contextlib
 import errno
@@ -9,11 +9,11 @@ import secrets
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from time import sleep
+from time import sleep, time
 from typing import BinaryIO
 
 logger = logging.getLogger(__name__)
@@ -180,6 +180,27 @@ def start_of(file: BinaryIO) -> int | None:
         if _only_appends(file.fileno()):
             return None
     return file.tell()
+
+
+KEPT_DAYS = 30  # without use, before what can be made again is removed
+_DAY_S = 86_400.0
+
+
+def mark_used(path: Path) -> None:
+    """Set the time of the last use, which many systems do not note; the time of the last change stays."""
+    with contextlib.suppress(OSError):  # what may only be read
+        found = path.stat()
+        if time() - found.st_atime > _DAY_S:
+            os.utime(path, ns=(int(time() * 1e9), found.st_mtime_ns))
+
+
+def remove_unused(paths: Iterable[Path]) -> None:
+    """Remove the files that nobody has used for KEPT_DAYS."""
+    for path in paths:
+        with contextlib.suppress(OSError):  # another process was first, or has mapped it on Windows
+            found = path.stat()
+            if time() - max(found.st_atime, found.st_mtime) > KEPT_DAYS * _DAY_S:
+                path.unlink()
 
 
 def megabytes(n_bytes: int) -> str:

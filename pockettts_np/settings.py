@@ -2,18 +2,31 @@
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
+
+NO_HOME = (
+    "There is no home folder: HOME is not set, and the system knows none for this user. Set HOME, or name folders for "
+    "caches in XDG_CACHE_HOME and HF_HOME."
+)
+
+
+def home() -> Path:
+    """The user's home folder, which need not exist. FileNotFoundError: nothing says which it is."""
+    with suppress(RuntimeError):
+        return Path.home()
+    raise FileNotFoundError(NO_HOME)
 
 
 def cache_dir() -> Path:
-    """The folder of this package's own cache; it need not exist yet."""
+    """The folder of this package's own cache; it need not exist yet. FileNotFoundError: there is no home folder."""
     if (folder := setting("XDG_CACHE_HOME")) and Path(folder).is_absolute():
         return Path(folder) / "pockettts_np"
     if sys.platform == "win32" and (folder := setting("LOCALAPPDATA")):  # pragma: no cover
         return Path(folder) / "pockettts_np" / "Cache"
     if sys.platform == "darwin":  # pragma: no cover
-        return Path.home() / "Library" / "Caches" / "pockettts_np"
-    return Path.home() / ".cache" / "pockettts_np"
+        return home() / "Library" / "Caches" / "pockettts_np"
+    return home() / ".cache" / "pockettts_np"
 
 
 def setting(*names: str) -> str | None:
@@ -26,4 +39,9 @@ def is_on(*names: str) -> bool:
 
 
 def expanded(path: str) -> Path:
-    return Path(os.path.expandvars(path)).expanduser().absolute()
+    """With its variables and its `~` replaced, absolute. FileNotFoundError: a `~` without a home folder."""
+    path = os.path.expandvars(path)
+    try:
+        return Path(path).expanduser().absolute()
+    except RuntimeError:
+        raise FileNotFoundError(NO_HOME) from None

@@ -1,6 +1,5 @@
 """A new process starts quickly: kernels come from the disk, without the compiler, but none that is stale or damaged."""
 
-import contextlib
 import errno
 import json
 import logging
@@ -8,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,7 +15,10 @@ import llvmlite.binding as llvm
 import pytest
 
 import pockettts_np
+from pockettts_np.files import KEPT_DAYS, UNFINISHED, mark_used, replacing_file
 from pockettts_np.kernels import compiled as kernel_cache
+from pockettts_np.kernels import places
+from pockettts_np.kernels.places import Place
 from tests.support.helpers import GOLDEN
 
 PACKAGE = Path(pockettts_np.__file__).parent
@@ -92,55 +95,70 @@ def test_kernels_of_a_read_only_installation_are_kept_in_the_user_s_cache(read_o
     assert report["result"] == pytest.approx(EXPECTED)
 
 
-def test_where_nothing_can_be_written_kernels_are_compiled_all_the_same(read_only, tmp_path):
-    (tmp_path / "file").write_bytes(b"")
-    home = {"HOME": str(tmp_path / "file"), "XDG_CACHE_HOME": str(tmp_path / "file")}
-    report, log = run(SILU + REPORT, read_only, **home)
+NOWHERE = """
+import os, pathlib
+os.environ.pop("HOME", None)
+os.environ.pop("XDG_CACHE_HOME", None)
+def unknown_user():
+    raise RuntimeError("Could not determine home directory.")
+pathlib.Path.home = unknown_user
+"""
+
+
+def test_where_nothing_can_be_written_kernels_are_compiled_all_the_same(read_only):
+    before = sorted(read_only.rglob("*"))
+    report, log = run(NOWHERE + SILU + REPORT, read_only)
     assert report["result"] == pytest.approx(EXPECTED)
     assert log.count("no folder can be written to keep them in") == 1
+    assert sorted(read_only.rglob("*")) == before  # no folder named ~
 
 
 # ---------------------------------------------------------------- the cache by itself
 
 
 class Compiled:
-    """What Numba's part of the cache does, with any object in the place of compiled code."""
+    """A compiled kernel, with any bytes for its machine code."""
 
-    locator = None
+    lifted = ()
+    codegen = SimpleNamespace(magic_tuple=lambda: ("triple", "cpu", "+features"))
 
-    def check_cachable(self, compiled) -> bool:
-        return compiled.cachable
+    def __init__(self, code: bytes = b"machine code", is_dynamic: bool = False) -> None:
+        self.code, self.library = code, SimpleNamespace(has_dynamic_globals=is_dynamic)
 
-    def reduce(self, compiled):
-        description = SimpleNamespace(llvm_cpython_wrapper_name=compiled.name)
-        return (compiled.name, "object", (compiled.code, b"intermediate code")), description, "rest"
+    def _reduce(self):
+        description = SimpleNamespace(llvm_cpython_wrapper_name="wrapper")
+        return ("wrapper", "object", (self.code, b"intermediate code")), description, "rest"
 
-    def rebuild(self, context, payload):
+    @staticmethod
+    def _rebuild(context, *payload):
         return payload
 
 
-CODEGEN = SimpleNamespace(magic_tuple=lambda: ("triple", "cpu", "+features"))
-CONTEXT = SimpleNamespace(codegen=lambda: CODEGEN)
+CONTEXT = SimpleNamespace(codegen=lambda: Compiled.codegen)
 
 
-def compiled(code: bytes = b"machine code", cachable: bool = True) -> SimpleNamespace:
-    return SimpleNamespace(name="wrapper", code=code, cachable=cachable, codegen=CODEGEN)
+def compiled(code: bytes = b"machine code", is_dynamic: bool = False) -> Compiled:
+    return Compiled(code, is_dynamic)
 
 
-def make_cache(folder: Path, name: str = "loop") -> kernel_cache.KernelCache:
+def make_cache(name: str = "loop") -> kernel_cache.KernelCache:
     def function():
         pass
 
     function.__name__ = name
-    cache = kernel_cache.KernelCache(function)
-    cache._impl, cache._folder = Compiled(), folder
-    return cache
+    return kernel_cache.KernelCache(function)
+
+
+def kept_in(monkeypatch, *places: Place) -> None:
+    monkeypatch.setattr(kernel_cache, "places", lambda: list(places))
 
 
 @pytest.fixture
-def cache(tmp_path):
+def cache(tmp_path, monkeypatch):
     kernel_cache._log_once.cache_clear()
-    return make_cache(tmp_path)
+    monkeypatch.setattr(kernel_cache, "CompileResult", Compiled)
+    kept_in(monkeypatch, Place(tmp_path, is_beside_sources=True))
+    return make_cache()
 
 
 def test_machine_code_is_kept_and_of_the_intermediate_code_the_name_alone(cache):
@@ -174,7 +192,7 @@ def test_damaged_files_are_compiled_again(cache, tmp_path, damage):
 def test_what_other_sources_made_goes_when_something_new_is_kept(cache, tmp_path, monkeypatch):
     monkeypatch.setattr(kernel_cache, "_sources_hash", lambda: "old")
     cache.save_overload("float32", compiled())
-    neighbour = make_cache(tmp_path, "loop_backwards")
+    neighbour = make_cache("loop_backwards")
     neighbour.save_overload("float32", compiled())
     monkeypatch.setattr(kernel_cache, "_sources_hash", lambda: "new")
     assert cache.load_overload("float32", CONTEXT) is None
@@ -185,38 +203,168 @@ def test_what_other_sources_made_goes_when_something_new_is_kept(cache, tmp_path
     assert len(list(tmp_path.glob("*.loop_backwards.*"))) == 1
 
 
-def test_code_that_cannot_be_kept_is_not(cache, tmp_path):
-    cache.save_overload("float32", compiled(cachable=False))
+def test_of_other_sources_only_what_nobody_uses_goes_from_a_folder_that_others_share(cache, tmp_path, monkeypatch):
+    kept_in(monkeypatch, Place(tmp_path, is_beside_sources=False))
+    monkeypatch.setattr(kernel_cache, "_sources_hash", lambda: "old")
+    for signature in ("float32", "int8"):
+        cache.save_overload(signature, compiled())
+    used, unused = sorted(tmp_path.iterdir())
+    cut_off = tmp_path / UNFINISHED.format("1")
+    cut_off.write_bytes(b"half")
+    long_ago = time.time() - (KEPT_DAYS + 1) * 86_400
+    for path in (used, unused, cut_off):
+        os.utime(path, (long_ago, long_ago))
+    mark_used(used)
+    monkeypatch.setattr(kernel_cache, "_sources_hash", lambda: "new")
+    cache.save_overload("float32", compiled())
+    assert used.exists()
+    assert not unused.exists()
+    assert not cut_off.exists()
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_reading_a_kernel_counts_as_use(cache, tmp_path):
+    cache.save_overload("float32", compiled())
+    (path,) = tmp_path.iterdir()
+    os.utime(path, (0, 0))
+    assert cache.load_overload("float32", CONTEXT) is not None
+    assert time.time() - path.stat().st_atime < 60
+    assert path.stat().st_mtime == 0
+
+
+def test_two_processes_that_clear_up_do_not_complain(cache, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(kernel_cache, "_sources_hash", lambda: "old")
+    cache.save_overload("float32", compiled())
+    monkeypatch.setattr(kernel_cache, "_sources_hash", lambda: "new")
+    unlink = Path.unlink
+
+    def both_remove_it(path, missing_ok=False):
+        unlink(path, missing_ok=True)
+        unlink(path, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", both_remove_it)
+    cache.save_overload("float32", compiled())
+    assert caplog.records == []
+    assert [path.name.split("-")[-2] for path in tmp_path.iterdir()] == ["new"]
+
+
+def test_code_that_is_of_its_process_alone_is_not_kept(cache, tmp_path):
+    cache.save_overload("float32", compiled(is_dynamic=True))
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_full_disk_is_told_once_and_stops_nothing(cache, tmp_path, monkeypatch, caplog):
-    @contextlib.contextmanager
-    def full(path):
-        raise OSError(errno.ENOSPC, "No space left on device")
-        yield
+# ---------------------------------------------------------------- folders that cannot be used
 
+
+class Unwritable(Place):
+    """A folder that may be read but not written, for root too."""
+
+    def may_be_written(self) -> bool:
+        return False
+
+
+def full(path):
+    raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+
+def a_file(folder):
+    folder.write_bytes(b"")
+
+
+def under_a_file(folder):
+    folder.parent.write_bytes(b"")
+
+
+def a_link_to_nothing(folder):
+    folder.symlink_to("nothing")
+
+
+@pytest.mark.parametrize("spoil", [a_file, under_a_file, a_link_to_nothing])
+def test_where_a_folder_cannot_be_made_kernels_go_into_the_next(cache, tmp_path, monkeypatch, spoil, caplog):
+    bad, good = Place(tmp_path / "a" / "b", False), Place(tmp_path / "good", False)
+    if spoil is not under_a_file:
+        bad.folder.parent.mkdir()
+    spoil(bad.folder)
+    kept_in(monkeypatch, bad, good)
+    cache.save_overload("float32", compiled())
+    assert len(list(good.folder.iterdir())) == 1
+    assert cache.load_overload("float32", CONTEXT) is not None
+    assert caplog.records == []
+    assert not bad.may_be_written()
+
+
+def test_kernels_of_a_folder_that_may_only_be_read_are_used(cache, tmp_path, monkeypatch, caplog):
+    """Root compiles for all when a container is built; another user runs it."""
+    cache.save_overload("float32", compiled())
+    kept_in(monkeypatch, Unwritable(tmp_path, is_beside_sources=True))
+    assert cache.load_overload("float32", CONTEXT) is not None
+    assert caplog.records == []
+
+
+def test_a_damaged_kernel_in_one_folder_does_not_hide_that_in_the_next(cache, tmp_path, monkeypatch):
+    first, second = Place(tmp_path / "first", False), Place(tmp_path / "second", False)
+    for place in (first, second):
+        kept_in(monkeypatch, place)
+        cache.save_overload("float32", compiled())
+    next(first.folder.iterdir()).write_bytes(b"cut")
+    kept_in(monkeypatch, first, second)
+    assert cache.load_overload("float32", CONTEXT) is not None
+
+
+def test_a_full_disk_is_told_once_and_stops_nothing(cache, tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(kernel_cache, "replacing_file", full)
-    for signature in ("float32", "int8"):
-        cache.save_overload(signature, compiled())
-    assert [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING] == [
-        "The compiled kernels cannot be kept: [Errno 28] No space left on device."
+    for name in ("loop", "loop_backwards"):
+        make_cache(name).save_overload("float32", compiled())
+    assert [record.getMessage() for record in caplog.records] == [
+        f"The compiled kernels cannot be kept in {tmp_path} (No space left on device), so every process compiles them. "
+        "Make room, or name another folder in the environment variable NUMBA_CACHE_DIR."
     ]
 
 
-def test_without_a_folder_there_is_no_cache(monkeypatch, caplog):
-    def no_folder(function):
-        raise RuntimeError("no locator available")
+def test_a_full_disk_sends_kernels_to_the_next_folder(cache, tmp_path, monkeypatch, caplog):
+    first, second = Place(tmp_path / "first", False), Place(tmp_path / "second", False)
+    kept_in(monkeypatch, first, second)
+    monkeypatch.setattr(
+        kernel_cache,
+        "replacing_file",
+        lambda path: full(path) if path.parent == first.folder else replacing_file(path),
+    )
+    cache.save_overload("float32", compiled())
+    assert len(list(second.folder.iterdir())) == 1
+    assert caplog.records == []
 
-    kernel_cache._log_once.cache_clear()
-    monkeypatch.setattr(kernel_cache, "CompileResultCacheImpl", no_folder)
-    cache = kernel_cache.KernelCache(no_folder)
+
+def test_without_a_folder_there_is_no_cache(cache, monkeypatch, caplog):
+    kept_in(monkeypatch)
     cache.save_overload("float32", compiled())
     with caplog.at_level(logging.INFO):
         assert cache.load_overload("float32", CONTEXT) is None
         assert cache.load_overload("int8", CONTEXT) is None
     assert len(caplog.records) == 1
     assert "no folder can be written" in caplog.text
+
+
+def test_the_folder_that_is_named_comes_first_and_the_user_s_last(monkeypatch, tmp_path):
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "named"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "user"))
+    wanted = [tmp_path / "named" / "pockettts_np", PACKAGE / "kernels" / "__pycache__"]
+    wanted.append(tmp_path / "user" / "pockettts_np" / "kernels")
+    assert [place.folder for place in places.places()] == wanted
+
+
+def test_without_a_home_no_folder_of_the_user_is_tried(monkeypatch):
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    monkeypatch.setattr(places, "cache_dir", lambda: full("home"))
+    assert [place.folder.name for place in places.places()] == ["__pycache__"]
+
+
+def test_a_frozen_program_keeps_no_kernels_beside_its_sources(monkeypatch):
+    """A program in one file unpacks them into a folder that goes with the process."""
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    assert not any(place.is_beside_sources for place in places.places())
+
+
+# ---------------------------------------------------------------- what makes kept kernels stale
 
 
 SOURCES = [path.name for path in (PACKAGE / "kernels").glob("*.py")]
@@ -238,6 +386,72 @@ def test_another_numba_makes_kept_kernels_stale(monkeypatch):
     before = kernel_cache._sources_hash.__wrapped__()
     monkeypatch.setattr(kernel_cache.numba, "__version__", "0.0.0")
     assert kernel_cache._sources_hash.__wrapped__() != before
+
+
+def test_without_sources_the_program_itself_tells_whether_kernels_are_stale(monkeypatch, tmp_path):
+    program = tmp_path / "program"
+    program.write_bytes(b"frozen")
+    monkeypatch.setattr(kernel_cache, "files", lambda package: tmp_path / "nothing")
+    monkeypatch.setattr(kernel_cache.sys, "executable", str(program))
+    before = kernel_cache._sources_hash.__wrapped__()
+    assert kernel_cache._sources_hash.__wrapped__() == before
+    program.write_bytes(b"frozen again")
+    assert kernel_cache._sources_hash.__wrapped__() != before
+
+
+def test_compiled_python_alone_counts_as_sources(monkeypatch, tmp_path):
+    monkeypatch.setattr(kernel_cache, "files", lambda package: tmp_path)
+    (tmp_path / "flow.pyc").write_bytes(b"1")
+    before = kernel_cache._sources_hash.__wrapped__()
+    (tmp_path / "flow.pyc").write_bytes(b"2")
+    assert kernel_cache._sources_hash.__wrapped__() != before
+
+
+# ---------------------------------------------------------------- a Numba to come
+
+
+@pytest.mark.parametrize("lost", ["_reduce", "lifted", "codegen"])
+def test_a_numba_that_stores_in_another_way_speaks_and_says_so_once(cache, tmp_path, caplog, lost):
+    class Other(Compiled):
+        @property
+        def gone(self):
+            raise AttributeError(lost)
+
+    setattr(Other, lost, Other.gone)
+    for signature in ("float32", "int8"):
+        cache.save_overload(signature, Other())
+    assert list(tmp_path.iterdir()) == []
+    (record,) = caplog.records
+    assert "so every process compiles the kernels. Install numba 0.68." in record.getMessage()
+
+
+def test_a_numba_that_loads_in_another_way_speaks_and_says_so_once(cache, monkeypatch, caplog):
+    cache.save_overload("float32", compiled())
+    monkeypatch.setattr(kernel_cache, "CompileResult", SimpleNamespace())
+    assert cache.load_overload("float32", CONTEXT) is None
+    assert cache.load_overload("float32", CONTEXT) is None
+    assert [record.levelno for record in caplog.records] == [logging.WARNING]
+
+
+def double(x):
+    return x + x
+
+
+@pytest.mark.parametrize("folder", ["kept", "a file"])
+def test_where_numba_has_not_the_names_its_own_cache_serves(tmp_path, monkeypatch, folder):
+    monkeypatch.setattr(kernel_cache, "CompileResult", None)
+    monkeypatch.setattr(kernel_cache.config, "DISABLE_JIT", 0)
+    made = []
+
+    def njit(**options):
+        made.append(options.get("cache", False))
+        if folder == "a file" and options.get("cache"):
+            raise RuntimeError("no locator available")
+        return lambda function: SimpleNamespace(py_func=function)
+
+    monkeypatch.setattr(kernel_cache.numba, "njit", njit)
+    assert kernel_cache.entry(SimpleNamespace(py_func=double)).py_func is double
+    assert made[1:] == ([True] if folder == "kept" else [True, False])
 
 
 def test_a_numba_that_was_not_tested_does_all_it_would_do(monkeypatch):

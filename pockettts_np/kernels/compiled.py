@@ -6,7 +6,10 @@ decoder overlap; NumPy's division rules; floating-point sums may be reordered, b
 Numba's own cache (`cache=True`) would do but for what `KernelCache` mends. Before it loads anything it imports the
 whole compiler, with scipy.linalg and cffi; it loads intermediate code beside the machine code: 57 MB together. It
 notices edits only in the file that a kernel stands in. Two processes that compile at once can store the code of one
-signature under the name of another. Where no folder can be written, the import fails.
+signature under the name of another. Where a folder may be read but not written, it reads nothing; where none can be
+written, the import fails.
+
+`KernelCache` uses names that Numba does not promise. Where a Numba has them not, its own cache serves.
 """
 
 import functools
@@ -22,11 +25,17 @@ from typing import Any
 
 import llvmlite.binding as llvm
 import numba
-from numba.core import config, serialize
-from numba.core.caching import CompileResultCacheImpl, NullCache
-from numba.core.runtime import _nrt_python  # type: ignore[attr-defined]  # compiled C
+from numba.core import config
 
-from ..files import replacing_file
+from ..files import UNFINISHED, mark_used, remove_unused, replacing_file
+from .places import Place, places
+
+try:
+    from numba.core.compiler import CompileResult
+    from numba.core.runtime._nrt_python import c_helpers
+    from numba.core.serialize import dumps
+except ImportError:  # a Numba to come
+    CompileResult = c_helpers = dumps = None  # type: ignore[misc,assignment]
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +49,14 @@ COMPILING = (
 COMPILING_IN_VAIN = (
     "Compiling the kernels: ten to thirty seconds in every process, as no folder can be written to keep them in. "
     "Name one in the environment variable NUMBA_CACHE_DIR."
+)
+NOT_KEPT = (
+    "The compiled kernels cannot be kept in {folder} ({reason}), so every process compiles them. Make room, or name "
+    "another folder in the environment variable NUMBA_CACHE_DIR."
+)
+UNKNOWN_NUMBA = (
+    "Numba {version} differs inside from the versions that are known ({error}), so every process compiles the kernels. "
+    "Install numba {tested}."
 )
 
 _OPTIONS: dict[str, Any] = {
@@ -59,51 +76,85 @@ def entry(inner: Any) -> Any:
     if config.DISABLE_JIT:  # type: ignore[attr-defined]
         return inner
     outer = kernel(inner.py_func)
+    if CompileResult is None or not hasattr(outer, "_cache"):
+        return _kept_by_numba(inner.py_func)
     outer._cache = KernelCache(inner.py_func)  # as its method enable_caching would set Numba's own
     return outer
 
 
-class KernelCache(NullCache):
+def _kept_by_numba(function: Callable[..., Any]) -> Any:
+    """A kernel in Numba's own cache, or in none where it finds no folder."""
+    try:
+        return numba.njit(cache=True, **_OPTIONS)(function)
+    except RuntimeError:
+        return kernel(function)
+
+
+class KernelCache:
     """Machine code of one kernel: a file for each signature, processor and state of the sources, with a checksum."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
-        self._impl: Any = None
-        with suppress(RuntimeError):  # neither the package's folder nor the user's cache can be written
-            self._impl = CompileResultCacheImpl(function)
-            self._folder = Path(self._impl.locator.get_cache_path())
-            self._stem = f"{function.__module__}.{function.__name__}.{sys.implementation.cache_tag}-"
+        self._stem = f"{function.__module__}.{function.__name__}.{sys.implementation.cache_tag}-"
 
     def load_overload(self, signature: Any, target_context: Any) -> Any:
         """The compiled kernel, or None: then Numba compiles it."""
-        stored = self._impl and _read(self._path(signature, target_context.codegen()))
-        if not stored:
-            _log_once(logging.INFO, COMPILING if self._impl else COMPILING_IN_VAIN)
+        try:
+            name = self._file_name(signature, target_context.codegen())
+            stored = next(filter(None, (_read(place.folder / name) for place in places())), None)
+            if stored:
+                _link_runtime(target_context)
+                return CompileResult._rebuild(target_context, *pickle.loads(stored))
+        except Exception as error:  # whatever a Numba to come may raise
+            _log_unknown(error)
             return None
-        _link_runtime(target_context)
-        return self._impl.rebuild(target_context, pickle.loads(stored))
+        may_keep = any(place.may_be_written() for place in places())
+        _log_once(logging.INFO, COMPILING if may_keep else COMPILING_IN_VAIN)
+        return None
 
     def save_overload(self, signature: Any, compiled: Any) -> None:
         """Keep a compiled kernel, and none of other sources; where that fails, the next process compiles again."""
-        if not self._impl or not self._impl.check_cachable(compiled):
-            return
-        (name, kind, (machine_code, _)), description, *rest = self._impl.reduce(compiled)
-        # In place of the intermediate code, which takes ten times its size in memory: the name of the function alone.
-        wrapper = f'define void @"{description.llvm_cpython_wrapper_name}"() {{ ret void }}'
-        library = name, kind, (machine_code, llvm.parse_assembly(wrapper).as_bitcode())
-        stored = serialize.dumps((library, description, *rest))
-        path = self._path(signature, compiled.codegen)
         try:
-            with replacing_file(path) as file:
-                file.write(hashlib.sha256(stored).digest() + stored)
-            for old in self._folder.glob(f"{self._stem}*"):
-                if not old.name.startswith(f"{self._stem}{_sources_hash()}"):
-                    old.unlink()
-        except OSError as error:
-            _log_once(logging.WARNING, f"The compiled kernels cannot be kept: {error}.")
+            if compiled.lifted or compiled.library.has_dynamic_globals:  # holds what is of this process alone
+                return
+            name, stored = self._file_name(signature, compiled.codegen), _stored(compiled)
+        except Exception as error:
+            _log_unknown(error)
+            return
+        failed = None
+        for place in filter(Place.may_be_written, places()):
+            try:
+                place.folder.mkdir(parents=True, exist_ok=True)
+                with replacing_file(place.folder / name) as file:
+                    file.write(hashlib.sha256(stored).digest() + stored)
+            except OSError as error:
+                failed = failed or NOT_KEPT.format(folder=place.folder, reason=error.strerror or error)
+            else:
+                self._clear_up(place)
+                return
+        if failed:
+            _log_once(logging.WARNING, failed)
 
-    def _path(self, signature: Any, codegen: Any) -> Path:
+    def _clear_up(self, place: Place) -> None:
+        """Remove what no process will read again."""
+        remove_unused([*place.folder.glob("*.nbc"), *place.folder.glob(UNFINISHED.format("*"))])
+        if place.is_beside_sources:
+            for old in place.folder.glob(f"{self._stem}*"):
+                if not old.name.startswith(f"{self._stem}{_sources_hash()}"):
+                    with suppress(OSError):  # another process was first
+                        old.unlink()
+
+    def _file_name(self, signature: Any, codegen: Any) -> str:
         key = hashlib.sha256(repr((str(signature), codegen.magic_tuple())).encode()).hexdigest()[:24]
-        return self._folder / f"{self._stem}{_sources_hash()}-{key}.nbc"
+        return f"{self._stem}{_sources_hash()}-{key}.nbc"
+
+
+def _stored(compiled: Any) -> bytes:
+    """What is kept of a compiled kernel."""
+    (name, kind, (machine_code, _)), description, *rest = compiled._reduce()
+    # In place of the intermediate code, which takes ten times its size in memory: the name of the function alone.
+    wrapper = f'define void @"{description.llvm_cpython_wrapper_name}"() {{ ret void }}'
+    library = name, kind, (machine_code, llvm.parse_assembly(wrapper).as_bitcode())
+    return bytes(dumps((library, description, *rest)))
 
 
 def _read(path: Path) -> bytes | None:
@@ -112,6 +163,7 @@ def _read(path: Path) -> bytes | None:
         content = path.read_bytes()
     except OSError:
         return None
+    mark_used(path)
     stored = content[CHECKSUM_BYTES:]
     return stored if hashlib.sha256(stored).digest() == content[:CHECKSUM_BYTES] else None
 
@@ -119,9 +171,21 @@ def _read(path: Path) -> bytes | None:
 @functools.cache
 def _sources_hash() -> str:
     """Of all that compiled code depends on: Numba's version, and every file with kernels in it."""
-    sources = sorted((file for file in files(__package__).iterdir() if file.name.endswith(".py")), key=str)
-    contents = [numba.__version__.encode(), *(file.read_bytes() for file in sources)]
+    contents = [numba.__version__.encode(), *_sources()]
     return hashlib.sha256(b"\0".join(contents)).hexdigest()[:12]
+
+
+def _sources() -> list[bytes]:
+    """The files with kernels in them; where a frozen program has none, what tells it from another build."""
+    try:
+        folder = files(__package__).iterdir()
+        found = sorted((file for file in folder if file.name.endswith((".py", ".pyc"))), key=str)
+    except OSError:
+        found = []
+    if found:
+        return [file.read_bytes() for file in found]
+    program = Path(sys.executable).stat()
+    return [f"{program.st_size} {program.st_mtime_ns}".encode()]
 
 
 def _link_runtime(target_context: Any) -> None:
@@ -132,8 +196,13 @@ def _link_runtime(target_context: Any) -> None:
     if numba.version_info.short > TESTED_NUMBA:
         target_context.refresh()
         return
-    for name, address in _nrt_python.c_helpers.items():
+    for name, address in c_helpers.items():
         llvm.add_symbol(name if name.startswith("_") else f"NRT_{name}", address)
+
+
+def _log_unknown(error: Exception) -> None:
+    tested = ".".join(map(str, TESTED_NUMBA))
+    _log_once(logging.WARNING, UNKNOWN_NUMBA.format(version=numba.__version__, error=error, tested=tested))
 
 
 @functools.cache
