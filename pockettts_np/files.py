@@ -212,11 +212,17 @@ def megabytes(n_bytes: int) -> str:
 def locked(path: Path) -> Iterator[bool]:
     """Hold the lock file at `path`; the system lets go when the process ends, also by kill -9.
 
-    Yields False where the file system has no locks. The file stays, for removing it would let two waiters hold
-    two files of one name. huggingface_hub locks the same file in the same way.
+    Yields False where the file system has no locks, or the lock is another account's. The file stays, for removing it
+    would let two waiters hold two files of one name. huggingface_hub locks the same file in the same way.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise
+        yield False
+        return
     try:
         is_waiting = False
         while (is_held := _holds_lock(descriptor)) is None:

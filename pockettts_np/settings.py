@@ -30,12 +30,26 @@ def cache_dir() -> Path:
 
 
 def setting(*names: str) -> str | None:
-    """The first of these environment variables that is not empty."""
-    return next((value for name in names if (value := os.environ.get(name, "").strip())), None)
+    """The first of these environment variables that is not empty, without the quotes that some launchers leave on."""
+    return next((value for name in names if (value := unquoted(os.environ.get(name, "")))), None)
+
+
+def unquoted(value: str) -> str:
+    value = value.strip()
+    is_quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "\"'"
+    return value[1:-1].strip() if is_quoted else value
 
 
 def is_on(*names: str) -> bool:
+    """Whether the first of these environment variables that is not empty switches something on."""
     return (setting(*names) or "").upper() in {"1", "ON", "YES", "TRUE"}
+
+
+def offline_switch() -> str | None:
+    """The environment variable that switches the network off, if one does."""
+    if is_on("HF_HUB_OFFLINE"):
+        return "HF_HUB_OFFLINE"
+    return "TRANSFORMERS_OFFLINE" if is_on("TRANSFORMERS_OFFLINE") else None
 
 
 def expanded(path: str) -> Path:

@@ -14,8 +14,8 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from ..files import beside, locked, replacing_file, sync_file, sync_folder
-from ..settings import expanded, is_on, setting
+from ..files import beside, locked, sync_file, sync_folder
+from ..settings import expanded, is_on, offline_switch, setting, unquoted
 from .download import digest, download
 from .errors import AccessError, CorruptError, HubError, NetworkError, NotFoundError
 from .http import Remote, check_address, open_url, patiently
@@ -40,6 +40,7 @@ def _hf_home() -> Path:
 
 
 def hub_cache() -> Path:
+    """The folder that every Hugging Face tool shares. FileNotFoundError: nothing says where it is."""
     folder = setting("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE")
     return expanded(folder) if folder else _hf_home() / "hub"
 
@@ -56,11 +57,12 @@ def token() -> str | None:
         return None
     found, source = setting("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"), "HF_TOKEN"
     if found is None:
-        path = setting("HF_TOKEN_PATH")
-        file = expanded(path) if path else _hf_home() / "token"
-        source = str(file)
         with contextlib.suppress(OSError):
-            found = file.read_text(encoding="utf-8", errors="replace").strip()
+            path = setting("HF_TOKEN_PATH")
+            file = expanded(path) if path else _hf_home() / "token"
+            source = str(file)
+            found = file.read_text(encoding="utf-8", errors="replace")
+    found = unquoted(found or "")
     if found and not re.fullmatch(r"[!-~]+", found):
         raise ValueError(f"{source} holds characters that no token has (a space, a line break?). Copy it again.")
     return found or None
@@ -122,20 +124,40 @@ class HubFile:
     def _pointer(self, commit: str) -> Path:
         return hub_cache() / self._folder_name / "snapshots" / commit / self.path
 
+    def _blob(self, content_hash: str) -> Path:
+        return hub_cache() / self._folder_name / "blobs" / content_hash
+
     def _ref(self) -> Path:
         return hub_cache() / self._folder_name / "refs" / self.revision
 
     def cached(self) -> Path | None:
-        commit = self.revision if self.is_fixed else _read_ref(self._ref())
-        return self._pointer(commit) if commit and self._pointer(commit).is_file() else None
+        with contextlib.suppress(FileNotFoundError):  # there is no home folder
+            commit = self.revision if self.is_fixed else _read_ref(self._ref())
+            return self._pointer(commit) if commit and self._pointer(commit).is_file() else None
+        return None
 
     def drop_damaged(self) -> None:
-        """Takes the file out of the cache where its blob, whose name is a hash, has another."""
+        """Takes the file out of the cache where its hash is not the one that it came with."""
         pointer = self.cached()
-        blob = pointer.resolve() if pointer else None
-        if blob and _DIGEST.fullmatch(blob.name) and digest(blob, len(blob.name)) != blob.name:
-            logger.warning("%s was damaged in the cache, and is no longer there.", self.shown)
-            blob.unlink()
+        if pointer is None:
+            return
+        blob = pointer.resolve()
+        wanted = blob.name if _DIGEST.fullmatch(blob.name) else self._told_digest()
+        if wanted is None or digest(pointer, len(wanted)) == wanted:
+            return
+        logger.warning("%s was damaged in the cache, and is no longer there.", self.shown)
+        pointer.unlink()
+        self._blob(wanted).unlink(missing_ok=True)  # where there are no links, it may be the same file
+
+    def _told_digest(self) -> str | None:
+        """What the hub says, where no link leads to a name that is the hash; None: it cannot be asked."""
+        if offline_switch():
+            return None
+        try:
+            return self._resolve(1)[1].digest
+        except HubError as error:
+            logger.info("%s is not checked for damage. %s", self.shown, error)
+            return None
 
     def size_bytes(self) -> int | None:
         """What the hub says; None where it does not."""
@@ -158,7 +180,7 @@ class HubFile:
         return pointer
 
     def _store(self, remote: Remote, pointer: Path) -> None:
-        blob = hub_cache() / self._folder_name / "blobs" / str(remote.digest)
+        blob = self._blob(str(remote.digest))
         with locked(hub_cache() / ".locks" / self._folder_name / f"{remote.digest}.lock") as is_locked:
             if not _is_whole(blob, remote):
                 blob.parent.mkdir(parents=True, exist_ok=True)
@@ -243,8 +265,9 @@ def _write_ref(path: Path, commit: str) -> None:
     if _read_ref(path) == commit:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing_file(path) as file:
-        file.write(commit.encode("ascii"))
+    with beside(path) as aside:  # a link in its place is replaced, not followed
+        aside.write_text(commit, encoding="ascii")
+        aside.replace(path)
 
 
 def _link(blob: Path, pointer: Path) -> None:

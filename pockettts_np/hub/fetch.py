@@ -9,13 +9,14 @@ import hashlib
 import logging
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from ..files import File, InMemoryFile, locked
-from ..settings import cache_dir, is_on
+from ..settings import cache_dir, offline_switch
 from .cache import FORMS, HubFile, token
 from .download import download
 from .errors import (
@@ -62,7 +63,10 @@ def cached_path(uri: str | Path) -> Path | None:
 
 
 def drop_damaged(uris: Iterable[str | Path]) -> None:
-    """Takes out of the cache what does not have the hash that it came with, as the log says; web files have none."""
+    """Takes out of the cache what does not have the hash that it came with, as the log says; web files have none.
+
+    In a cache without symbolic links, as on Windows, the hub is asked for the hash.
+    """
     for place in map(_place, uris):
         if isinstance(place, HubFile):
             with storage_errors(place.root()):
@@ -144,22 +148,18 @@ def _place(uri: str | Path) -> "Path | HubFile | _WebFile":
 
 def _fetch(place: "HubFile | _WebFile", n_tries: int | None = None) -> Path:
     found = place.cached()
-    if found and (place.is_fixed or _is_offline()):
+    if found and (place.is_fixed or offline_switch()):
         return found
     _refuse_offline(place)
     with storage_errors(place.root()):
         return place.fetch(1 if found else n_tries)
 
 
-def _is_offline() -> bool:
-    return is_on("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
-
-
 def _refuse_offline(place: "HubFile | _WebFile") -> None:
-    if _is_offline():
+    if switch := offline_switch():
         raise OfflineError(
-            f"{place.shown} is not in the cache, and HF_HUB_OFFLINE switches the network off. Fetch it once "
-            "with HF_HUB_OFFLINE unset, or copy the cache from a machine that has it."
+            f"{place.shown} is not in the cache, and {switch} switches the network off. Fetch it once "
+            f"with {switch} unset, or copy the cache from a machine that has it."
         )
 
 
@@ -184,7 +184,9 @@ class _WebFile:
         return cache_dir() / (name + (suffix if _SUFFIX.fullmatch(suffix) else ""))
 
     def cached(self) -> Path | None:
-        return self._final() if self._final().is_file() else None
+        with suppress(FileNotFoundError):  # there is no home folder
+            return self._final() if self._final().is_file() else None
+        return None
 
     @staticmethod
     def size_bytes() -> int | None:

@@ -7,8 +7,10 @@ import time
 import urllib.error
 import urllib.request
 from http.client import HTTPException, HTTPResponse
+from pathlib import Path
 from urllib.parse import urlsplit
 
+from ..settings import setting
 from .errors import NetworkError, PassingError
 
 _TIMEOUT_S = 20.0  # to connect, and between two pieces of an answer
@@ -31,8 +33,9 @@ def send(method: str, url: str, headers: dict[str, str], shown: str) -> HTTPResp
     """
     # Not build_opener(): its file: and ftp: handlers are not for a redirect to reach.
     opener = urllib.request.OpenerDirector()
-    for handler in (urllib.request.ProxyHandler, urllib.request.HTTPHandler, urllib.request.HTTPSHandler):
-        opener.add_handler(handler())
+    opener.add_handler(urllib.request.ProxyHandler())
+    opener.add_handler(urllib.request.HTTPHandler())
+    opener.add_handler(urllib.request.HTTPSHandler(context=_trusted() if url.startswith("https:") else None))
     opener.add_handler(_AnyStatus())
     request = urllib.request.Request(url, headers={"User-Agent": "pockettts_np"} | headers, method=method)
     try:
@@ -42,8 +45,9 @@ def send(method: str, url: str, headers: dict[str, str], shown: str) -> HTTPResp
         host = urlsplit(url).netloc
         if isinstance(reason, ssl.SSLCertVerificationError):
             raise NetworkError(
-                f"{host} showed a certificate that cannot be trusted ({reason.verify_message}). Check "
-                "the clock of this machine, and SSL_CERT_FILE when a proxy stands in between."
+                f"{host} showed a certificate that cannot be trusted ({reason.verify_message}). Check the clock of "
+                "this machine; when a proxy stands in between, name the file of its certificate in SSL_CERT_FILE or "
+                "REQUESTS_CA_BUNDLE."
             ) from error
         raise PassingError(
             f"{host} cannot be reached ({str(reason) or type(reason).__name__}). Check the network "
@@ -53,6 +57,21 @@ def send(method: str, url: str, headers: dict[str, str], shown: str) -> HTTPResp
         response.close()
         raise _passing_status(response, shown)
     return response
+
+
+def _trusted() -> ssl.SSLContext:
+    """Whose certificates count: the system's or those in SSL_CERT_FILE, and those that are named for other programs."""
+    context = ssl.create_default_context()
+    if path := setting("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        is_folder = Path(path).is_dir()
+        try:
+            context.load_verify_locations(cafile=None if is_folder else path, capath=path if is_folder else None)
+        except OSError as error:
+            raise NetworkError(
+                f"No certificates can be read from {path}, which REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE names "
+                f"({error.strerror or error}). Correct the variable, or unset it."
+            ) from error
+    return context
 
 
 def _passing_status(response: HTTPResponse, shown: str) -> PassingError:

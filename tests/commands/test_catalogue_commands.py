@@ -5,6 +5,7 @@ Tiny golden models stand in for released ones, at the addresses of english.
 
 import dataclasses
 import json
+import os
 import shutil
 import signal
 import socket
@@ -317,6 +318,30 @@ def test_download_mends_a_damaged_file(server, run, root, kept_bytes):
         assert blob.read_bytes() == content
     assert wrong_files(root, server) == []
     assert "damaged" not in run("download", "english")[2]
+
+
+@pytest.mark.parametrize("kind", ["hard links", "copies"])
+def test_download_mends_a_damaged_file_in_a_cache_without_symbolic_links(server, run, root, monkeypatch, kind):
+    def refuse(*arguments, **options):
+        raise OSError("no links here")
+
+    monkeypatch.setattr(os, "symlink", refuse)
+    if kind == "copies":
+        monkeypatch.setattr(os, "link", refuse)
+    run("download", "english")
+    for address in (OPEN, TOKENIZER, ALBA):
+        path = fetch.cached_path(address)
+        assert not path.is_symlink()
+        content = path.read_bytes()
+        path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+        status, _, err = run("download", "english")
+        assert (status, "was damaged in the cache" in err) == (0, True)
+        assert fetch.cached_path(address).read_bytes() == content
+    assert "damaged" not in run("download", "english")[2]
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    server.requests.clear()
+    assert run("download", "english")[0] == 0
+    assert server.requests == []
 
 
 def test_builtin_needs_no_download(root, run, cut_off):

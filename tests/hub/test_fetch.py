@@ -1,5 +1,6 @@
 """Names to files: forms, the shared cache and its environment, tokens, refusals, and huggingface_hub beside us."""
 
+import errno
 import hashlib
 import json
 import os
@@ -163,6 +164,49 @@ def test_without_links_the_file_is_copied(hub, monkeypatch):
     assert path.read_bytes() == SMALL
 
 
+def test_link_in_the_place_of_a_ref_is_replaced_and_not_followed(hub, root):
+    local_path(TOKENIZER)
+    ref = root / "hf/hub/models--kyutai--voices/refs/main"
+    ref.unlink()
+    ref.symlink_to(root / "elsewhere")
+    local_path(TOKENIZER)
+    assert not (root / "elsewhere").exists()
+    assert ref.read_text() == COMMIT
+    assert not ref.is_symlink()
+
+
+def test_without_a_home_nothing_is_found_and_fetching_says_what_to_set(hub, root, monkeypatch):
+    def unknown_user(path=None):
+        raise RuntimeError("Could not determine home directory.")
+
+    for name in ("HF_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name)
+    monkeypatch.setattr(Path, "home", unknown_user)
+    monkeypatch.setattr(Path, "expanduser", unknown_user)
+    monkeypatch.chdir(root)
+    for uri in (WEIGHTS, TOKENIZER, hub.web("voice.wav")):
+        assert cached_path(uri) is None
+        with pytest.raises(FileNotFoundError, match=r"There is no home folder.*Set HOME, or name folders"):
+            local_path(uri)
+    assert list(root.iterdir()) == []
+
+
+@pytest.mark.parametrize("refused", [errno.EACCES, errno.EROFS])
+def test_lock_of_another_account_stops_nobody(hub, root, monkeypatch, refused):
+    """In a cache that several accounts share."""
+    opened = os.open
+
+    def refuse(path, *arguments, **options):
+        if str(path).endswith(".lock"):
+            raise OSError(refused, os.strerror(refused), str(path))
+        return opened(path, *arguments, **options)
+
+    monkeypatch.setattr(os, "open", refuse)
+    for uri in (WEIGHTS, hub.web("voice.wav")):
+        assert local_path(uri).read_bytes() == LARGE
+        assert local_path(uri) == cached_path(uri)
+
+
 def test_web_file_is_kept_by_the_hash_of_its_address(hub, root, monkeypatch):
     url = hub.web("voice.wav") + "?key=1#top"
     path = local_path(url)
@@ -271,7 +315,7 @@ def test_offline_only_the_cache_serves(hub, monkeypatch, variable):
     no_network(monkeypatch)
     assert local_path(TOKENIZER) == kept
     for uri in (WEIGHTS, hub.web("voice.wav")):
-        with pytest.raises(OfflineError, match="HF_HUB_OFFLINE switches the network off"):
+        with pytest.raises(OfflineError, match=f"and {variable} switches the network off.*with {variable} unset"):
             local_path(uri)
 
 
@@ -288,6 +332,16 @@ def test_token_goes_to_the_hub_and_nowhere_else(hub, monkeypatch):
     local_path(hub.web("voice.wav"))
     bearer = f"Bearer {TOKEN}"
     assert tokens_seen(hub) == {("hub-head", bearer), ("hub-get", bearer), ("content", None)}
+
+
+@pytest.mark.parametrize("quote", ['"', "'"])
+def test_token_goes_without_the_quotes_of_a_launcher(hub, root, monkeypatch, quote):
+    monkeypatch.setenv("HF_TOKEN", f"{quote}{TOKEN}{quote}")
+    local_path(TOKENIZER)
+    assert ("hub-get", f"Bearer {TOKEN}") in tokens_seen(hub)
+    monkeypatch.setenv("HF_HOME", f"{quote}{root / 'quoted'}{quote}")
+    local_path(TOKENIZER)
+    assert (root / "quoted" / "hub").is_dir()
 
 
 def test_token_comes_from_the_file_that_the_login_writes(hub, root, monkeypatch):

@@ -384,6 +384,47 @@ def test_bad_certificate_is_not_tried_again(hub, monkeypatch):
         local_path(uri_of(hub, LARGE))
 
 
+CERTIFICATE = """\
+-----BEGIN CERTIFICATE-----
+MIIBjDCCATGgAwIBAgIUYA/hK0r66Rkw8kyuFiLylOISn44wCgYIKoZIzj0EAwIw
+GjEYMBYGA1UEAwwPUHJveHkgb2YgYSB0ZXN0MCAXDTI2MTEyODEyMjIwMVoYDzIx
+MjYxMTA0MTIyMjAxWjAaMRgwFgYDVQQDDA9Qcm94eSBvZiBhIHRlc3QwWTATBgcq
+hkjOPQIBBggqhkjOPQMBBwNCAARjtMPawLGXcRAx6HX3X+Pf7HM4qJg65vfdUxUZ
+hR9XcCM1x9O8nNr32CEMiOEP2rFsn4t/bjHK3GVs9zB3QnMio1MwUTAdBgNVHQ4E
+FgQUm7P9+48ngkpRdzI2ytpoxTDIQPwwHwYDVR0jBBgwFoAUm7P9+48ngkpRdzI2
+ytpoxTDIQPwwDwYDVR0TAQH/BAUwAwEB/zAKBggqhkjOPQQDAgNJADBGAiEA4Dks
+8yR0UNur9Yyrd8s2Kzkp0K8p0LciyGdIXQycq80CIQCklARD2mScQC7pZXhqTXm5
+ErYBL0BfGV8NGjYwsqIisA==
+-----END CERTIFICATE-----
+"""
+
+
+def trusted_by(monkeypatch, **variables):
+    """The number of certificates that a connection would trust."""
+    for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, str(value))
+    return request._trusted().cert_store_stats()["x509"]
+
+
+@pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"])
+def test_certificate_of_a_proxy_is_trusted_by_the_names_that_people_set(tmp_path, monkeypatch, variable):
+    (tmp_path / "proxy.pem").write_text(CERTIFICATE)
+    (tmp_path / "none.pem").write_text("")
+    with_system = 0 if variable == "SSL_CERT_FILE" else trusted_by(monkeypatch)
+    assert trusted_by(monkeypatch, **{variable: tmp_path / "proxy.pem"}) == with_system + 1
+
+
+@pytest.mark.parametrize("content", [None, "no certificate"])
+def test_certificates_that_cannot_be_read_are_named(tmp_path, monkeypatch, content):
+    path = tmp_path / "proxy.pem"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(NetworkError, match=r"proxy.pem, which REQUESTS_CA_BUNDLE or CURL_CA_BUNDLE names .*Correct"):
+        trusted_by(monkeypatch, REQUESTS_CA_BUNDLE=path)
+
+
 # ---- any mixture
 
 FAULTS = st.builds(
