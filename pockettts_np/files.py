@@ -4,6 +4,7 @@ import contextlib
 import errno
 import io
 import logging
+import mmap
 import os
 import secrets
 import shutil
@@ -33,16 +34,24 @@ class InMemoryFile:
     """The content of a file that has no place on the disk, under a name for errors. Loaders take it like a path."""
 
     name: str
-    content: bytes = field(repr=False)
+    content: bytes | mmap.mmap = field(repr=False)
 
     def __str__(self) -> str:
         return self.name
 
     def read_bytes(self) -> bytes:
-        return self.content
+        return bytes(self.content)
 
 
 File = Path | InMemoryFile
+
+
+def read_into_memory(path: Path) -> InMemoryFile:
+    """The file as it is now, whatever becomes of it; at the start of a page, like a file that is mapped. OSError."""
+    with path.open("rb") as file:
+        content = mmap.mmap(-1, max(1, os.fstat(file.fileno()).st_size))
+        file.readinto(content)
+    return InMemoryFile(str(path), content)
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from .audio.samples import mono
 from .conditioners.text import Script, count_tokens, make_script, require_script_of
 from .conditioners.tokenizer.protocol import Tokenizer
 from .config.config import Config
+from .files import File
 from .hub import catalogue, fetch
 from .hub.errors import HubError
 from .hub.voices import NO_CLONING, ONE_VOICE, CatalogueVoice, GivenVoice, SavedVoice, require_voice, voice_of
@@ -36,6 +37,7 @@ from .synthesis.options import SamplingOptions
 from .synthesis.utterance import Performer
 from .threads import usable_cores
 from .timing.timestamps import TimedAudio, WordClock
+from .weights.safetensors_file import SafetensorsFile
 
 logger = logging.getLogger(__name__)
 
@@ -76,6 +78,7 @@ class TTSModel(SamplingOptions):
     decoder: MimiDecoder
     sampling: Sampling
     own_voice: VoiceState | None = None  # of a model in one file, what it starts with
+    files: tuple[SafetensorsFile, ...] = ()  # that parts of the model still lie in
     threads: int = field(default_factory=lambda: min(2, usable_cores()))
     larger: Callable[..., "TTSModel"] | None = None  # loads the model that takes the place of one that nobody named
 
@@ -86,7 +89,7 @@ class TTSModel(SamplingOptions):
     def load_model(
         cls,
         language: str | None = None,
-        config: str | Path | None = None,
+        config: str | File | None = None,
         temp: float | None = None,
         sampler_decode_steps: int = 1,
         noise_clamp: float | None = None,
@@ -104,7 +107,8 @@ class TTSModel(SamplingOptions):
         Args:
             language: a released model, such as "english", "german_24l" or "english_2m_2026-10", fetched where the
                 cache lacks it; or "builtin".
-            config: path or address of a .yaml or .toml file instead, or of a model that `quantize_model` wrote.
+            config: path or address of a .yaml or .toml file instead, or of a model that `quantize_model` wrote; such a
+                model may also be in memory (`files.read_into_memory`), where nobody can write into its file.
             temp: variance of the noise; by default the model's own.
             sampler_decode_steps: steps from noise to latent.
             noise_clamp: largest magnitude of the noise.
@@ -129,7 +133,7 @@ class TTSModel(SamplingOptions):
         source = model_source.find(language, config)
         model = _load_kept(source) if quantize and isinstance(source, str) else None
         model = model or cls._build(model_source.open_source(source, quantize))
-        if isinstance(source, Path) and source.suffix == ".safetensors":
+        if model_source.is_whole_model(source):
             model = replace(model, own_voice=stored_voice(source, model.flow_lm))
         defaults = model.sampling
         sampling = Sampling(
@@ -163,6 +167,7 @@ class TTSModel(SamplingOptions):
             MimiEncoder.load(mimi, config.mimi) if has_encoder else None,
             MimiDecoder.load(mimi, config.mimi),
             sampling or Sampling(config.default_temperature, 1, None, config.default_eos_threshold),
+            files=weights.files(),
         )
         weights.release()
         return model
@@ -485,6 +490,9 @@ class TTSModel(SamplingOptions):
 
     @property
     def _performer(self) -> Performer:
+        """Who speaks one utterance. OSError: somebody has written into the model's files."""
+        for file in self.files:
+            file.require_unchanged()
         return Performer(self.flow_lm, self.decoder, self.config, self.sampling, self.threads, self.longest_frames)
 
     def longest_frames(self, n_tokens: int) -> int:

@@ -120,6 +120,14 @@ def test_the_first_clones_of_several_threads_are_alike(own_model):
         assert np.array_equal(rows, voices[0])
 
 
+def test_the_first_clone_gives_back_what_it_read_and_nothing_that_others_speak_with(own_model, monkeypatch):
+    model = TTSModel.load_model(config=own_model())
+    released, release = [], SafetensorsFile.release
+    monkeypatch.setattr(SafetensorsFile, "release", lambda file, name: (released.append(name), release(file, name))[1])
+    model.get_state_for_audio_prompt(RECORDING)
+    assert set(released) == {name for name in model.files[0].names() if name.startswith(ENCODER)}
+
+
 # ---------------------------------------------------------------- weights
 
 

@@ -3,6 +3,7 @@
 import os
 import re
 from dataclasses import dataclass
+from mmap import mmap
 from pathlib import Path
 
 from ..config.config import Config
@@ -108,7 +109,7 @@ def _names_tensors(address: str) -> bool:
     return address.endswith(SAVED_SUFFIX)
 
 
-def _holds_tensors(content: bytes) -> bool:
+def _holds_tensors(content: bytes | mmap) -> bool:
     """Whether it begins as a safetensors file: the length of a JSON table, and the table."""
     begins = re.match(rb"\{\s*[\"}]", content[8:64]) is not None
     return begins and int.from_bytes(content[:8], "little") <= _MAX_HEADER_BYTES

@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeGuard
 
 from ..conditioners.tokenizer.load import load_tokenizer
 from ..conditioners.tokenizer.protocol import Tokenizer
 from ..config.config import Config
 from ..config.load import load_config
 from ..config.tensors import ENCODER, SPEAKER_PROJECTION, is_for_cloning, language_model_stacks, tensors_of
+from ..files import File, InMemoryFile
 from ..hub import catalogue, fetch
 from ..weights.checkpoint import Source, Weights, open_checkpoint
 from ..weights.packing import packed_shape
@@ -18,10 +20,12 @@ from .single_file import open_model
 _SUFFIXES = (".safetensors", ".toml", ".yaml", ".yml")
 
 
-def find(language: str | None, config: str | Path | None) -> str | Path:
-    """The name of a released model, or the path of a file here."""
+def find(language: str | None, config: str | File | None) -> str | File:
+    """The name of a released model, or a file here."""
     if language is not None and config is not None:
         raise ValueError("Both language and config were given; choose one of them.")
+    if isinstance(config, InMemoryFile):
+        return config
     if config is not None:
         path = fetch.local_path(config)
         if path.suffix not in _SUFFIXES:
@@ -45,13 +49,18 @@ class ModelSource:
     plan: StoragePlan  # in which numbers it is to be held
 
 
-def open_source(source: str | Path, quantize: bool = False) -> ModelSource:
+def is_whole_model(source: str | File) -> TypeGuard[File]:
+    """Whether what `find` found is one file with everything in it."""
+    return isinstance(source, InMemoryFile) or (isinstance(source, Path) and source.suffix == ".safetensors")
+
+
+def open_source(source: str | File, quantize: bool = False) -> ModelSource:
     """What `find` found, its files fetched where they are not here. Errors as `TTSModel.load_model`."""
-    if isinstance(source, Path) and source.suffix == ".safetensors":
+    if is_whole_model(source):
         config, weights, tokenizer = open_model(source)
         quantize = True
     else:
-        config = load_config(source)
+        config = load_config(str(source) if isinstance(source, InMemoryFile) else source)
         table = config.flow_lm.lookup_table
         tokenizer = load_tokenizer(fetch.local_path(table.tokenizer_path), table.n_bins, table.tokenizer)
         weights = _open_weights(config)

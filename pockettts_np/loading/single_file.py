@@ -22,11 +22,11 @@ from ..conditioners.tokenizer.load import load_tokenizer
 from ..conditioners.tokenizer.protocol import Tokenizer
 from ..config.config import Config
 from ..config.tensors import language_model_stacks
-from ..files import InMemoryFile, replacing_file
+from ..files import File, InMemoryFile, replacing_file
 from ..hub import fetch
 from ..kernels.panels import NumberType, pack
 from ..models.flow_lm import FlowLM
-from ..weights.checkpoint import Weights, open_checkpoint
+from ..weights.checkpoint import Weights, source_of
 from ..weights.packing import packed_shape, quantize_rows, row_scales
 from ..weights.safetensors_file import SafetensorsFile
 from .headers import CONFIG_KEY, TOKENIZER_KEY, VOICE_PREFIX, is_model, stored_config
@@ -126,7 +126,7 @@ def _write_safetensors(path: str | os.PathLike[str], tensors: dict[str, Planned]
                 file.write(np.ascontiguousarray(piece).data)
 
 
-def open_model(path: Path) -> tuple[Config, Weights, Tokenizer]:
+def open_model(path: File) -> tuple[Config, Weights, Tokenizer]:
     """What `write_model` wrote. ValueError: a safetensors file without a configuration inside."""
     file = SafetensorsFile(path)
     if not is_model(file):
@@ -143,11 +143,11 @@ def open_model(path: Path) -> tuple[Config, Weights, Tokenizer]:
     is_json = lookup.tokenizer != "sentencepiece" or ".json" in lookup.tokenizer_path
     inside = InMemoryFile(f"{path}, the tokenizer inside", tokenizer_bytes)
     tokenizer = load_tokenizer(inside, lookup.n_bins, "json" if is_json else "sentencepiece")
-    sources = {name: x for name, x in open_checkpoint(path).items() if not name.startswith(VOICE_PREFIX)}
+    sources = {name: source_of(file, name) for name in file.names() if not name.startswith(VOICE_PREFIX)}
     return config, Weights(str(path), sources), tokenizer
 
 
-def stored_voice(path: Path, flow_lm: FlowLM) -> VoiceState | None:
+def stored_voice(path: File, flow_lm: FlowLM) -> VoiceState | None:
     """The voice inside a quantised model, if there is one. ValueError: damaged."""
     file = SafetensorsFile(path).under(VOICE_PREFIX)
     return read_voice(file, flow_lm) if any(file.names()) else None

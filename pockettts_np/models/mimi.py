@@ -111,8 +111,9 @@ class MimiEncoder:
         )
 
     def _read(self, name: str, load: Callable[[Weights], Part]) -> Part:
-        part = load(self.weights.again().scope(name))
-        self.weights.release()
+        weights = self.weights.again()
+        part = load(weights.scope(name))
+        weights.release()
         return part
 
     def __call__(self, samples: np.ndarray, threads: int = 1, stop: threading.Event | None = None) -> np.ndarray:

@@ -35,6 +35,8 @@ class Windows:
 
     def start(self, x: np.ndarray, state: ConvState) -> None:
         """Tell the frames [T, n_in] that come next: the first of all may be what stands before it."""
+        if not len(x):
+            return
         if self.replicate and not state.started:
             state.previous[:] = x[0]
         state.started = True

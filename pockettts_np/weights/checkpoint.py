@@ -18,6 +18,7 @@ class Source:
     read: Callable[[], np.ndarray]  # as float32
     read_stored: Callable[[], np.ndarray]  # as it is stored
     release: Callable[[], None]
+    file: SafetensorsFile | None = None
 
 
 def open_checkpoint(path: str | File) -> dict[str, Source]:
@@ -33,6 +34,7 @@ def source_of(file: SafetensorsFile, name: str) -> Source:
         lambda: file.float32(name),
         lambda: file.raw(name),
         lambda: file.release(name),
+        file,
     )
 
 
@@ -145,9 +147,13 @@ class Weights:
         self.sources[self.prefix + name].release()
 
     def release(self) -> None:
-        """Give back the memory of the pages that loading read.
+        """Give back the memory of the pages of what was taken.
 
         What is used where it lies in the file comes back, page by page, when it is used.
         """
-        for source in self.sources.values():
-            source.release()
+        for name in self.taken:
+            self.sources[name].release()
+
+    def files(self) -> tuple[SafetensorsFile, ...]:
+        """Those that the tensors lie in."""
+        return tuple({id(source.file): source.file for source in self.sources.values() if source.file}.values())

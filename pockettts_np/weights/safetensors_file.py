@@ -9,7 +9,9 @@ import json
 import math
 import mmap
 import os
+import stat
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -33,7 +35,9 @@ MAX_HEADER_BYTES = 100_000_000  # the format's own limit
 class SafetensorsFile:
     """A safetensors file whose tensors are views of a private memory map, or of a copy of what is in memory.
 
-    Of a file, nothing is read before it is used. `max_header_bytes` bounds the memory that its table takes.
+    Of a file, nothing is read before it is used. Who replaces it by another of its name changes nothing here; who
+    writes into it changes the numbers, or takes them away, which `require_unchanged` notices.
+    `max_header_bytes` bounds the memory that its table takes.
 
     Raises:
         FileNotFoundError, IsADirectoryError, PermissionError: as opening it says.
@@ -42,7 +46,11 @@ class SafetensorsFile:
 
     def __init__(self, path: str | File, max_header_bytes: int = MAX_HEADER_BYTES) -> None:
         self.path = Path(path) if isinstance(path, str) else path
-        self._map = _mapped(self.path)
+        self._stamp: _Stamp | None = None  # of what is in memory
+        if isinstance(self.path, Path):
+            self._map, self._stamp = _mapped(self.path)
+        else:
+            self._map = _in_memory(self.path)
         self.n_bytes = size = len(self._map)
         header_bytes = int.from_bytes(self._map[:8], "little") if size >= 8 else 0
         if not 2 <= header_bytes <= min(size - 8, max_header_bytes):
@@ -104,8 +112,23 @@ class SafetensorsFile:
             raise ValueError(f"{self.path}: tensor {name!r} has type {dtype}; wanted one of {', '.join(DTYPES)}.")
         return shape
 
+    def require_unchanged(self) -> None:
+        """OSError: somebody has written into the file since it was opened."""
+        if self._stamp is None or isinstance(self.path, InMemoryFile):
+            return
+        try:
+            found = _Stamp.of(os.stat(self.path))  # noqa: PTH116  # by name: it may be another file by now
+        except OSError:  # removed: what is mapped stays
+            return
+        if found.inode == self._stamp.inode and found != self._stamp:
+            raise OSError(
+                f"{self.path} was written to while it was in use, so what was loaded of it is lost. Load it again; to "
+                "replace a file that is in use, write another beside it and rename that."
+            )
+
     def raw(self, name: str) -> np.ndarray:
-        """The tensor as it is stored, a view of the map; bfloat16 as uint16."""
+        """The tensor as it is stored, a view of the map; bfloat16 as uint16. OSError: as `require_unchanged`."""
+        self.require_unchanged()
         shape = self.readable_shape(name)
         dtype, _, start, stop = self._entries[name]
         array = np.frombuffer(self._map, np.uint8, stop - start, self._data_start + start)
@@ -133,7 +156,7 @@ class SafetensorsFile:
 
     def release(self, name: str) -> None:
         """Give the memory of a tensor that was copied back to the system (it can be read again)."""
-        if not isinstance(self._map, mmap.mmap):
+        if self._stamp is None or not isinstance(self._map, mmap.mmap):
             return
         _, _, start, stop = self._entries[name]
         page = mmap.PAGESIZE
@@ -143,14 +166,31 @@ class SafetensorsFile:
             self._map.madvise(mmap.MADV_DONTNEED, first, length)
 
 
-def _mapped(file: File) -> mmap.mmap | bytearray:
+@dataclass(frozen=True)
+class _Stamp:
+    """Which file it is, and what writing into it changes."""
+
+    inode: tuple[int, int]
+    n_bytes: int
+    changed_ns: int
+
+    @classmethod
+    def of(cls, found: os.stat_result) -> "_Stamp":
+        return cls((found.st_dev, found.st_ino), found.st_size, found.st_mtime_ns)
+
+
+def _mapped(path: Path) -> tuple[mmap.mmap | bytearray, _Stamp]:
     """The content, where it is written to as a private copy: so its arrays count as writable, and kernels are not
     compiled twice."""
-    if isinstance(file, InMemoryFile):
-        return bytearray(file.content)
-    with file.open("rb") as opened:
-        is_empty = os.fstat(opened.fileno()).st_size == 0
-        return bytearray() if is_empty else mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_COPY)
+    if stat.S_ISFIFO(path.stat().st_mode):  # opening one waits until somebody writes
+        raise ValueError(f"{path} is a pipe, of which no part can be read alone. Save it as a file first.")
+    with path.open("rb") as opened:
+        stamp = _Stamp.of(os.fstat(opened.fileno()))
+        return mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_COPY) if stamp.n_bytes else bytearray(), stamp
+
+
+def _in_memory(file: InMemoryFile) -> mmap.mmap | bytearray:
+    return file.content if isinstance(file.content, mmap.mmap) else bytearray(file.content)
 
 
 def _parsed(header: bytes) -> Any:

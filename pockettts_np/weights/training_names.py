@@ -77,4 +77,4 @@ def _normalized(file: SafetensorsFile, gain_name: str) -> Source:
         axes = tuple(range(1, direction.ndim))
         return direction * (gain / np.sqrt((direction * direction).sum(axis=axes, keepdims=True)))
 
-    return Source(lambda: file.readable_shape(gain_name.removesuffix("_g") + "_v"), read, read, lambda: None)
+    return Source(lambda: file.readable_shape(gain_name.removesuffix("_g") + "_v"), read, read, lambda: None, file)

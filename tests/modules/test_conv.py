@@ -56,3 +56,19 @@ def test_a_silent_stream_through_a_transposed_convolution_is_its_bias():
     layer, tensors = transposed(6, 2)
     got = in_pieces(layer, np.zeros((5, 3), np.float32), [0, 1, 2, 5])
     assert np.array_equal(got, np.tile(tensors["bias"], (10, 1)))
+
+
+@pytest.mark.parametrize("g", CONVS, ids=str)
+def test_no_frames_give_none_and_change_nothing(g):
+    layer, _ = conv(g)
+    x = normal(0, 4 * g.stride, 2)
+    assert len(whole(layer, x[:0])) == 0
+    assert_close(in_pieces(layer, x, [0, 0, len(x), len(x)]), whole(layer, x))
+
+
+@pytest.mark.parametrize("make", [transposed, depthwise])
+def test_no_frames_through_a_transposed_convolution_give_none(make):
+    layer, _ = make(6, 2)
+    x = normal(0, 4, 3)
+    assert len(whole(layer, x[:0])) == 0
+    assert_close(in_pieces(layer, x, [0, 0, 4, 4]), whole(layer, x))

@@ -7,6 +7,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...files import read_into_memory
+from ...hub import fetch
 from ...hub.voices import require_voice
 from ..terminal import options
 from ..terminal.options import whole
@@ -63,6 +65,8 @@ def open_service(args: argparse.Namespace, limits: "Limits", allow_urls: bool = 
     if args.default_voice is not None:
         require_voice(args.default_voice)
     options.choose_language(args, needs_voices=args.default_voice is not None)
+    if args.config is not None and args.config.endswith(".safetensors"):  # hold it, whatever becomes of the file
+        args.config = read_into_memory(fetch.local_path(args.config))
     model = options.load_tts_model(args)
     if args.default_voice is None:
         voice = model.get_default_voice()
