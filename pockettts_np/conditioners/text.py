@@ -21,6 +21,8 @@ from .tokenizer.protocol import Tokenizer
 
 logger = logging.getLogger(__name__)
 
+MOST_TOKENS = 5000  # of a chunk that nothing cuts: minutes of speech, of which a model remembers a gigabyte
+
 _WEAK_MARKS = CLAUSE_MARKS + DASHES
 _STRAY_AFTER_SENTENCE = re.compile(rf"([{SENTENCE_MARKS}])\s*[{CLAUSE_MARKS}]")
 _SENTENCE_CUTS = ".!...?"  # its tokens, but for the first, which may be joined with a space mark, are cut at
@@ -121,7 +123,8 @@ class Script:
 def make_script(tokenizer: Tokenizer, parts: Sequence[str | Pause], max_tokens: int, switches: Config) -> Script:
     """The script of prompts and pauses. A prompt without anything to speak is left out, with a warning.
 
-    NothingToSpeakError where it is the only part; other errors as `split_into_chunks`.
+    NothingToSpeakError where it is the only part; ValueError for a chunk of more than MOST_TOKENS; other errors as
+    `split_into_chunks`.
     """
     script: list[Chunk | Pause] = []
     drafts: list[Draft] = []
@@ -131,7 +134,9 @@ def make_script(tokenizer: Tokenizer, parts: Sequence[str | Pause], max_tokens: 
             continue
         drafts.append(_spoken_draft(part, switches))
         try:
-            script += _chunks(tokenizer, drafts[-1].text, max_tokens, switches)
+            chunks = _chunks(tokenizer, drafts[-1].text, max_tokens, switches)
+            _require_speakable(chunks, max(max_tokens, MOST_TOKENS))
+            script += chunks
         except NothingToSpeakError:
             if len(parts) == 1:
                 raise
@@ -149,6 +154,15 @@ def require_script_of(tokenizer: Tokenizer, script: Script, switches: Config) ->
             raise ValueError(
                 f"The script belongs to another model: its tokens are not those of {chunk.text[:50]!r} here. "
                 "Make it again with this model's script()."
+            )
+
+
+def _require_speakable(chunks: list[Chunk], most_tokens: int) -> None:
+    for chunk in chunks:
+        if len(chunk.ids) > most_tokens:
+            raise ValueError(
+                f"{len(chunk.ids)} tokens of the text have no punctuation to cut at, and {most_tokens} are the most "
+                f"that can be spoken at once: {chunk.text[:50]}… Put in full stops."
             )
 
 

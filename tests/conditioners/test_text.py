@@ -179,6 +179,15 @@ def test_a_long_text_takes_linear_time(name, get, text, caplog):
     assert counting.n_decoded <= 60 * len(tokenizer.encode(long))
 
 
+def test_a_long_text_without_punctuation_is_refused_in_a_sentence(get):
+    """Spoken as one chunk, it would take all memory."""
+    with pytest.raises(
+        ValueError, match=r"55\d\d tokens .* no punctuation .* 5000 are the most .*: aaa.*… Put in"
+    ):
+        make_script(get("bytes"), ["a" * 5500], 50, PLAIN)
+    assert len(make_script(get("bytes"), ["a" * 5500], 6000, PLAIN).chunks) == 1
+
+
 def test_a_text_without_punctuation_is_kept_with_a_warning(get, caplog):
     with caplog.at_level(logging.WARNING):
         assert cut(get("bytes"), "water " * 40, 50, PLAIN) == [("water " * 40).strip()]
