@@ -9,7 +9,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from .commands import batch, download, export_voice, generate, info, models, quantize, voices, warmup
+from .commands import batch, cache, download, export_voice, generate, info, models, quantize, voices, warmup
 from .commands.serving import serve, wyoming
 from .commands.terminal.options import require_named
 from .commands.terminal.progress import show_fetching
@@ -19,7 +19,7 @@ from .version import __version__
 
 PROGRAM = "pockettts-np"
 # In the order of --help.
-COMMANDS = (generate, batch, export_voice, models, voices, download, info, quantize, warmup, serve, wyoming)
+COMMANDS = (generate, batch, export_voice, models, voices, download, info, cache, quantize, warmup, serve, wyoming)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

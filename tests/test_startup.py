@@ -482,6 +482,7 @@ print(json.dumps([name for name in unwanted if name in sys.modules]))
         ["models"],
         ["voices", "--language", "german"],
         ["download", "builtin"],
+        ["cache"],
         ["info", str(PACKAGE / "data" / "builtin.safetensors")],
         ["info", str(GOLDEN / "voice_saved.safetensors")],
         ["info", str(GOLDEN / "lsd.safetensors")],

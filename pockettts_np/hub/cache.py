@@ -136,6 +136,16 @@ class HubFile:
             return self._pointer(commit) if commit and self._pointer(commit).is_file() else None
         return None
 
+    def cached_files(self) -> list[Path]:
+        """What the cache holds of this file alone: its name, and the blob behind it if no other name leads there."""
+        pointer = self.cached()
+        if pointer is None:
+            return []
+        blob = pointer.resolve()
+        names = (hub_cache() / self._folder_name / "snapshots").rglob("*")
+        is_shared = any(name.resolve() == blob for name in names if name != pointer and name.is_symlink())
+        return [pointer] if is_shared or blob == pointer else [pointer, blob]
+
     def drop_damaged(self) -> None:
         """Takes the file out of the cache where its hash is not the one that it came with."""
         pointer = self.cached()

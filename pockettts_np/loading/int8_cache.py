@@ -2,7 +2,8 @@
 
 `<user cache>/pockettts_np/quantized/NAME/KEY.safetensors`; the key is a hash of the weights' repository and commit,
 the configuration and FORMAT. One process at a time makes it, under the lock of the folder; those that wait take what
-it made. POCKETTTS_NP_QUANTIZED_CACHE=off switches it off.
+it made. What nobody has used for `files.KEPT_DAYS` goes when something new is kept, be it of this model or of another.
+POCKETTTS_NP_QUANTIZED_CACHE=off switches it off.
 """
 
 import hashlib
@@ -13,8 +14,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from ..config.config import Config
-from ..files import UNFINISHED, locked, megabytes
+from ..errors import sentence
+from ..files import UNFINISHED, locked, mark_used, megabytes, remove_unused
 from ..hub import fetch
+from ..hub.cache import hub_cache
 from ..hub.catalogue import weights_addresses
 from ..hub.errors import HubError
 from ..settings import cache_dir, setting
@@ -32,41 +35,52 @@ def load_kept(config: Config, build: Callable[[Path], T], write: Callable[[Path]
     """
     if (setting("POCKETTTS_NP_QUANTIZED_CACHE") or "").lower() in {"0", "off", "no", "false"}:
         return None
-    path = _place(config)
-    with suppress(ValueError, OSError):
-        return build(path)
     try:
+        path = _place(config)
+        with suppress(ValueError, OSError):
+            return _used(path, build)
         path.parent.mkdir(parents=True, exist_ok=True)
         with locked(path.with_name(".lock")) as is_locked:
             if path.is_file():
                 try:
-                    return build(path)  # another process was first
+                    return _used(path, build)  # another process was first
                 except (ValueError, OSError):
                     logger.info("%s is damaged; it is made again.", path)
             if is_locked:
-                _clear_up(path.parent)
+                _remove_begun(path.parent)
+            path.unlink(missing_ok=True)  # damaged, or a link to nothing, which writing would follow
             write(path)
     except HubError:
         raise
     except OSError as error:
-        logger.warning("The quantised model is not kept: %s: %s.", path.parent, error.strerror or error)
+        logger.warning("The quantised model is not kept. %s", sentence(error))
         return None
-    for other in path.parent.glob("*.safetensors"):
-        if other != path:
-            with suppress(OSError):  # Windows keeps a file that another process has mapped
-                other.unlink()
+    remove_unused(folder().glob("*/*.safetensors"))
     logger.info("The quantised model is kept for the next time: %s, %s.", path, megabytes(path.stat().st_size))
     return build(path)
 
 
-def _clear_up(folder: Path) -> None:
-    """Removes what a killed process had begun."""
+def folder() -> Path:
+    """Where quantised models are kept. FileNotFoundError: there is no home folder."""
+    return cache_dir() / "quantized"
+
+
+def _used(path: Path, build: Callable[[Path], T]) -> T:
+    built = build(path)
+    mark_used(path)
+    return built
+
+
+def _remove_begun(folder: Path) -> None:
+    """What a killed process has left."""
     for part in folder.glob(UNFINISHED.format("*")):
         with suppress(OSError):
             part.unlink()
 
 
 def _place(config: Config) -> Path:
-    weights, _ = fetch.fetch_first(weights_addresses(config))  # its path names repository and commit
+    weights, _ = fetch.fetch_first(weights_addresses(config))
+    if weights.is_relative_to(hub_cache()):  # the rest names repository and commit, wherever the cache is
+        weights = weights.relative_to(hub_cache())
     key = hashlib.sha256(repr((FORMAT, config, str(weights))).encode()).hexdigest()[:32]
-    return cache_dir() / "quantized" / config.name / f"{key}.safetensors"
+    return folder() / config.name / f"{key}.safetensors"

@@ -13,6 +13,7 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -28,11 +29,12 @@ from pockettts_np.commands.terminal import progress
 from pockettts_np.config.load import load_config, released_models
 from pockettts_np.config.parameter_count import count_parameters
 from pockettts_np.hub import catalogue, download, errors, fetch, http
+from pockettts_np.kernels import places
 from pockettts_np.loading import int8_cache, model_source
 from pockettts_np.model import quantize_model
 from pockettts_np.weights.safetensors_file import SafetensorsFile
 from tests.support.helpers import GOLDEN
-from tests.support.hub_server import Fault, Hub, forget_settings, wrong_files
+from tests.support.hub_server import Fault, File, Hub, forget_settings, wrong_files
 
 TOKEN = "hf_abcdefghijklmnopqrstuvwxyz"
 ENGLISH = load_config("english")
@@ -621,20 +623,53 @@ def test_kept_model_of_another_checkpoint_is_made_again(kept):
     assert model.flow_lm.transformer.n_kv_heads == 2
 
 
-def test_new_format_replaces_the_kept_model(kept, monkeypatch):
+def test_new_format_keeps_a_model_of_its_own(kept, monkeypatch):
     _, (old,) = kept()
+    with monkeypatch.context() as patch:
+        patch.setattr(int8_cache, "FORMAT", int8_cache.FORMAT + 1)
+        assert len(kept()[1]) == 2
+    monkeypatch.setattr(model_module, "quantize_model", None)
+    assert old in kept()[1]  # an older version of the package finds its own as before
+
+
+def test_caches_of_the_hub_in_several_places_share_the_kept_model(kept, monkeypatch, root):
+    _, files = kept()
+    shutil.copytree(root / "hf", root / "other", symlinks=True)
+    monkeypatch.setenv("HF_HOME", str(root / "other"))
+    monkeypatch.setattr(model_module, "quantize_model", None)
+    assert kept()[1] == files
+
+
+def test_kept_models_that_nobody_uses_go_when_another_is_kept(kept, monkeypatch):
+    _, (old,) = kept()
+    neighbour = old.parent.with_name("german") / old.name
+    neighbour.parent.mkdir()
+    shutil.copy(old, neighbour)
+    long_ago = time.time() - (files.KEPT_DAYS + 1) * 86_400
+    for path in (old, neighbour):
+        os.utime(path, (long_ago, long_ago))
+    kept()  # uses the one
     monkeypatch.setattr(int8_cache, "FORMAT", int8_cache.FORMAT + 1)
-    _, (new,) = kept()
-    assert new != old
+    assert neighbour not in kept()[1]
+    assert old in kept()[1]
 
 
-def test_token_replaces_the_kept_model_by_one_that_clones(kept, monkeypatch):
+def test_link_to_nothing_in_the_place_of_a_kept_model_is_replaced(kept, root):
+    _, (path,) = kept()
+    path.unlink()
+    path.symlink_to(root / "elsewhere")
+    kept()
+    assert not (root / "elsewhere").exists()
+    assert not path.is_symlink()
+
+
+def test_token_keeps_one_more_model_that_clones(kept, monkeypatch):
     model, (old,) = kept()
     assert not model.has_voice_cloning
     monkeypatch.setenv("HF_TOKEN", TOKEN)
-    model, (new,) = kept()
+    model, found = kept()
     assert model.has_voice_cloning
-    assert new != old
+    assert len({old, *found}) == 2
 
 
 _KILLED = """
@@ -730,6 +765,87 @@ def test_fetching_that_fails_is_no_matter_of_keeping(kept, server, caplog):
 def test_float_models_are_not_kept(server, tiny_english, root):
     TTSModel.load_model("english")
     assert not (root / "xdg").exists()
+
+
+# ---- cache
+
+
+def stored(run):
+    status, out, err = run("cache", "--json")
+    assert (status, err) == (0, "")
+    assert len(run("cache")[1].splitlines()) == len(json.loads(out)) + 1
+    return {row["kind"]: row for row in json.loads(out) if row["kind"] != "kernels" or row["files"]}
+
+
+@pytest.fixture
+def full_cache(kept, server, root, run, monkeypatch):
+    """An int8 model, a file from an address, a kernel, the hub's files; and a file of another program beside each."""
+    kept()
+    server.files["voice.wav"] = File(b"recording")
+    fetch.local_path(server.web("voice.wav"))
+    run("download", "english")
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(root / "numba"))
+    others = [
+        root / "numba" / "pockettts_np" / "other.nbc",
+        root / "xdg" / "pockettts_np" / "notes.txt",
+        root / "hf" / "hub" / "models--other--model" / "blobs" / "x",
+        fetch.cached_path(ALBA).parent / "other.safetensors",
+    ]
+    for path in others:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"another's")
+    (root / "numba" / "pockettts_np" / "pockettts_np.kernels.x-y.nbc").write_bytes(b"kernel")
+    monkeypatch.setattr(places, "__file__", str(root / "site" / "places.py"))
+    return others
+
+
+@pytest.mark.usefixtures("full_cache")
+def test_cache_tells_how_much_there_is_of_each_kind(run, cut_off):
+    cut_off()
+    found = stored(run)
+    assert {kind: row["files"] for kind, row in found.items()} == {
+        "kernels": 1,
+        "quantized": 1,
+        "fetched": 1,
+        "hub": 8,  # four files, and the names that lead to them
+    }
+    assert found["fetched"]["bytes"] == len(b"recording")
+    assert found["kernels"]["bytes"] == len(b"kernel")
+    n_bytes = sum(fetch.cached_path(address).stat().st_size for address in (OPEN, TOKENIZER, SENTENCEPIECE, ALBA))
+    assert found["hub"]["bytes"] == n_bytes
+
+
+@pytest.mark.parametrize("kind", ["kernels", "quantized", "fetched", "hub"])
+def test_cache_clears_one_kind_and_nothing_of_others(full_cache, run, kind, cut_off):
+    cut_off()
+    before = stored(run)
+    status, out, err = run("cache", "--clear", kind)
+    assert (status, out) == (0, "")
+    assert f"{kind}: {before[kind]['files']} files removed" in err
+    after = stored(run)
+    assert after.get(kind, {"files": 0})["files"] == 0
+    assert {other: row for other, row in after.items() if other != kind} == {
+        other: row for other, row in before.items() if other != kind
+    }
+    assert all(path.read_bytes() == b"another's" for path in full_cache)
+
+
+def test_cache_keeps_content_that_another_name_of_the_hub_leads_to(full_cache, run):
+    pointer = fetch.cached_path(ALBA)
+    other = pointer.parents[4] / "b" / "copy.safetensors"
+    other.parent.mkdir(parents=True)
+    other.symlink_to(os.path.relpath(pointer.resolve(), other.parent))
+    run("cache", "--clear", "hub")
+    assert other.read_bytes() == VOICE
+    assert fetch.cached_path(ALBA) is None
+
+
+def test_cache_is_empty_at_first(root, run, monkeypatch):
+    for name, folder in (("XDG_CACHE_HOME", "none"), ("HF_HOME", "none"), ("NUMBA_CACHE_DIR", "none")):
+        monkeypatch.setenv(name, str(root / folder))
+    monkeypatch.setattr(places, "__file__", str(root / "site" / "places.py"))
+    assert {row["files"] for row in stored(run).values()} == {0}
+    assert run("cache", "--clear", "hub", "--clear", "fetched")[0] == 0
 
 
 # ---- info

@@ -181,9 +181,7 @@ def test_a_long_text_takes_linear_time(name, get, text, caplog):
 
 def test_a_long_text_without_punctuation_is_refused_in_a_sentence(get):
     """Spoken as one chunk, it would take all memory."""
-    with pytest.raises(
-        ValueError, match=r"55\d\d tokens .* no punctuation .* 5000 are the most .*: aaa.*… Put in"
-    ):
+    with pytest.raises(ValueError, match=r"55\d\d tokens .* no punctuation .* 5000 are the most .*: aaa.*… Put in"):
         make_script(get("bytes"), ["a" * 5500], 50, PLAIN)
     assert len(make_script(get("bytes"), ["a" * 5500], 6000, PLAIN).chunks) == 1
 
