@@ -54,6 +54,25 @@ def read_into_memory(path: Path) -> InMemoryFile:
     return InMemoryFile(str(path), content)
 
 
+def packaged(package: str, name: str) -> Path:
+    """A folder of data in a package; where that is in an archive, something that reads like a folder.
+
+    FileNotFoundError: whoever has built a program of this package has left it out.
+    """
+    folder = Path(sys.modules[package].__file__ or "").parent / name
+    if folder.is_dir():
+        return folder
+    from importlib.resources import files
+
+    found = files(package) / name
+    if not found.is_dir():
+        raise FileNotFoundError(
+            f"{folder} is missing, which is a part of {package}. When you freeze a program, collect the package whole, "
+            "as `pyinstaller --collect-all pockettts_np` does."
+        )
+    return found  # type: ignore[return-value]  # zipfile.Path, of which reading and `/` alone is used
+
+
 @contextmanager
 def replacing_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """A binary file that takes the place of `path` when the block ends well; else `path` stays as it was.

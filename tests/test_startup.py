@@ -65,7 +65,7 @@ def test_a_process_that_fetches_nothing_leaves_the_network_out(tmp_path):
 import json, sys
 from pockettts_np.__main__ import main
 from pockettts_np.hub import catalogue
-voice = ["--config", str(catalogue.BUILTIN_PATH), "--quiet"]
+voice = ["--config", str(catalogue.builtin_file()), "--quiet"]
 status = main(["generate", *voice, "--text", "Yes.", "--output-path", {str(tmp_path / "yes.wav")!r}])
 network = [name for name in ("ssl", "http.client", "urllib.request", "asyncio") if name in sys.modules]
 print(json.dumps([status, network]))

@@ -48,13 +48,13 @@ def _builtin() -> dict[str, Any]:
     from ..loading.headers import stored_config
     from ..weights.safetensors_file import SafetensorsFile
 
-    path = catalogue.BUILTIN_PATH
-    return _described(stored_config(SafetensorsFile(path)), catalogue.BUILTIN) | {
+    file = SafetensorsFile(catalogue.builtin_file())
+    return _described(stored_config(file), catalogue.BUILTIN) | {
         "licence": catalogue.BUILTIN_LICENCE,
         "cloning_weights": "none",
         "is_cached": True,
         "can_clone_now": False,
-        "cached_bytes": path.stat().st_size,
+        "cached_bytes": file.n_bytes,
     }
 
 

@@ -5,15 +5,18 @@ import os
 from pathlib import Path
 from typing import Any
 
+from ..files import packaged
 from .config import Config
 from .schema import build, read_with_bases
 
-RELEASED_FOLDER = Path(__file__).parent / "released"
+
+def _released_folder() -> Path:
+    return packaged(__package__, "released")
 
 
 def released_models() -> list[str]:
     """The names `load_config` knows without a file, in alphabetical order."""
-    return sorted(path.stem for path in RELEASED_FOLDER.glob("*.toml") if not path.stem.startswith("_"))
+    return sorted(path.stem for path in _released_folder().iterdir() if not path.name.startswith("_"))
 
 
 def load_config(source: str | Path) -> Config:
@@ -44,7 +47,7 @@ def load_config(source: str | Path) -> Config:
 def _released_file(name: str) -> Path:
     names = released_models()
     if name in names:
-        return RELEASED_FOLDER / f"{name}.toml"
+        return _released_folder() / f"{name}.toml"
     close = difflib.get_close_matches(name, names, n=3)
     hint = f"Did you mean {' or '.join(close)}?" if close else f"Known names: {', '.join(names)}."
     raise FileNotFoundError(f"There is no released model {name!r}. {hint}")
@@ -54,7 +57,8 @@ def _base_file(path: Path, base: str) -> Path:
     """The file that `extends = base` in `path` means; released ones may also name a body they share."""
     if base.endswith(".toml"):
         return path.parent / base
-    return RELEASED_FOLDER / f"{base}.toml" if path.parent == RELEASED_FOLDER else _released_file(base)
+    is_released = str(path.parent) == str(_released_folder())
+    return _released_folder() / f"{base}.toml" if is_released else _released_file(base)
 
 
 def _resolve_paths(table: Any, folder: Path) -> None:
@@ -63,7 +67,7 @@ def _resolve_paths(table: Any, folder: Path) -> None:
         return
     for key in ("weights_path", "weights_path_without_voice_cloning", "tokenizer_path"):
         value = table.get(key)
-        if isinstance(value, str) and not os.path.exists(value) and os.path.exists(folder / value):  # noqa: PTH110
+        if isinstance(value, str) and not os.path.exists(value) and os.path.exists(str(folder / value)):  # noqa: PTH110
             table[key] = str(folder / value)
     for key in ("flow_lm", "lookup_table", "mimi"):
         _resolve_paths(table.get(key), folder)

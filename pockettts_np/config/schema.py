@@ -3,6 +3,7 @@
 import difflib
 import functools
 import math
+import os
 import reprlib
 import tomllib
 import types
@@ -49,14 +50,14 @@ def read_with_bases(
     `base_file(path, name)` finds that file; `adjust(tables, folder)` edits what a file holds before merging.
     """
     chain: list[dict[str, Any]] = []
-    seen: set[Path] = set()
+    seen: set[str] = set()
     current: Path | None = path
     while current is not None:
-        if current.resolve() in seen:
+        if os.path.realpath(str(current)) in seen:
             raise ValueError(f"{path}: extends goes in a circle, back to {current}.")
         if not current.is_file():
             raise FileNotFoundError(f"{path}: it extends {current}, and there is no such file.")
-        seen.add(current.resolve())
+        seen.add(os.path.realpath(str(current)))
         tables = read_tables(current)
         adjust(tables, current.parent)
         chain.append(tables)

@@ -10,6 +10,7 @@ from types import MappingProxyType
 
 from ..config.config import Config
 from ..config.load import load_config
+from ..files import File, InMemoryFile, packaged
 from . import fetch
 
 logger = logging.getLogger(__name__)
@@ -66,7 +67,6 @@ _RECORDING_LICENCES = {
 
 DEFAULT_LANGUAGE = "english"
 BUILTIN = "builtin"  # the small English model that comes with the package
-BUILTIN_PATH = Path(__file__).parents[1] / "data" / "builtin.safetensors"
 DEFAULT_VOICE = "alba"
 _DEFAULT_VOICES = {
     "italian": "giovanni",
@@ -110,6 +110,12 @@ _DEFAULT_TEXTS = {
         "Espero que te guste."
     ),
 }
+
+
+def builtin_file() -> File:
+    """The built-in voice; of a package that is in an archive, in memory."""
+    file = packaged(__name__.partition(".")[0], "data") / "builtin.safetensors"
+    return file if isinstance(file, Path) else InMemoryFile(str(file), file.read_bytes())
 
 
 def default_language() -> str:

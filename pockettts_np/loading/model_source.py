@@ -36,7 +36,7 @@ def find(language: str | None, config: str | File | None) -> str | File:
         return path
     if language is None:
         language = catalogue.default_language()
-    return catalogue.BUILTIN_PATH if language == catalogue.BUILTIN else language
+    return catalogue.builtin_file() if language == catalogue.BUILTIN else language
 
 
 @dataclass(frozen=True, eq=False, repr=False)
