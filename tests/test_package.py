@@ -100,6 +100,16 @@ def test_an_installation_has_every_file_of_the_package():
     assert all((path.parent / "__init__.py").is_file() for path in modules)
 
 
+def test_an_installation_leaves_out_what_an_earlier_build_has_left():
+    """setuptools would install it from build/lib; the step that empties it must come with the sources."""
+    setuptools = tomllib.loads(PYPROJECT.read_text(encoding="utf-8"))["tool"]["setuptools"]
+    module, _, name = setuptools["cmdclass"]["build_py"].partition(".")
+    step = PYPROJECT.with_name(f"{module}.py").read_text(encoding="utf-8")
+    assert f"class {name}(build_py)" in step
+    assert "shutil.rmtree(self.build_lib" in step
+    assert f"include {module}.py" in PYPROJECT.with_name("MANIFEST.in").read_text(encoding="utf-8")
+
+
 def test_importing_starts_no_thread_and_changes_no_environment():
     code = """
 import os, threading
