@@ -231,6 +231,12 @@ def remove_unused(paths: Iterable[Path]) -> None:
                 path.unlink()
 
 
+def inode(path: Path) -> tuple[int, int]:
+    """What several names of one file have in common."""
+    found = path.stat()
+    return found.st_dev, found.st_ino
+
+
 def megabytes(n_bytes: int) -> str:
     """A size for people: 235.9 MB, 1.2 kB."""
     return f"{n_bytes / 1e6:.1f} MB" if n_bytes >= 100_000 else f"{n_bytes / 1e3:.1f} kB"

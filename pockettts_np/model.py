@@ -143,7 +143,7 @@ class TTSModel(SamplingOptions):
             defaults.eos_threshold if eos_threshold is None else eos_threshold,
         )
         larger = None
-        if language is None and config is None and source == catalogue.BUILTIN_PATH:
+        if language is None and config is None and source == catalogue.builtin_file():
             larger = partial(
                 cls.load_model,
                 catalogue.DEFAULT_LANGUAGE,
@@ -375,6 +375,7 @@ class TTSModel(SamplingOptions):
                 timestamps of a model whose `timestamp_heads` are not known; raised before the first chunk.
             TypeError: `model_state` is no voice, the text no string, a count no whole number, or `noise` none of the
                 above.
+            OSError: somebody has written into the model's files since it was loaded.
             FloatingPointError: damaged weights made NaN, while speaking.
         """
         _require_counts(max_tokens, frames_after_eos)

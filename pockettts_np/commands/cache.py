@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from ..config.load import load_config, released_models
-from ..files import UNFINISHED, megabytes
-from ..hub import catalogue, fetch
-from ..hub.cache import hub_cache
+from ..files import UNFINISHED, inode, megabytes
+from ..hub import catalogue
+from ..hub.cache import HubFile, cached_files, hub_cache
 from ..kernels.places import places
 from ..loading import int8_cache
 from ..settings import cache_dir
@@ -31,7 +31,7 @@ class Stored:
     paths: list[Path]
 
     def n_bytes(self) -> int:
-        return sum(size for path in self.paths if (size := _size(path)) is not None)
+        return sum({inode(path): path.stat().st_size for path in self.paths}.values())
 
 
 def add_parser(commands: Any) -> None:
@@ -104,7 +104,7 @@ def _hub() -> list[Stored]:
     addresses = {address for config in configs for file in catalogue.model_files(config) for address in file}
     addresses |= {catalogue.voice_state_address(config.name, voice) for config in configs for voice in catalogue.VOICES}
     addresses |= set(catalogue.VOICES.values())
-    return [Stored("hub", hub_cache(), sorted(path for address in addresses for path in fetch.cached_files(address)))]
+    return [Stored("hub", hub_cache(), cached_files(list(map(HubFile.parse, addresses))))]
 
 
 KINDS: dict[str, Callable[[], list[Stored]]] = {
@@ -117,8 +117,3 @@ KINDS: dict[str, Callable[[], list[Stored]]] = {
 
 def _matching(folder: Path, *patterns: str) -> list[Path]:
     return sorted(path for pattern in patterns for path in folder.glob(pattern) if path.is_file())
-
-
-def _size(path: Path) -> int | None:
-    """In bytes; None for a link to a file that counts itself."""
-    return None if path.is_symlink() else path.stat().st_size

@@ -9,12 +9,13 @@ import logging
 import os
 import re
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from ..files import beside, locked, sync_file, sync_folder
+from ..files import beside, inode, locked, sync_file, sync_folder
 from ..settings import expanded, is_on, offline_switch, setting, unquoted
 from .download import digest, download
 from .errors import AccessError, CorruptError, HubError, NetworkError, NotFoundError
@@ -136,16 +137,6 @@ class HubFile:
             return self._pointer(commit) if commit and self._pointer(commit).is_file() else None
         return None
 
-    def cached_files(self) -> list[Path]:
-        """What the cache holds of this file alone: its name, and the blob behind it if no other name leads there."""
-        pointer = self.cached()
-        if pointer is None:
-            return []
-        blob = pointer.resolve()
-        names = (hub_cache() / self._folder_name / "snapshots").rglob("*")
-        is_shared = any(name.resolve() == blob for name in names if name != pointer and name.is_symlink())
-        return [pointer] if is_shared or blob == pointer else [pointer, blob]
-
     def drop_damaged(self) -> None:
         """Takes the file out of the cache where its hash is not the one that it came with."""
         pointer = self.cached()
@@ -253,6 +244,16 @@ class HubFile:
             }.get(code, f"There is no {self.shown}")
             return NotFoundError(f"{missing} (HTTP 404). Compare with the files listed at {page}/tree/main.")
         return HubError(f"The hub refuses {self.shown} (HTTP {status}). See whether {page} opens in a browser.")
+
+
+def cached_files(wanted: Iterable[HubFile]) -> list[Path]:
+    """What the cache holds of these files alone: their names, and every blob that no other name leads to."""
+    folders = {hub_cache() / file._folder_name for file in wanted}
+    names = {name for file in wanted if (name := file.cached())}
+    others = {name for folder in folders for name in folder.glob("snapshots/**/*") if name.is_file()} - names
+    alone = set(map(inode, names)) - set(map(inode, others))
+    blobs = {blob for folder in folders for blob in folder.glob("blobs/*") if blob.is_file() and inode(blob) in alone}
+    return sorted(names | blobs)
 
 
 def _leads_to_answer(response: "HTTPResponse", same_origin: bool) -> bool:

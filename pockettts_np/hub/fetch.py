@@ -62,11 +62,6 @@ def cached_path(uri: str | Path) -> Path | None:
     return place.cached()
 
 
-def cached_files(uri: str) -> list[Path]:
-    """What the hub's cache holds of an hf:// file alone, to be removed together."""
-    return HubFile.parse(uri).cached_files()
-
-
 def drop_damaged(uris: Iterable[str | Path]) -> None:
     """Takes out of the cache what does not have the hash that it came with, as the log says; web files have none.
 

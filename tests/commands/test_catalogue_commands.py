@@ -840,6 +840,19 @@ def test_cache_keeps_content_that_another_name_of_the_hub_leads_to(full_cache, r
     assert fetch.cached_path(ALBA) is None
 
 
+def test_cache_clears_content_without_symbolic_links_too(server, run, root, monkeypatch):
+    def refuse(*arguments, **options):
+        raise OSError("no links here")
+
+    monkeypatch.setattr(os, "symlink", refuse)
+    run("download", "english")
+    n_bytes = sum(fetch.cached_path(address).stat().st_size for address in (OPEN, TOKENIZER, ALBA))
+    assert stored(run)["hub"]["bytes"] == n_bytes
+    run("cache", "--clear", "hub")
+    repositories = (root / "hf" / "hub").glob("models--*/*/**/*")
+    assert [path for path in repositories if path.is_file() and path.parent.name != "refs"] == []
+
+
 def test_cache_is_empty_at_first(root, run, monkeypatch):
     for name, folder in (("XDG_CACHE_HOME", "none"), ("HF_HOME", "none"), ("NUMBA_CACHE_DIR", "none")):
         monkeypatch.setenv(name, str(root / folder))
