@@ -17,6 +17,7 @@ import pockettts_np
 from pockettts_np import TTSModel, __main__
 from pockettts_np.commands.serving import serve, service, wyoming
 from pockettts_np.commands.terminal import options
+from pockettts_np.model import quantize_model
 from tests.support.helpers import GOLDEN
 from tests.support.live_server import PATIENCE_SECONDS, get, post, recording, until
 
@@ -251,3 +252,13 @@ def test_wyoming_speaks_until_it_is_told_to_end(monkeypatch, caplog, model, numb
     types = run_here(argv, lambda uri: asyncio.run(speak(uri)), monkeypatch, caplog, model, number)
     assert types[0] == "audio-start"
     assert set(types[1:-1]) == {"audio-chunk"}
+
+
+def test_a_model_in_one_file_is_held_whatever_becomes_of_it(tmp_path):
+    path = tmp_path / "model.safetensors"
+    quantize_model(path, config=CONFIG, voice=recording())
+    args = __main__.build_parser().parse_args(["serve", "--model", str(path)])
+    opened = service.open_service(args, service.limits_of(args))
+    os.truncate(path, 5000)
+    assert len(opened.model.generate_audio(opened.model.get_initial_state(), "Hi.", noise=0)) > 0
+    asyncio.run(opened.jobs.close())
