@@ -648,7 +648,10 @@ def test_kept_models_that_nobody_uses_go_when_another_is_kept(kept, monkeypatch)
     long_ago = time.time() - (files.KEPT_DAYS + 1) * 86_400
     for path in (old, neighbour):
         os.utime(path, (long_ago, long_ago))
-    kept()  # uses the one
+    used = []
+    monkeypatch.setattr(int8_cache, "mark_used", lambda path: (used.append(path), files.mark_used(path)))
+    kept()
+    assert used == [old]  # not every file system notes it itself
     monkeypatch.setattr(int8_cache, "FORMAT", int8_cache.FORMAT + 1)
     assert neighbour not in kept()[1]
     assert old in kept()[1]
