@@ -36,7 +36,12 @@ class Stored:
 
 def add_parser(commands: Any) -> None:
     """The command and its options."""
-    add = add_command(commands, "cache", cache).add_argument
+    add = add_command(
+        commands,
+        "cache",
+        cache,
+        "List what is stored (kernels, int8 models, files from https:// addresses, and the hub's), or clear it.",
+    ).add_argument
     add("--json", action="store_true", help="for programs")
     add(
         "--clear",
@@ -49,7 +54,7 @@ def add_parser(commands: Any) -> None:
 
 
 def cache(args: argparse.Namespace) -> None:
-    """List what is stored: compiled kernels, int8 models, files from https:// addresses, and the hub's; or clear it."""
+    """Print what is stored, or remove the kinds that are to be cleared."""
     found = [stored for kind in args.clear or KINDS for stored in _stored(kind)]
     for stored in found if args.clear else []:
         n_bytes = stored.n_bytes()
