@@ -114,7 +114,7 @@ def test_nothing_is_lost_and_nothing_repeated(text, max_tokens):
 def test_sentences_end_only_where_those_of_a_whole_text_do(get, text):
     assume(not re.search(r"\d[.] \d", text))  # which a whole text takes for one number, as the reference does
     tokenizer = get("bytes")
-    segments = rules._segments_within(tokenizer, tokenizer.encode(text), 10**9)
+    segments = rules._sentences(tokenizer, tokenizer.encode(text))
     ends = list(itertools.accumulate(len(words_of(segment)) for _, segment in segments))
     assert set(itertools.accumulate(len(words_of(sentence)) for sentence in said([text]))) <= {
         *ends,

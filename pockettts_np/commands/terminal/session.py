@@ -38,16 +38,19 @@ def usable_streams() -> Iterator[None]:
     A program may be started with any of its streams closed, or, without a console, have none.
     """
     _keep_files_off_closed_streams()
-    stdout = sys.stdout if isinstance(sys.stdout, io.TextIOWrapper) else None
-    errors = stdout.errors if stdout else None
     with ExitStack() as stack:
         if sys.stderr is None:
             nothing = stack.enter_context(open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123
             stack.enter_context(redirect_stderr(nothing))
-        if stdout:
-            stdout.reconfigure(errors="backslashreplace")
-            stack.callback(stdout.reconfigure, errors=errors)
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            stack.callback(_replace_unknown_letters, sys.stdout, sys.stdout.errors)
+            _replace_unknown_letters(sys.stdout, "backslashreplace")
         yield
+
+
+def _replace_unknown_letters(stream: io.TextIOWrapper, errors: str | None) -> None:
+    if not stream.closed:
+        stream.reconfigure(errors=errors)
 
 
 def _keep_files_off_closed_streams() -> None:
