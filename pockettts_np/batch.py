@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, cast
 from .audio.effects import closing_silence, processed
 from .audio.encoding import SUFFIXES, format_of, open_sink
 from .errors import sentence
-from .files import WRITE_ERRORS, replacing_file
+from .files.writing import WRITE_ERRORS, replacing_file
 from .hub.catalogue import DEFAULT_LANGUAGE, default_language
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from .audio.samples import mono
 from .conditioners.text import Script, count_tokens, make_script, require_script_of
 from .conditioners.tokenizer.protocol import Tokenizer
 from .config.config import Config
-from .files import File
+from .files.memory import File
 from .hub import catalogue, fetch
 from .hub.errors import HubError
 from .hub.voices import NO_CLONING, ONE_VOICE, CatalogueVoice, GivenVoice, SavedVoice, require_voice, voice_of

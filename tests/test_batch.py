@@ -15,10 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
-from pockettts_np import __main__, batch, files
+from pockettts_np import __main__, batch
 from pockettts_np.audio.effects import CLOSING_SILENCE_SECONDS
 from pockettts_np.batch import Item, Report, Settings
 from pockettts_np.commands.terminal import progress
+from pockettts_np.files import writing
 from tests.support.helpers import GOLDEN
 
 CONFIG = GOLDEN / "lsd.toml"
@@ -180,7 +181,7 @@ def test_a_folder_that_takes_no_files_is_refused_before_a_model_is_loaded(lines,
     def refuse(path):
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(files, "_create", refuse)
+    monkeypatch.setattr(writing, "_create", refuse)
     status, err = run(lines({"text": "Hi."}))
     assert (status, err) == (1, f"pockettts-np: error: {tmp_path}/out/report.jsonl: Permission denied.\n")
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import pockettts_np
-from pockettts_np.files import InMemoryFile
+from pockettts_np.files.memory import InMemoryFile
 
 PACKAGE = Path(pockettts_np.__file__).parent
 PYPROJECT = Path(__file__).parent.parent / "pyproject.toml"

@@ -15,7 +15,8 @@ import llvmlite.binding as llvm
 import pytest
 
 import pockettts_np
-from pockettts_np.files import KEPT_DAYS, UNFINISHED, mark_used, replacing_file
+from pockettts_np.files.usage import KEPT_DAYS, mark_used
+from pockettts_np.files.writing import UNFINISHED, replacing_file
 from pockettts_np.kernels import compiled as kernel_cache
 from pockettts_np.kernels import places
 from pockettts_np.kernels.places import Place

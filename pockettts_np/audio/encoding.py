@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, Protocol
 
 import numpy as np
 
-from ..files import start_of
+from ..files.writing import start_of
 from .samples import Samples, speech_block, to_int16
 from .wav import WavStream
 

@@ -3,7 +3,7 @@
 import shlex
 from typing import BinaryIO
 
-from ..files import File, InMemoryFile
+from ..files.memory import File, InMemoryFile
 
 FOREIGN_SUFFIXES = (
     ".m4a",

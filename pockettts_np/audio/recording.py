@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from ..files import File, InMemoryFile
+from ..files.memory import File, InMemoryFile
 from .foreign import why_unreadable
 from .samples import Samples, mono
 from .truncation import is_cut_short, mended_wav_header

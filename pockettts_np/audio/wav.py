@@ -6,7 +6,7 @@ from typing import Any, BinaryIO
 
 from numpy.typing import NDArray
 
-from ..files import replacing_file, start_of
+from ..files.writing import replacing_file, start_of
 from .samples import speech_block, to_int16
 
 # A WAV header written before the length is known announces this many bytes. SoX takes it for "unknown"; other readers

@@ -14,7 +14,7 @@ from .. import batch as library
 from ..audio.effects import require_processing
 from ..audio.encoding import FORMATS, require_format
 from ..errors import sentence
-from ..files import require_writable
+from ..files.writing import require_writable
 from ..threads import usable_cores
 from .cluster import connected
 from .terminal import options

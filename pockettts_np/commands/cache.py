@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from ..config.load import load_config, released_models
-from ..files import UNFINISHED, inode, megabytes
+from ..files.usage import inode, megabytes
+from ..files.writing import UNFINISHED
 from ..hub import catalogue
 from ..hub.cache import HubFile, cached_files, hub_cache
 from ..kernels.places import places

@@ -4,7 +4,7 @@ import argparse
 import logging
 from typing import Any
 
-from ..files import megabytes
+from ..files.usage import megabytes
 from ..hub import catalogue, fetch
 from .terminal.options import add_command
 

@@ -8,7 +8,7 @@ from typing import Any
 from ..audio.foreign import FOREIGN_SUFFIXES
 from ..audio.recording import RECORDING_SUFFIXES
 from ..errors import sentence
-from ..files import require_writable
+from ..files.writing import require_writable
 from ..hub.voices import CatalogueVoice, require_voice, voice_of
 from .terminal import options
 from .terminal.options import add_model_command

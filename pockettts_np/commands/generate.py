@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ..audio.samples import Samples
 from ..config.load import load_config, released_models
-from ..files import require_writable
+from ..files.writing import require_writable
 from ..hub.catalogue import DEFAULT_LANGUAGE, default_text
 from ..hub.voices import require_voice
 from ..timing.letters import Word

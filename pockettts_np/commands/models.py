@@ -7,7 +7,7 @@ from typing import Any
 from ..config.config import Config
 from ..config.load import load_config, released_models
 from ..config.parameter_count import count_parameters
-from ..files import megabytes
+from ..files.usage import megabytes
 from ..hub import catalogue, fetch
 from .terminal.options import add_command
 from .terminal.progress import table

@@ -5,7 +5,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from ..files import require_writable
+from ..files.writing import require_writable
 from ..hub.catalogue import BUILTIN, default_voice
 from ..hub.voices import require_voice
 from .terminal import options

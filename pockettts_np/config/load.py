@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from ..files import packaged
+from ..files.memory import packaged
 from .config import Config
 from .schema import build, read_with_bases
 

@@ -15,7 +15,9 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from ..files import beside, inode, locked, sync_file, sync_folder
+from ..files.locks import locked
+from ..files.usage import inode
+from ..files.writing import beside, sync_file, sync_folder
 from ..settings import expanded, is_on, offline_switch, setting, unquoted
 from .download import digest, download
 from .errors import AccessError, CorruptError, HubError, NetworkError, NotFoundError

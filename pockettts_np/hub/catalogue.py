@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 from ..config.config import Config
 from ..config.load import load_config
-from ..files import File, InMemoryFile, packaged
+from ..files.memory import File, InMemoryFile, packaged
 from . import fetch
 
 logger = logging.getLogger(__name__)

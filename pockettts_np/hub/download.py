@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from ..files import megabytes, publish
+from ..files.usage import megabytes
+from ..files.writing import publish
 from .errors import CorruptError, PassingError, StorageError
 from .http import Patience, Remote, open_url
 

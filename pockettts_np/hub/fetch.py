@@ -15,7 +15,8 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from ..files import File, InMemoryFile, locked
+from ..files.locks import locked
+from ..files.memory import File, InMemoryFile
 from ..settings import cache_dir, offline_switch
 from .cache import FORMS, HubFile, token
 from .download import download

@@ -7,7 +7,7 @@ from mmap import mmap
 from pathlib import Path
 
 from ..config.config import Config
-from ..files import File, InMemoryFile
+from ..files.memory import File, InMemoryFile
 from .catalogue import BUILTIN, DEFAULT_LANGUAGE, VOICES, voice_state_address
 
 SAVED_SUFFIX = ".safetensors"

@@ -27,7 +27,8 @@ import llvmlite.binding as llvm
 import numba
 from numba.core import config
 
-from ..files import UNFINISHED, mark_used, remove_unused, replacing_file
+from ..files.usage import mark_used, remove_unused
+from ..files.writing import UNFINISHED, replacing_file
 from .places import Place, places
 
 try:

@@ -15,7 +15,9 @@ from typing import TypeVar
 
 from ..config.config import Config
 from ..errors import sentence
-from ..files import UNFINISHED, locked, mark_used, megabytes, remove_unused
+from ..files.locks import locked
+from ..files.usage import mark_used, megabytes, remove_unused
+from ..files.writing import UNFINISHED
 from ..hub import fetch
 from ..hub.cache import hub_cache
 from ..hub.catalogue import weights_addresses

@@ -9,7 +9,7 @@ from ..conditioners.tokenizer.protocol import Tokenizer
 from ..config.config import Config
 from ..config.load import load_config
 from ..config.tensors import ENCODER, SPEAKER_PROJECTION, is_for_cloning, language_model_stacks, tensors_of
-from ..files import File, InMemoryFile
+from ..files.memory import File, InMemoryFile
 from ..hub import catalogue, fetch
 from ..weights.checkpoint import Source, Weights, open_checkpoint
 from ..weights.packing import packed_shape

@@ -22,7 +22,8 @@ from ..conditioners.tokenizer.load import load_tokenizer
 from ..conditioners.tokenizer.protocol import Tokenizer
 from ..config.config import Config
 from ..config.tensors import language_model_stacks
-from ..files import File, InMemoryFile, replacing_file
+from ..files.memory import File, InMemoryFile
+from ..files.writing import replacing_file
 from ..hub import fetch
 from ..kernels.panels import NumberType, pack
 from ..models.flow_lm import FlowLM

@@ -10,7 +10,8 @@ import threading
 
 import numpy as np
 
-from ..files import File, replacing_file
+from ..files.memory import File
+from ..files.writing import replacing_file
 from ..models.flow_lm import FlowLM
 from ..modules.attention import KVCache
 from ..weights.safetensors_file import SafetensorsFile

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from ..audio.recording import RECORDING_SUFFIXES
 from ..errors import sentence
-from ..files import InMemoryFile
+from ..files.memory import InMemoryFile
 from ..hub.catalogue import VOICES
 from ..hub.voices import SAVED_SUFFIX, SavedVoice, voice_of
 from ..loading.voice import VoiceState, load_voice

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from ..files import File
+from ..files.memory import File
 from .safetensors_file import SafetensorsFile
 from .storage import PUBLISHED, Storage
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from ..files import File, InMemoryFile
+from ..files.memory import File, InMemoryFile
 from ..kernels.panels import bfloat16_to_float32
 
 DTYPES = {

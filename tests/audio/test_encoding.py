@@ -14,7 +14,7 @@ from pockettts_np.audio import encoding
 from pockettts_np.audio.encoding import FORMATS, SUFFIXES, encoded, format_of, open_sink, require_format
 from pockettts_np.audio.recording import read_audio
 from pockettts_np.audio.samples import to_int16
-from pockettts_np.files import replacing_file
+from pockettts_np.files.writing import replacing_file
 from tests.support.blocks import NO_SPEECH, RATE_HZ, cuts, joined, pieces, speech
 from tests.support.helpers import GOLDEN
 

@@ -16,13 +16,14 @@ import soundfile
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from pockettts_np import files
 from pockettts_np.audio import recording as recording_module
 from pockettts_np.audio import wav
 from pockettts_np.audio.recording import end_on_pause, read_audio, resample
 from pockettts_np.audio.samples import to_int16
 from pockettts_np.audio.wav import WavStream, write_wav
-from pockettts_np.files import InMemoryFile, replacing_file, require_writable
+from pockettts_np.files import writing
+from pockettts_np.files.memory import InMemoryFile
+from pockettts_np.files.writing import replacing_file, require_writable
 from tests.support.helpers import assert_close
 
 REF_WAV = Path(__file__).parents[2] / "ref.wav"
@@ -644,7 +645,7 @@ def not_root(monkeypatch):
             raise PermissionError(errno.EACCES, "Permission denied", str(path), None, str(target))
         rename(path, target)
 
-    monkeypatch.setattr(files.os, "access", access)
+    monkeypatch.setattr(writing.os, "access", access)
     monkeypatch.setattr(Path, "replace", replace)
 
 
@@ -667,7 +668,7 @@ def test_a_file_in_a_folder_that_takes_no_new_ones_is_written_over(tmp_path, mon
     elsewhere.mkdir()
     target.write_bytes(b"older")
     target.parent.chmod(0o555)
-    monkeypatch.setattr(files.tempfile, "gettempdir", lambda: str(elsewhere))
+    monkeypatch.setattr(writing.tempfile, "gettempdir", lambda: str(elsewhere))
     require_writable(target)
     with pytest.raises(ValueError, match="no"):
         write_half(target, ValueError("no"))
@@ -711,7 +712,7 @@ def test_an_error_on_creation_names_the_target(tmp_path, monkeypatch):
     def refuse(path):
         raise PermissionError(errno.EACCES, "Permission denied", str(path))
 
-    monkeypatch.setattr(files, "_create", refuse)
+    monkeypatch.setattr(writing, "_create", refuse)
     with pytest.raises(PermissionError) as caught, replacing_file(tmp_path / "a.wav"):
         pass
     assert caught.value.filename == str(tmp_path / "a.wav")

@@ -22,12 +22,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from safetensors.numpy import load_file, save, save_file
 
-from pockettts_np import TTSModel, __main__, files
+from pockettts_np import TTSModel, __main__
 from pockettts_np import model as model_module
 from pockettts_np.commands import info
 from pockettts_np.commands.terminal import progress
 from pockettts_np.config.load import load_config, released_models
 from pockettts_np.config.parameter_count import count_parameters
+from pockettts_np.files import locks, usage
 from pockettts_np.hub import catalogue, download, errors, fetch, http
 from pockettts_np.kernels import places
 from pockettts_np.loading import int8_cache, model_source
@@ -242,7 +243,7 @@ def test_download_tells_the_size_first_and_fetches_once(server, run, cut_off, ro
     assert (status, out) == (0, "")
     total = len(without_cloning()) + len(VOICE) + (GOLDEN / "tokenizer.model").stat().st_size
     lines = err.splitlines()
-    assert lines[0] == f"INFO: english: 3 of 3 files to fetch, {files.megabytes(total)}."
+    assert lines[0] == f"INFO: english: 3 of 3 files to fetch, {usage.megabytes(total)}."
     assert sum("Fetching" in line for line in lines) == 3
     assert lines[-1] == "INFO: english: ready to speak without a network."
     assert not any("kyutai/pocket-tts/" in request.path for request in server.requests)
@@ -426,7 +427,7 @@ def test_bar_is_drawn_where_somebody_looks_and_cleared(server, look, monkeypatch
     assert __main__.main(["download", "english"]) == 0
     drawn = [line for line in screen.text.split("\r") if line.startswith("model.safetensors")]
     assert len(drawn) >= 5
-    assert f"of {files.megabytes(len(without_cloning()))} [" in drawn[0]
+    assert f"of {usage.megabytes(len(without_cloning()))} [" in drawn[0]
     assert drawn[0].count("#") < drawn[-1].count("#") < progress.FetchBar.WIDTH
     assert screen.text.endswith("\x1b[K")
 
@@ -464,7 +465,7 @@ def test_first_use_fetches_and_says_so(server, speak, tiny_english, cut_off):
     status, _, err = speak("--language", "english")
     assert status == 0, err
     assert f"INFO: Fetching {OPEN[5:].split('/', 2)[2].split('@')[0]} of kyutai/pocket-tts-without-voice-cloning" in err
-    assert files.megabytes(len(without_cloning())) in err
+    assert usage.megabytes(len(without_cloning())) in err
     first = Path("tts_output.wav").read_bytes()
     cut_off()
     status, _, err = speak("--language", "english", "-q")
@@ -645,11 +646,11 @@ def test_kept_models_that_nobody_uses_go_when_another_is_kept(kept, monkeypatch)
     neighbour = old.parent.with_name("german") / old.name
     neighbour.parent.mkdir()
     shutil.copy(old, neighbour)
-    long_ago = time.time() - (files.KEPT_DAYS + 1) * 86_400
+    long_ago = time.time() - (usage.KEPT_DAYS + 1) * 86_400
     for path in (old, neighbour):
         os.utime(path, (long_ago, long_ago))
     used = []
-    monkeypatch.setattr(int8_cache, "mark_used", lambda path: (used.append(path), files.mark_used(path)))
+    monkeypatch.setattr(int8_cache, "mark_used", lambda path: (used.append(path), usage.mark_used(path)))
     kept()
     assert used == [old]  # not every file system notes it itself
     monkeypatch.setattr(int8_cache, "FORMAT", int8_cache.FORMAT + 1)
@@ -678,7 +679,7 @@ def test_token_keeps_one_more_model_that_clones(kept, monkeypatch):
 _KILLED = """
 import os, signal, sys
 from pathlib import Path
-from pockettts_np.files import replacing_file
+from pockettts_np.files.writing import replacing_file
 from pockettts_np.loading import int8_cache
 
 def write(path):
@@ -716,7 +717,7 @@ def test_two_at_once_make_it_once(root):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(int8_cache, "_place", lambda config: path)
-        patch.setattr(files, "sleep", lambda seconds: may_end.set())
+        patch.setattr(locks, "sleep", lambda seconds: may_end.set())
         found = []
 
         def load():

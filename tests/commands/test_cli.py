@@ -22,13 +22,13 @@ from safetensors.numpy import load_file
 
 import pockettts_np
 from pockettts_np import __main__
-from pockettts_np import files as package_files
 from pockettts_np.audio.effects import processed
 from pockettts_np.audio.recording import read_audio
 from pockettts_np.audio.samples import to_int16
 from pockettts_np.audio.wav import write_wav
 from pockettts_np.commands import export_voice
 from pockettts_np.commands.terminal import options, session
+from pockettts_np.files import writing
 from pockettts_np.hub import catalogue
 from pockettts_np.model import TTSModel
 from tests.support.helpers import files
@@ -583,7 +583,7 @@ def test_a_folder_that_takes_no_files_is_refused_before_the_model_is_loaded(run,
     def refuse(path):
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(package_files, "_create", refuse)
+    monkeypatch.setattr(writing, "_create", refuse)
     Path("me.wav").touch()
     status, _, err = run("export-voice", "me.wav", "me.safetensors")
     assert (status, err) == (1, "pockettts-np: error: me.safetensors: Permission denied.\n")

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pockettts_np import files
+from pockettts_np.files import locks
 from pockettts_np.hub import download, http, request
 from pockettts_np.hub import fetch as hub_module
 from pockettts_np.hub.download import reporting
@@ -707,7 +707,7 @@ def test_two_at_once_where_locks_do_nothing(hub, root, monkeypatch, kind, number
         if number:
             raise OSError(number, "no locks")
 
-    monkeypatch.setattr(files, "_try_lock", lock_nothing)
+    monkeypatch.setattr(locks, "_try_lock", lock_nothing)
     results = []
 
     def fetch():
@@ -737,7 +737,7 @@ def test_without_locks_one_that_fails_does_no_harm_to_the_other(hub, root, monke
     def no_locks(descriptor):
         raise OSError(errno.ENOLCK, "no locks")
 
-    monkeypatch.setattr(files, "_try_lock", no_locks)
+    monkeypatch.setattr(locks, "_try_lock", no_locks)
     hub.faults = [Fault(CONTENT_AT[kind], hold_after=50), Fault(CONTENT_AT[kind], times=99, cut_after=40)]
     hub.faults[1].ignore_range = True
     contents = []
@@ -754,7 +754,7 @@ def test_without_locks_one_that_fails_does_no_harm_to_the_other(hub, root, monke
 
 def test_lock_is_the_one_that_huggingface_hub_takes(tmp_path):
     path = tmp_path / "folder" / "x.lock"
-    with files.locked(path), pytest.raises(filelock.Timeout):
+    with locks.locked(path), pytest.raises(filelock.Timeout):
         filelock.FileLock(path, timeout=0).acquire()
     waited = []
     theirs = filelock.FileLock(path)
@@ -766,6 +766,6 @@ def test_lock_is_the_one_that_huggingface_hub_takes(tmp_path):
             theirs.release()
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(files, "sleep", let_go)
-        with files.locked(path):
+        patch.setattr(locks, "sleep", let_go)
+        with locks.locked(path):
             assert len(waited) == 2

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import save
 
-from pockettts_np.files import InMemoryFile
+from pockettts_np.files.memory import InMemoryFile
 from pockettts_np.hub.catalogue import VOICES
 from pockettts_np.hub.voices import CatalogueVoice, Recording, SavedVoice, require_voice, voice_of
 

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from pockettts_np.files import UNFINISHED
+from pockettts_np.files.writing import UNFINISHED
 from pockettts_np.kernels import compiled, places
 
 NAMED, BESIDE, USER = "named/pockettts_np", "site/kernels/__pycache__", "home/.cache/pockettts_np/kernels"

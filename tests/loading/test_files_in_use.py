@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pockettts_np import TTSModel
-from pockettts_np.files import read_into_memory
+from pockettts_np.files.memory import read_into_memory
 from pockettts_np.model import quantize_model
 from pockettts_np.weights.safetensors_file import SafetensorsFile
 from tests.support.helpers import GOLDEN

@@ -21,8 +21,9 @@ import soundfile
 from safetensors.numpy import load_file, save_file
 
 import pockettts_np
-from pockettts_np import __main__, files
+from pockettts_np import __main__
 from pockettts_np.audio.recording import read_audio
+from pockettts_np.files import writing
 
 TESTS = Path(__file__).parents[1]
 REF_WAV = TESTS.parent / "ref.wav"
@@ -271,7 +272,7 @@ def full_disk(monkeypatch):
             file.room = room
             return io.BufferedWriter(file)
 
-        monkeypatch.setattr(files, "_create", create)
+        monkeypatch.setattr(writing, "_create", create)
 
     return fill
 

@@ -12,7 +12,7 @@ from safetensors.numpy import load_file, save, save_file
 
 from pockettts_np import export_model_state
 from pockettts_np.audio.recording import end_on_pause, resample
-from pockettts_np.files import InMemoryFile
+from pockettts_np.files.memory import InMemoryFile
 from pockettts_np.loading.voice import load_voice
 from pockettts_np.modules.attention import KVCache
 from tests.support.helpers import GOLDEN, assert_close

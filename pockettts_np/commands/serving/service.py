@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...files import read_into_memory
+from ...files.memory import read_into_memory
 from ...hub import fetch
 from ...hub.voices import require_voice
 from ..terminal import options

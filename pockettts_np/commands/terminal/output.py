@@ -11,7 +11,7 @@ from ...audio.effects import closing_silence, processed, require_processing
 from ...audio.encoding import FORMATS, SUFFIXES, format_of, open_sink, require_format
 from ...audio.playback import playing, require_player
 from ...audio.samples import Samples
-from ...files import WRITE_ERRORS, replacing_file
+from ...files.writing import WRITE_ERRORS, replacing_file
 from .options import number, whole
 
 _DEFAULT_PATH = "./tts_output.wav"

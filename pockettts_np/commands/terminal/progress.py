@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from ...audio.samples import Samples
-from ...files import megabytes
+from ...files.usage import megabytes
 from ...hub.download import reporting
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from ...files import File
+from ...files.memory import File
 from .protocol import Tokenizer
 from .sentencepiece_model import SentencePieceTokenizer
 
