@@ -47,14 +47,22 @@ def run(code: str, folder: Path, **environment: str) -> tuple[dict, str]:
     return json.loads(done.stdout), done.stderr
 
 
+def copied_package(folder: Path) -> Path:
+    """A folder with a copy of the package, beside whose sources there are no kernels."""
+    shutil.copytree(PACKAGE, folder / "pockettts_np", ignore=shutil.ignore_patterns("__pycache__", "data"))
+    return folder
+
+
 def test_the_second_process_loads_kernels_without_the_compiler(tmp_path):
-    first, log = run(SILU + REPORT, PACKAGE.parent, NUMBA_CACHE_DIR=str(tmp_path))
+    package = copied_package(tmp_path / "site-packages")
+    places = {"NUMBA_CACHE_DIR": str(tmp_path / "kernels"), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    first, log = run(SILU + REPORT, package, **places)
     assert first["result"] == pytest.approx(EXPECTED)
     assert log.count("Compiling the kernels for this processor, once") == 1
     assert "pockettts-np warmup" in log
     assert "numba.np.linalg" in first["modules"]
     another_signature = "print(file=sys.stderr)\nkernels.silu(x.astype(np.float64))"
-    second, log = run(SILU + REPORT + another_signature, PACKAGE.parent, NUMBA_CACHE_DIR=str(tmp_path))
+    second, log = run(SILU + REPORT + another_signature, package, **places)
     assert second == {"result": first["result"], "modules": []}
     loading, _, compiling = log.partition("\n")
     assert loading == ""
@@ -80,8 +88,7 @@ print(json.dumps([status, network]))
 @pytest.fixture
 def read_only(tmp_path):
     """A copy of the package where a file stands in the place of the cache, which stops root too."""
-    folder = tmp_path / "site-packages"
-    shutil.copytree(PACKAGE, folder / "pockettts_np", ignore=shutil.ignore_patterns("__pycache__", "data"))
+    folder = copied_package(tmp_path / "site-packages")
     (folder / "pockettts_np" / "kernels" / "__pycache__").write_bytes(b"")
     return folder
 

@@ -55,7 +55,7 @@ def load_kept(config: Config, build: Callable[[Path], T], write: Callable[[Path]
     except HubError:
         raise
     except OSError as error:
-        logger.warning("The quantised model is not kept. %s", sentence(error))
+        logger.warning("The quantised model is not kept: %s", sentence(error))
         return None
     remove_unused(folder().glob("*/*.safetensors"))
     logger.info("The quantised model is kept for the next time: %s, %s.", path, megabytes(path.stat().st_size))

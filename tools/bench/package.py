@@ -108,9 +108,10 @@ class Engine:
         return self.model.flow_lm.init_state().copy(spare_rows=n_rows)
 
     def steps(self, state: VoiceState, noise: np.ndarray) -> np.ndarray:
-        model, stop = self.model, threading.Event()
+        model = self.model
+        limits = len(noise), model.config.min_frames_before_eos, 0
         latents = generation.generate_latents(
-            model.flow_lm, state, model.sampling, iter(noise), len(noise), frames_after_eos=0, stop=stop
+            model.flow_lm, state, model.sampling, iter(noise), *limits, threading.Event()
         )
         return np.stack(list(latents))
 

@@ -52,7 +52,8 @@ def watch(model: TTSModel, voice: VoiceState, chunk: Chunk, heads: list[Timestam
     transformer = AttentiveTransformer.after_text(model.flow_lm.transformer, heads, state, len(ids))
     flow_lm, noise = replace(model.flow_lm, transformer=transformer), draws(0, model.config.mimi.latent_dim)
     longest = model.longest_frames(len(ids))
-    spoken = generate_latents(flow_lm, state, model.sampling, noise, longest, after_eos + 2, threading.Event())
+    limits = longest, model.config.min_frames_before_eos, after_eos + 2
+    spoken = generate_latents(flow_lm, state, model.sampling, noise, *limits, threading.Event())
     n_frames = sum(1 for _ in spoken)
     return np.stack(transformer.rows[:n_frames])
 
