@@ -218,7 +218,7 @@ class TTSModel(SamplingOptions):
         if isinstance(voice, CatalogueVoice):
             voice = voice.saved_for(self.config)
         if isinstance(voice, SavedVoice):
-            return load_voice(fetch.local_file(voice.source), self.flow_lm, stop=stop)
+            return load_voice(fetch.local_file(voice.source), self.flow_lm, stop=stop, model_name=self.config.name)
         self._require_cloning()
         samples, rate_hz = read_audio(fetch.local_file(voice.source), max_seconds)
         return self._clone(resample(samples, rate_hz, self.sample_rate), stop)

@@ -32,7 +32,7 @@ def export_voice(args: argparse.Namespace) -> None:
     failed = []
     for source, target in pairs:
         try:
-            save_voice(model.get_state_for_audio_prompt(source, truncate=True), target)
+            save_voice(model.get_state_for_audio_prompt(source, truncate=True), target, model.config.name)
             logger.info("%s written", target)
         except (OSError, ValueError) as error:
             if len(pairs) == 1:
@@ -43,11 +43,11 @@ def export_voice(args: argparse.Namespace) -> None:
         raise ValueError(f"{len(failed)} of {len(pairs)} recordings gave no voice: {', '.join(failed)}.")
 
 
-def save_voice(state: Any, path: Path) -> None:
+def save_voice(state: Any, path: Path, model_name: str) -> None:
     """Write a voice state."""
     from ..loading.voice import export_model_state
 
-    export_model_state(state, path)
+    export_model_state(state, path, model_name)
 
 
 def _voices_to_export(audio: str, out: Path) -> list[tuple[str, Path]]:

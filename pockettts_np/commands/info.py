@@ -41,7 +41,7 @@ def info(args: argparse.Namespace) -> None:
 
 def describe(file: "SafetensorsFile") -> dict[str, Any]:
     """What the file is, from its header and, of a voice, two numbers. ValueError: damaged."""
-    from ..loading.headers import VOICE_PREFIX, is_model, stored_config
+    from ..loading.headers import MODEL_KEY, VOICE_PREFIX, is_model, stored_config
 
     shapes = {name: file.shape(name) for name in file.names()}
     types: dict[str, int] = {}
@@ -54,7 +54,8 @@ def describe(file: "SafetensorsFile") -> dict[str, Any]:
         if any(voice.names()):
             found["voice"] = _of_voice(voice, {name: voice.shape(name) for name in voice.names()})
     elif shapes.keys() == {"audio_prompt"} or any(name.endswith("/cache") for name in shapes):
-        found = {"kind": "voice", **_of_voice(file, shapes)}
+        maker = _printable(file.metadata.get(MODEL_KEY, ""))
+        found = {"kind": "voice", **({"made_with": maker} if maker else {}), **_of_voice(file, shapes)}
     else:
         found = _of_weights(_released_names(shapes), n_numbers=sum(types.values()))
         if "codec" in found:

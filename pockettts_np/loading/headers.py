@@ -7,6 +7,7 @@ from ..config.schema import build
 from ..weights.safetensors_file import SafetensorsFile
 
 CONFIG_KEY, TOKENIZER_KEY = "pockettts_np.config", "pockettts_np.tokenizer"  # in the metadata of a model in one file
+MODEL_KEY = "pockettts_np.model"  # in the metadata of a saved voice: the name of the model that made it
 VOICE_PREFIX = "voice."  # of the names of its voice's tensors
 LAYER = "transformer.layers.{}.self_attn/{}"  # of the names of a voice's tensors
 

@@ -5,6 +5,7 @@ with `…/offset` (rows seen) and `…/pad` (leading rows that hold nothing). Ol
 `…/current_end`; the oldest hold one tensor `audio_prompt` [1, T, d_model], the voice before the model has read it.
 """
 
+import logging
 import os
 import threading
 
@@ -15,7 +16,9 @@ from ..files.writing import replacing_file
 from ..models.flow_lm import FlowLM
 from ..modules.attention import KVCache
 from ..weights.safetensors_file import SafetensorsFile
-from .headers import LAYER, filled_rows
+from .headers import LAYER, MODEL_KEY, filled_rows
+
+logger = logging.getLogger(__name__)
 
 VoiceState = KVCache
 
@@ -27,11 +30,12 @@ class OtherModelError(ValueError):
     """A saved voice that another model made: one with other layers, heads or widths."""
 
 
-def export_model_state(model_state: VoiceState, dest: str | os.PathLike[str]) -> None:
+def export_model_state(model_state: VoiceState, dest: str | os.PathLike[str], model_name: str | None = None) -> None:
     """Write a voice so that `load_voice`, or the reference, reads it again; the file appears only once complete.
 
     For each layer its rows, float32 [2, 1, T, n_kv_heads, head_dim]: T is the number of rows that the model has read,
-    one a token or a frame of 80 ms. The format is that of pocket-tts 4.0.1.
+    one a token or a frame of 80 ms. The format is that of pocket-tts 4.0.1. A model of the same sizes cannot tell that
+    a voice is another's, unless the file holds `model_name`, which is the `config.name` of the model.
 
     Raises:
         OSError: the file cannot be written.
@@ -41,7 +45,7 @@ def export_model_state(model_state: VoiceState, dest: str | os.PathLike[str]) ->
     require_state(model_state)
     from safetensors.numpy import save
 
-    data = save(voice_tensors(model_state))
+    data = save(voice_tensors(model_state), {MODEL_KEY: model_name} if model_name else None)
     with replacing_file(dest) as file:
         file.write(data)
 
@@ -79,9 +83,14 @@ def voice_tensors(state: VoiceState) -> dict[str, np.ndarray]:
 
 
 def load_voice(
-    path: str | File, flow_lm: FlowLM, max_rows: int | None = None, stop: threading.Event | None = None
+    path: str | File,
+    flow_lm: FlowLM,
+    max_rows: int | None = None,
+    stop: threading.Event | None = None,
+    model_name: str = "",
 ) -> VoiceState:
-    """Read a voice saved here or by the reference, from a file or in memory.
+    """Read a voice saved here or by the reference, from a file or in memory; with a warning if it says that a model of
+    another name has made it.
 
     Raises:
         OSError: the file cannot be opened.
@@ -89,7 +98,17 @@ def load_voice(
             inside, or one of more than `max_rows` rows.
         CancelledError: `stop` was set.
     """
-    return read_voice(SafetensorsFile(path, _MAX_HEADER_BYTES), flow_lm, max_rows, stop)
+    file = SafetensorsFile(path, _MAX_HEADER_BYTES)
+    voice = read_voice(file, flow_lm, max_rows, stop)
+    maker = file.metadata.get(MODEL_KEY, "")
+    if maker and model_name and maker != model_name:
+        logger.warning(
+            "%s was made with the model %.50s, and this is %s: if their weights differ, it will not speak well.",
+            path,
+            maker,
+            model_name,
+        )
+    return voice
 
 
 def read_voice(

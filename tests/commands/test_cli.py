@@ -45,7 +45,7 @@ class FakeModel:
     def __init__(self, error=None):
         self.sample_rate = 24_000
         self.has_voice_cloning = True
-        self.config = SimpleNamespace(mimi=SimpleNamespace(frame_samples=1920))
+        self.config = SimpleNamespace(name="fake", mimi=SimpleNamespace(frame_samples=1920))
         self.error = error
         self.asked = []
         self.closed = False
@@ -500,7 +500,7 @@ def test_a_deleted_working_folder_is_named(tmp_path):
 @pytest.fixture
 def saved(monkeypatch, model):
     """Exported voices are text files that name their source."""
-    monkeypatch.setattr(export_voice, "save_voice", lambda state, path: path.write_text(Path(state).name))
+    monkeypatch.setattr(export_voice, "save_voice", lambda state, path, name: path.write_text(Path(state).name))
     return model
 
 

@@ -12,9 +12,11 @@ from safetensors.numpy import load_file, save, save_file
 
 from pockettts_np import export_model_state
 from pockettts_np.audio.recording import end_on_pause, resample
+from pockettts_np.commands.info import describe
 from pockettts_np.files.memory import InMemoryFile
 from pockettts_np.loading.voice import load_voice
 from pockettts_np.modules.attention import KVCache
+from pockettts_np.weights.safetensors_file import SafetensorsFile
 from tests.support.helpers import GOLDEN, assert_close
 from tests.support.random_models import small_model
 
@@ -63,6 +65,15 @@ def load(tmp_path):
 
 
 # ---------------------------------------------------------------- files
+
+
+@pytest.mark.parametrize(("maker", "warns"), [("english", True), ("lsd", False), (None, False), ("", False)])
+def test_a_voice_of_another_model_of_the_same_sizes_is_told_by_its_name(voice, tmp_path, caplog, maker, warns):
+    path = tmp_path / "v.safetensors"
+    export_model_state(voice, path, maker)
+    assert MODEL.get_state_for_audio_prompt(path).n_rows == voice.n_rows
+    assert ("was made with the model english, and this is lsd" in caplog.text) == warns
+    assert describe(SafetensorsFile(path)).get("made_with") == (maker or None)
 
 
 def test_a_voice_file_holds_what_the_reference_wants(voice, saved):
