@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import pockettts_np
-from pockettts_np import files
+from pockettts_np.files import memory
 
 PACKAGE = Path(pockettts_np.__file__).parent
 SPEAK = """
@@ -51,4 +51,4 @@ def test_the_package_speaks_from_an_archive(archive, tmp_path):
 def test_data_that_was_left_out_is_said(monkeypatch, tmp_path):
     """Whoever freezes a program may collect the modules and forget what lies beside them."""
     with pytest.raises(FileNotFoundError, match=r"nothing is missing, .*`pyinstaller --collect-all pockettts_np` does"):
-        files.packaged("pockettts_np", "nothing")
+        memory.packaged("pockettts_np", "nothing")
