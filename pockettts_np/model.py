@@ -56,8 +56,8 @@ NO_CHECKPOINT = (
 )
 
 _NEEDS_LARGER = (
-    f"A voice other than the built-in one needs the model {catalogue.DEFAULT_LANGUAGE}, and that cannot be fetched. "
-    "get_default_voice() needs nothing."
+    f"A voice other than the built-in one needs the model {catalogue.DEFAULT_LANGUAGE}, and that cannot be fetched: "
+    "{why} get_default_voice() needs nothing."
 )
 
 _settling = threading.Lock()  # one thread settles which model a nameless one is
@@ -232,7 +232,7 @@ class TTSModel(SamplingOptions):
                 try:
                     larger = self.larger()
                 except HubError as error:
-                    raise type(error)(f"{_NEEDS_LARGER} {error}") from error
+                    raise type(error)(_NEEDS_LARGER.format(why=error)) from error
                 vars(self).update(vars(larger), threads=self.threads)
             self.larger = None
 

@@ -164,7 +164,7 @@ def test_public_objects_are_themselves_and_have_a_short_name(tiny_model):
     timed = pockettts_np.TimedAudio(np.zeros(3, np.float32), (pockettts_np.Word("Hi", 0.0, 0.1),))
     for thing, text in [
         (tiny_model, "<TTSModel lsd: "),
-        (voice, "<KVCache: 1 rows of "),
+        (voice, "<KVCache: 1 row of "),
         (tiny_model.script("One. [pause:1s] Two. " * 99), "<Script: 100 chunks, 99 pauses>"),
         (timed, "<TimedAudio: 3 samples, 1 words>"),
         (tiny_model.stream(voice), "<pockettts_np.synthesis.live_text.SpeechStream object"),

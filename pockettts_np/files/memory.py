@@ -24,9 +24,9 @@ class InMemoryFile:
 File = Path | InMemoryFile
 
 
-def read_into_memory(path: Path) -> InMemoryFile:
+def read_into_memory(path: str | os.PathLike[str]) -> InMemoryFile:
     """The file as it is now, whatever becomes of it; at the start of a page, like a file that is mapped. OSError."""
-    with path.open("rb") as file:
+    with Path(path).open("rb") as file:
         content = mmap.mmap(-1, max(1, os.fstat(file.fileno()).st_size))
         file.readinto(content)
     return InMemoryFile(str(path), content)

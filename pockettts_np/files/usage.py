@@ -11,7 +11,9 @@ _DAY_S = 86_400.0
 
 
 def megabytes(n_bytes: int) -> str:
-    """A size for people: 235.9 MB, 1.2 kB."""
+    """A size for people: 235.9 MB, 1.2 kB, 0 B."""
+    if n_bytes < 100:
+        return f"{n_bytes} B"
     return f"{n_bytes / 1e6:.1f} MB" if n_bytes >= 100_000 else f"{n_bytes / 1e3:.1f} kB"
 
 

@@ -31,7 +31,8 @@ class KVCache:
 
     def __repr__(self) -> str:
         layers, heads, width = self.sizes
-        return f"<{type(self).__name__}: {self.n_rows} rows of {layers} layers with {heads} heads of {width}>"
+        rows = "row" if self.n_rows == 1 else "rows"
+        return f"<{type(self).__name__}: {self.n_rows} {rows} of {layers} layers with {heads} heads of {width}>"
 
     @classmethod
     def empty(

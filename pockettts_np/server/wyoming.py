@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,6 +22,7 @@ from wyoming.info import Attribution, Describe, Info, TtsProgram, TtsVoice
 from wyoming.ping import Ping, Pong
 from wyoming.tts import Synthesize, SynthesizeChunk, SynthesizeStart, SynthesizeStop, SynthesizeStopped
 
+from ..files.usage import inode
 from ..version import __version__
 from .incoming_text import IncomingText
 from .limits import Refusal, refusal_of
@@ -249,6 +251,24 @@ def _info(service: Service) -> Info:
     return Info(tts=[program])
 
 
+@dataclass(frozen=True)
+class _Socket:
+    """A Unix socket in a folder, which stays there until it is removed."""
+
+    path: str
+    inode: tuple[int, int]
+
+    @classmethod
+    def at(cls, path: str) -> "_Socket":
+        return cls(path, inode(Path(path)))
+
+    def remove(self) -> None:
+        """Unless it is gone, or another server's by now."""
+        with suppress(OSError):
+            if inode(Path(self.path)) == self.inode:
+                Path(self.path).unlink()
+
+
 class WyomingServer:
     """Listens at tcp://HOST:PORT or unix://PATH until `run`'s caller, or a signal, ends it."""
 
@@ -257,6 +277,7 @@ class WyomingServer:
         self._connections: dict[asyncio.Task[None], Connection] = {}  # the oldest first
         self._ending = asyncio.Event()
         self.uri = ""  # where it listens, once it does
+        self._socket: _Socket | None = None  # of unix://
 
     async def run(self, uri: str) -> None:
         """Serve until `end`. ValueError: an address of another kind. OSError: it cannot be taken."""
@@ -266,6 +287,8 @@ class WyomingServer:
             await self._ending.wait()
         finally:
             server.close()
+            if self._socket is not None:
+                self._socket.remove()
             for connection in self._connections:
                 connection.cancel()
             if self._connections:
@@ -290,6 +313,7 @@ class WyomingServer:
             if parts.scheme == "unix" and parts.path:
                 server = await asyncio.start_unix_server(self._accept, parts.path)
                 self.uri = uri
+                self._socket = _Socket.at(parts.path)
                 return server
             if parts.scheme == "tcp" and parts.hostname and parts.port is not None:
                 server = await asyncio.start_server(self._accept, parts.hostname, parts.port)
@@ -297,7 +321,7 @@ class WyomingServer:
                 return server
         except OSError as error:
             raise OSError(f"{uri} cannot be taken: {error.strerror}. Name another port; 0 is any.") from None
-        raise ValueError(f"{uri} is no place to listen; wanted tcp://HOST:PORT or unix://PATH.")
+        raise ValueError(f"{uri} is not a place to listen; wanted tcp://HOST:PORT or unix://PATH.")
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()

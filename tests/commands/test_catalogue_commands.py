@@ -455,7 +455,7 @@ def test_bar_without_a_known_length(look):
     screen = look()
     with progress.show_fetching(quiet=False):
         hub_report(0, None)
-    assert "a.wav: 0.0 kB 0.0 kB/s" in screen.text
+    assert "a.wav: 0 B 0 B/s" in screen.text
 
 
 # ---- first use

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -51,6 +52,11 @@ def replace(path):
 
 def speech(model):
     return model.generate_audio(model.get_initial_state(), "Hi.", noise=0)
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+def test_a_file_is_read_into_memory_by_its_path(model_file, kind):
+    assert read_into_memory(kind(model_file)).read_bytes() == Path(model_file).read_bytes()
 
 
 @pytest.mark.parametrize("change", [overwrite, truncate])

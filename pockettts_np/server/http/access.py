@@ -12,7 +12,7 @@ _LABEL = r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?"
 _NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*\.?")
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^\s:/?#@\[\]]+)(:[0-9]*)?", re.IGNORECASE)
 _KEY = re.compile(r"[!-~]+")
-_ROOT_PATH = re.compile(r"(/[\w.~%-]+)+")
+_ROOT_PATH = re.compile(r"(/[\w.~%-]+)+", re.ASCII)
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -78,7 +78,9 @@ def require_origin(text: str) -> str:
         raise ValueError(f"The origin {text!r} would let the pages of every site use the server; name one site each.")
     match = _ORIGIN.fullmatch(text)
     if match is None or int(match[3] or 0) > 65535:
-        raise ValueError(f"The origin {text[:100]!r} is no site; wanted one like https://site.example, without a path.")
+        raise ValueError(
+            f"The origin {text[:100]!r} is not a site; wanted one like https://site.example, without a path."
+        )
     scheme, name, port = match[1].lower(), _in_ascii(match[2]), match[3]
     return f"{scheme}://{name}" if port in (None, _DEFAULT_PORTS.get(scheme)) else f"{scheme}://{name}:{int(port)}"
 
@@ -87,14 +89,16 @@ def require_host(text: str) -> str:
     """A name of this server, in small letters. ValueError: it is none."""
     name = _in_ascii(text).removesuffix(".")
     if not (_NAME.fullmatch(name) or is_number(name)):
-        raise ValueError(f"The host {text[:100]!r} is no name; wanted one like speech.example, without a port.")
+        raise ValueError(f"The host {text[:100]!r} is not a name; wanted one like speech.example, without a port.")
     return name
 
 
 def require_key(text: str) -> str:
     """An API key that a header can hold. ValueError: it cannot, and everybody would be locked out, or nobody."""
     if not text:
-        raise ValueError("The API key is empty, which would let everybody in. Give one, or leave the option out.")
+        raise ValueError(
+            "The API key is empty, which would let everybody in. Give one, or neither --api-key nor POCKETTTS_API_KEY."
+        )
     if not _KEY.fullmatch(text):
         raise ValueError(
             "The API key holds a space, a line break or a letter beyond ASCII, which headers cannot carry."
@@ -107,7 +111,7 @@ def require_proxy(text: str) -> Network:
     try:
         return ipaddress.ip_network(text, strict=False)
     except ValueError:
-        sentence = f"The proxy {text[:100]!r} is no address; wanted one like 127.0.0.1 or 10.0.0.0/8."
+        sentence = f"The proxy {text[:100]!r} is not an address; wanted one like 127.0.0.1 or 10.0.0.0/8."
         raise ValueError(sentence) from None
 
 
@@ -115,7 +119,7 @@ def require_root_path(text: str) -> str:
     """A path without its last slash. ValueError: it is none."""
     path = text.rstrip("/")
     if path and not _ROOT_PATH.fullmatch(path):
-        raise ValueError(f"The root path {text[:100]!r} is no path; wanted one like /speech.")
+        raise ValueError(f"The root path {text[:100]!r} is not a path; wanted one like /speech, in ASCII.")
     return path
 
 

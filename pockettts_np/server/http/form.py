@@ -27,9 +27,12 @@ Form = dict[str, str | UploadedFile]  # of fields with the same name, the last
 
 
 def media_type(content_type: str) -> tuple[str, str]:
-    """The type in a Content-Type header, in small letters, and its boundary; '' for what is not there."""
+    """The type in a Content-Type header, in small letters, and its boundary; '' for what is not there.
+
+    Refusal 400: the header is too long.
+    """
     if len(content_type) > _MAX_HEAD_BYTES:
-        return "", ""
+        raise _unreadable(f"Its Content-Type is longer than {_MAX_HEAD_BYTES} characters")
     header = _headers(f"content-type: {content_type}")
     return content_type.partition(";")[0].strip().lower(), str(header.get_param("boundary") or "")
 

@@ -92,7 +92,11 @@ class Guard:
         if host is None or self._access.knows_host(host):
             return None
         name = name_of(host) or host
-        return Refusal(403, f"This server is not {name[:100]!r}; start it with --allow-host NAME to be.", "bad_host")
+        return Refusal(
+            403,
+            f"This server does not answer to {name[:100]!r}. Start it with --allow-host NAME to add a name.",
+            "bad_host",
+        )
 
     def _wrong_page(self, scope: Scope, headers: Headers) -> Refusal | None:
         origin = headers.get("origin")

@@ -156,3 +156,8 @@ def test_an_upload_needs_no_writable_folder(model, monkeypatch, tmp_path):
     assert len(sound) > MEGABYTE
     with served(make_service(model, Limits(n_workers=1))) as url:
         assert post(f"{url}/tts", data={"text": "Hi."}, files={"voice_wav": ("a.wav", sound)}).status_code == 200
+
+
+def test_a_content_type_that_is_too_long_is_named():
+    with pytest.raises(Refusal, match="Its Content-Type is longer than 4000 characters"):
+        media_type(f"multipart/form-data; boundary={'x' * 5000}")

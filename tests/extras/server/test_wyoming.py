@@ -422,11 +422,20 @@ def test_a_server_that_ends_cuts_what_is_spoken(model, held):
 def test_it_listens_at_a_path_too(model, tmp_path):
     with served(make_service(model), f"unix://{tmp_path}/socket") as uri:
         assert ask(uri, Synthesize(TEXT))[-1].type == "audio-stop"
+        assert (tmp_path / "socket").exists()
+    assert not (tmp_path / "socket").exists()
+
+
+def test_a_path_that_another_has_taken_since_is_left_to_it(model, tmp_path):
+    with served(make_service(model), f"unix://{tmp_path}/socket"):
+        (tmp_path / "other").write_text("another's")
+        (tmp_path / "other").rename(tmp_path / "socket")
+    assert (tmp_path / "socket").read_text() == "another's"
 
 
 @pytest.mark.parametrize("uri", ["tcp://127.0.0.1", "udp://127.0.0.1:1", "stdio://", "", "unix://"])
 def test_other_places_to_listen_are_refused(model, uri):
-    with pytest.raises(ValueError, match="no place to listen; wanted tcp://HOST:PORT"):
+    with pytest.raises(ValueError, match="not a place to listen; wanted tcp://HOST:PORT"):
         asyncio.run(WyomingServer(make_service(model)).run(uri))
 
 
