@@ -24,10 +24,11 @@ from wordfreq import top_n_list, zipf_frequency
 
 HERE = Path(__file__).parent
 UNWANTED = re.compile(
-    r"\b(fuck\w*|shit|bitch|ass|dick|pussy|cunt|nigg\w+|porn\w*|sex\w*|rape|cock|sluts?|whores?|cum|penis|vagina|anal|nude|"
+    r"\b(fuck\w*|shit|bitch|ass|assholes?|dick|pussy|cunt|nigg\w+|porn\w*|sex\w*|rape|cock|sluts?|whores?|cum|penis|vagina|anal|nude|"
     r"naked|orgasm|bastards?|faggots?|https?|www|com|org|html|lol)\b",
     re.IGNORECASE,
 )
+LONGEST_WORDS = 34
 # Slots name a part of speech; the frames are ordinary enough for the teacher's intonation to be natural.
 FRAMES = [
     "the [adj] [noun] was [past] by the [noun].",
@@ -55,6 +56,27 @@ FRAMES = [
     "what does [other] mean?",
     "the word [other] comes after [other].",
 ]
+
+# [person] and [place] are names that WordNet knows.
+NAME_FRAMES = [
+    "[person] and [person] are from [place].",
+    "have you ever been to [place]?",
+    "I met [person] in [place] last year.",
+    "this letter is for Mister [person].",
+    "Doctor [person] will see you now.",
+    "we flew from [place] to [place].",
+    "who was [person]?",
+    "[place] is a long way from [place].",
+    "Missus [person] lives in [place], near [place].",
+    "my friend [person] wrote about [place].",
+    "did [person] call you from [place]?",
+    "the train to [place] is late.",
+    "Professor [person] teaches in [place].",
+    "thank you, [person].",
+    "they moved from [place] to [place] when [person] was a child.",
+    "ask [person], not [person].",
+]
+CONNECTIVES = [", and ", ", but ", ", so ", ", because ", ", and then ", " while ", ", although ", " before "]
 
 
 def key_of(sentence: str) -> str:
@@ -97,7 +119,7 @@ class Grammar:
         text = rng.choice(self.patterns)
         while "{" in text:
             text = re.sub(r"\{(\w+)\}", lambda slot: rng.choice(self.choices[slot[1]]), text)
-        text = re.sub(r"\b([Aa]) (?=[aeiou](?!ni|ne|uro|se))", r"\1n ", text)
+        text = re.sub(r"\b([Aa]) (?=[aeiouAEIO](?!ni|ne|uro|se))", r"\1n ", text)
         return text[0].upper() + text[1:]
 
 
@@ -131,6 +153,39 @@ def chat_sentences(wheel: Path) -> Iterator[str]:
                 for talk in yaml.safe_load(archive.read(name)).get("conversations", []):
                     for line in talk:
                         yield from re.split(r"(?<=[.?!])\s+", str(line))
+
+
+def known_names(folder: Path, known: float) -> dict[str, list[str]]:
+    """Names of persons and of places, of one or two words, that are not too rare (Zipf scale)."""
+    found: dict[str, set[str]] = {"person": set(), "place": set()}
+    slots = {"18": "person", "15": "place"}
+    for line in (folder / "data.noun").read_text(errors="ignore").splitlines():
+        fields = line.split(" ", 5)
+        if fields[1] in slots and re.fullmatch(r"[A-Z][a-z]+(_[A-Z][a-z]+)?", fields[4]):
+            name = fields[4].replace("_", " ")
+            if min(zipf_frequency(word, "en") for word in name.split()) >= known and not UNWANTED.search(name):
+                found[slots[fields[1]]].add(name)
+    return {slot: sorted(names) for slot, names in found.items()}
+
+
+def name_sentences(names: dict[str, list[str]], n: int, rng: random.Random) -> Iterator[str]:
+    """Every name about equally often."""
+    endless = {slot: itertools.cycle(rng.sample(values, len(values))) for slot, values in names.items()}
+    for frame in itertools.islice(itertools.cycle(NAME_FRAMES), n):
+        yield re.sub(r"\[(\w+)\]", lambda slot: next(endless[slot[1]]), frame)
+
+
+def long_sentences(text: list[str], least_words: int, most_words: int, rng: random.Random) -> Iterator[str]:
+    """Statements linked by conjunctions, without end."""
+    statements = [line[:-1] for line in text if line.endswith(".") and 4 <= len(words_of(line)) <= 14]
+    common = {word for line in text for word in line.split(" ")[1:]}
+    proper = {word for word in common if word[0].isupper() and word.lower() not in common}
+    while True:
+        parts = rng.sample(statements, rng.choice((2, 3, 3, 4)))
+        later = [part if part.split(" ")[0] in proper else part[0].lower() + part[1:] for part in parts[1:]]
+        sentence = parts[0] + "".join(rng.choice(CONNECTIVES) + part for part in later) + "."
+        if least_words <= len(words_of(sentence)) <= most_words:
+            yield sentence
 
 
 def usable(sentence: str, known: float, most_words: int) -> bool:
@@ -233,11 +288,16 @@ def make_text(args: argparse.Namespace) -> list[str]:
         natural += fresh(wordnet_examples(args.wordnet), 2.7, 18)
     if args.austen:
         natural += fresh(austen_sentences(args.austen), 3.2, 16)
+        text += itertools.islice(fresh(austen_sentences(args.austen), 3.2, LONGEST_WORDS), int(args.sentences * 0.05))
     text += choose(natural, int(args.sentences * 0.35), counts, args.times, rng)
     if args.wordnet:
-        wanted = [w for w in top_n_list("en", args.words) if re.fullmatch(r"[a-z']{2,}", w) and not UNWANTED.search(w)]
+        common = (word for word in top_n_list("en", args.words) if not UNWANTED.search(word))
+        wanted = [word for word in common if re.fullmatch(r"(?=.*[aeiouy])[a-z']{2,}", word)]
         filled = coverage_sentences(counts, wanted, args.times, parts_of_speech(args.wordnet), rng)
         text += list(fresh(filled, 0.0, 20))[: int(args.sentences * 0.3)]
+        names = name_sentences(known_names(args.wordnet, 2.5), int(args.sentences * 0.1), rng)
+        text += fresh(names, 0.0, 20)
+    text += itertools.islice(long_sentences(text, 15, LONGEST_WORDS, rng), int(args.sentences * 0.08))
     pairs = [" ".join(rng.sample(text, 2)) for _ in range(int(args.sentences * 0.04))]
     text += [pair for pair in pairs if len(words_of(pair)) <= 24]
     rng.shuffle(text)
