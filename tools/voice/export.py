@@ -1,5 +1,7 @@
 """Write the trained voice as a Pocket TTS model: float16 weights, configuration, tokenizer, figures.
 
+A model of several voices comes with a file for each, `NAME.safetensors`, to be named with --voice.
+
 With --checkpoints, also write small starting points for another training: averaged weights in float16, no optimiser.
 """
 
@@ -43,13 +45,25 @@ default_eos_threshold: 0.0
 timestamp_heads: [{{layer: 3, head: 0}}]
 """  # noqa: E501
 
+NOT_EXPORTED = ("aux", "voices")
+
+
+def voices_of(lm: dict) -> dict[str, torch.Tensor]:
+    """Name -> rows [1, rows, width], which a model reads before the text: the package's form of an unread voice."""
+    return {name: lm["average"]["voices"][i, None].clone() for i, name in enumerate(lm["sizes"].get("voices", []))}
+
 
 def weights_of(lm: dict, decoder: dict) -> dict[str, torch.Tensor]:
     """Averaged weights under their released names. The decoder reads normalised latents: mean 0, deviation 1."""
-    weights = {f"flow_lm.{name}": value for name, value in lm["average"].items() if not name.startswith("aux")}
+    weights = {f"flow_lm.{name}": value for name, value in lm["average"].items() if not name.startswith(NOT_EXPORTED)}
     weights |= {f"mimi.{name}": value for name, value in decoder["average"].items()}
     weights |= {"flow_lm.emb_mean": torch.zeros(LATENT_DIM), "flow_lm.emb_std": torch.ones(LATENT_DIM)}
     return {name: value.half().contiguous() for name, value in weights.items()}
+
+
+def write_tensors(path: Path, tensors: dict[str, torch.Tensor]) -> None:
+    write_whole(path, lambda part: save_file(tensors, part))
+    path.chmod(0o644)  # save_file leaves it readable to its owner alone
 
 
 def keep_checkpoints(source: Path, target: Path, states: dict[str, dict]) -> None:
@@ -73,8 +87,9 @@ def main() -> None:
     decoder = load_checkpoint(args.decoder or args.folder / "decoder.pt")
     args.target.mkdir(parents=True, exist_ok=True)
     weights = weights_of(lm, decoder)
-    write_whole(args.target / "builtin.safetensors", lambda part: save_file(weights, part))
-    (args.target / "builtin.safetensors").chmod(0o644)  # save_file leaves it readable to its owner alone
+    write_tensors(args.target / "builtin.safetensors", weights)
+    for name, rows in voices_of(lm).items():
+        write_tensors(args.target / f"{name}.safetensors", {"audio_prompt": rows})
     if args.checkpoints:
         keep_checkpoints(args.folder, args.checkpoints, {"lm.pt": lm, "decoder.pt": decoder})
     hidden_scale = lm["sizes"]["hidden"] // lm["sizes"]["width"]
@@ -83,7 +98,7 @@ def main() -> None:
     write_whole(args.target / "builtin.yaml", lambda part: part.write_text(config))
     write_whole(args.target / "tok.model", lambda part: shutil.copyfile(args.folder / "tok.model", part))
     results = [json.loads(line) for line in (args.folder / "results.jsonl").read_text().splitlines()]
-    latest = {line.pop("what"): line for line in results}
+    latest = {" ".join(filter(None, (line.pop("what"), line.pop("voice", "")))): line for line in results}
     figures = {"error_rates": latest, "lm_steps": lm["step"], "decoder_steps": decoder["step"]}
     figures["parameters"] = sum(value.numel() for value in weights.values())
     write_whole(args.target / "figures.json", lambda part: part.write_text(json.dumps(figures, indent=1) + "\n"))

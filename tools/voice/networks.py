@@ -16,6 +16,7 @@ from tools.voice.common import FRAME_SAMPLES, LATENT_DIM
 MAX_PERIOD = 10000.0
 N_PHONEMES = 160  # more than any Piper voice has
 PHONEMES_PER_FRAME = 3
+VOICE_ROWS = 2  # learnt rows that stand for a voice, after the beginning that all voices share
 
 
 def rotate(x: torch.Tensor, first: int = 0) -> torch.Tensor:  # [B, T, H, D]
@@ -149,12 +150,15 @@ class TokenEmbedding(nn.Module):
 
 
 class LanguageModel(nn.Module):
+    """`voices` are names; a model of one voice has none, and no rows for it."""
+
     def __init__(
-        self, n_tokens=512, width=192, n_heads=4, n_layers=6, hidden=768, head_width=128, head_blocks=2
+        self, n_tokens=512, width=192, n_heads=4, n_layers=6, hidden=768, head_width=128, head_blocks=2, voices=()
     ) -> None:
         super().__init__()
         self.sizes = {"n_tokens": n_tokens, "width": width, "n_heads": n_heads, "n_layers": n_layers}
         self.sizes |= {"hidden": hidden, "head_width": head_width, "head_blocks": head_blocks}
+        self.sizes |= {"voices": list(voices)} if voices else {}
         self.conditioner = TokenEmbedding(n_tokens, width)
         self.flow_net = PointwiseHead(head_width, width, head_blocks)
         self.bos_emb = nn.Parameter(torch.randn(LATENT_DIM))
@@ -166,16 +170,26 @@ class LanguageModel(nn.Module):
             for linear in (layer.self_attn.out_proj, layer.linear2):
                 nn.init.normal_(linear.weight, 0, 0.04 / math.sqrt(2 * n_layers))
         self.dropout = nn.Dropout(0.0)
-        # Phoneme classifiers, for training alone: names that begin with "aux" are not exported.
+        # Not exported with the weights: the voices, which become files of their own, and "aux", phoneme classifiers.
+        self.n_before_text = 1 + (VOICE_ROWS if voices else 0)
+        if voices:
+            self.voices = nn.Parameter(torch.randn(len(voices), VOICE_ROWS, width) * 0.5)
         self.aux = nn.Linear(width, PHONEMES_PER_FRAME * N_PHONEMES)
         self.aux_mid = nn.Linear(width, PHONEMES_PER_FRAME * N_PHONEMES)
 
+    def before_text(self, voices: torch.Tensor) -> torch.Tensor:  # voice numbers [B] -> [B, 1 or 1 + VOICE_ROWS, width]
+        beginning = self.bos_before_voice.expand(len(voices), 1, -1)
+        return torch.cat([beginning, self.voices[voices]], 1) if "voices" in self.sizes else beginning
+
     @torch.no_grad()
-    def generate(self, tokens: list[int], most_frames=200, eos_threshold=0.0, frames_after_eos=1, least_frames=4):
+    def generate(
+        self, tokens: list[int], voice=0, most_frames=200, eos_threshold=0.0, frames_after_eos=1, least_frames=4
+    ):
         """Latents [frames, 32] at temperature 0, and whether the model ended by itself."""
         caches = [{} for _ in self.transformer.layers]
         embedded = self.conditioner.embed(torch.tensor([tokens]))
-        x = torch.cat([self.bos_before_voice, embedded, self.input_linear(self.bos_emb[None, None])], 1)
+        before = self.before_text(torch.tensor([voice]))
+        x = torch.cat([before, embedded, self.input_linear(self.bos_emb[None, None])], 1)
         latents, stop = [], None
         for frame in range(most_frames):
             hidden = self.out_norm(self.transformer(x, caches=caches)[0][:, -1])

@@ -46,7 +46,7 @@ def main() -> None:
 
 def predict_shard(model: torch.nn.Module, path: Path, args: argparse.Namespace) -> None:
     """Sentences that the language model cannot use keep the encoder's latents."""
-    data = Sentences(path, args.folder / "tok.model", n_held_out=0)
+    data = Sentences(path, args.folder / "tok.model", model.sizes.get("voices", ()), n_held_out=0)
     latents, meta = load_npz(path, "latents")
     firsts = np.cumsum([0, *(frames_of(item["n_samples"]) for item in meta)])
     result = latents.copy()

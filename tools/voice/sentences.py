@@ -1,6 +1,6 @@
 """Sentences for the language model: tokens, latents, and which tokens sound in which frame."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,13 +8,13 @@ import sentencepiece
 import torch
 
 from tools.voice.common import FRAME_S, LATENT_DIM, frames_of, load_npz, normalise
-from tools.voice.networks import PHONEMES_PER_FRAME
+from tools.voice.networks import PHONEMES_PER_FRAME, VOICE_ROWS
 
 # Ids that every Piper voice with espeak-ng phonemes shares.
 START, END, SPACE = 1, 2, 3
 PAUSES = {4, 7, 8, 10, 11, 12, 13}  # ! ' , . : ; ?
 MARKS = {120, 121, 122}  # stress and length
-LONGEST_FRAMES = 150
+LONGEST_FRAMES = 180
 
 
 def spoken_groups(phonemes: list[int], durations: list[float]) -> list[list[float]]:
@@ -84,10 +84,14 @@ def frame_phonemes(phonemes: list[int], durations: list[float], n_frames: int) -
 
 
 class Sentences:
-    """All sentences of a folder of latents, or of one file; `refresh` adds shards that arrived since."""
+    """All sentences of a folder of latents, or of one file; `refresh` adds shards that arrived since.
 
-    def __init__(self, latents: Path, tokenizer_path: Path, n_held_out: int = 60) -> None:
+    `voices` are the names that the shards give, in the model's order; none: whoever speaks, it is one voice.
+    """
+
+    def __init__(self, latents: Path, tokenizer_path: Path, voices: Sequence[str] = (), n_held_out: int = 60) -> None:
         self.folder, self.known, self.n_left_out = latents, set(), 0
+        self.voices, self.n_before_text = list(voices), 1 + (VOICE_ROWS if voices else 0)
         self.tokenizer = sentencepiece.SentencePieceProcessor(str(tokenizer_path))
         self.piece_lengths = [len(self.tokenizer.id_to_piece(i)) for i in range(self.tokenizer.vocab_size())]
         self.items: list[dict] = []
@@ -113,28 +117,30 @@ class Sentences:
                 continue
             phonemes = frame_phonemes(sentence["phonemes"], sentence["durations"], n_frames)
             tokens = self.tokenizer.encode(text)
-            item = {"index": index, "text": text, "times": times, "latents": z, "phonemes": phonemes, "tokens": tokens}
-            self.items.append(item)
+            voice = self.voices.index(sentence["voice"]) if self.voices else 0
+            item = {"index": index, "voice": voice, "text": text, "tokens": tokens}
+            self.items.append(item | {"times": times, "latents": z, "phonemes": phonemes})
 
     def _shuffled(self, joined: float, rng: np.random.Generator) -> list[dict]:
-        """One pass in random order; every so often two sentences become one text."""
-        shuffled, waiting = [], None
+        """One pass in random order; every so often two sentences of a voice become one text."""
+        shuffled: list[dict] = []
+        waiting: dict[int, dict] = {}
         for i in rng.permutation(len(self.items)):
             item = self.items[i]
-            if waiting and len(waiting["latents"]) + len(item["latents"]) <= LONGEST_FRAMES:
-                shuffled.append(self._join(waiting, item))
-                waiting = None
-            elif not waiting and rng.random() < joined:
-                waiting = item
+            first = waiting.get(item["voice"])
+            if first and len(first["latents"]) + len(item["latents"]) <= LONGEST_FRAMES:
+                shuffled.append(self._join(waiting.pop(item["voice"]), item))
+            elif not first and rng.random() < joined:
+                waiting[item["voice"]] = item
             else:
                 shuffled.append(item)
-        return [*shuffled, waiting] if waiting else shuffled
+        return [*shuffled, *waiting.values()]
 
     def _join(self, first: dict, second: dict) -> dict:
         text = f"{first['text']} {second['text']}"
         times = np.concatenate([first["times"], second["times"] + len(first["latents"]) * FRAME_S])
         arrays = {name: np.concatenate([first[name], second[name]]) for name in ("latents", "phonemes")}
-        return arrays | {"text": text, "times": times, "tokens": self.tokenizer.encode(text)}
+        return arrays | {"voice": first["voice"], "text": text, "times": times, "tokens": self.tokenizer.encode(text)}
 
     def batches(self, positions_per_batch: int, rng: np.random.Generator, joined: float = 0.0) -> Iterator[list[dict]]:
         """One pass in batches of about equal length and total size; a share of the sentences is spoken in pairs."""
@@ -157,23 +163,25 @@ class Sentences:
         """Padded tensors; `order` gathers [voice, tokens, latents] without gaps, `back` finds the latents again."""
         split = [self._sample(item["text"]) if sampling else item["tokens"] for item in items]
         n, most_tokens, most_frames = len(items), max(map(len, split)), max(len(item["latents"]) for item in items)
-        longest = 1 + max(len(tokens) + len(item["latents"]) for tokens, item in zip(split, items, strict=True))
+        before = self.n_before_text
+        longest = before + max(len(tokens) + len(item["latents"]) for tokens, item in zip(split, items, strict=True))
         tokens_, latents = np.zeros((n, most_tokens), np.int64), np.zeros((n, most_frames, LATENT_DIM), np.float32)
         real, ends = np.zeros((n, most_frames), np.float32), np.zeros((n, most_frames), np.float32)
         phonemes = np.zeros((n, most_frames, PHONEMES_PER_FRAME), np.int64)
         guide = np.zeros((n, most_frames, most_tokens), np.float32)
-        order = np.full((n, longest), 1 + most_tokens + most_frames)
+        order = np.full((n, longest), before + most_tokens + most_frames)
         back = np.zeros((n, most_frames), np.int64)
         for b, (item, tokens) in enumerate(zip(items, split, strict=True)):
             t, a = len(tokens), len(item["latents"])
             tokens_[b, :t], latents[b, :a], phonemes[b, :a] = tokens, item["latents"], item["phonemes"]
             real[b, :a], ends[b, a - 1] = 1, 1
-            order[b, : 1 + t] = np.arange(1 + t)
-            order[b, 1 + t : 1 + t + a] = 1 + most_tokens + np.arange(a)
-            back[b, :a] = 1 + t + np.arange(a)
+            order[b, : before + t] = np.arange(before + t)
+            order[b, before + t : before + t + a] = before + most_tokens + np.arange(a)
+            back[b, :a] = before + t + np.arange(a)
             guide[b, :a, :t] = self._guide(tokens, item["times"], a)
         arrays = {"tokens": tokens_, "latents": latents, "real": real, "ends": ends, "phonemes": phonemes}
         arrays |= {"guide": guide, "order": order, "back": back}
+        arrays |= {"voice": np.array([item["voice"] for item in items])}
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
     def _sample(self, text: str) -> list[int]:

@@ -38,7 +38,7 @@ def disturbed(inputs: torch.Tensor, noise: float) -> torch.Tensor:
 
 def run(model: LanguageModel, batch: dict, inputs: torch.Tensor, start: torch.Tensor) -> tuple:
     """Predicted latents, hidden states, those after the last guided layer, attention of the guided heads."""
-    voice = model.bos_before_voice.expand(len(inputs), 1, -1)
+    voice = model.before_text(batch["voice"])
     padding = torch.zeros(len(inputs), 1, voice.shape[-1])
     rows = torch.cat([voice, model.conditioner.embed(batch["tokens"]), model.input_linear(inputs), padding], 1)
     rows = model.dropout(torch.gather(rows, 1, batch["order"][..., None].expand(-1, -1, rows.shape[-1])))
@@ -82,7 +82,8 @@ def losses(model: LanguageModel, batch: dict, weights: torch.Tensor, noise: floa
     guided = 0.0
     for layer in GUIDED_LAYERS:
         rows = torch.gather(attention[layer], 1, batch["back"][..., None].expand(-1, -1, attention[layer].shape[-1]))
-        mass = (rows[:, :, 1 : 1 + batch["guide"].shape[-1]] * batch["guide"]).sum(-1)
+        first = model.n_before_text
+        mass = (rows[:, :, first : first + batch["guide"].shape[-1]] * batch["guide"]).sum(-1)
         guided = guided - mean(torch.log(mass + 1e-4)) / len(GUIDED_LAYERS)
     return {
         "latents": mean((huber * weights).mean(-1)),
@@ -95,9 +96,9 @@ def losses(model: LanguageModel, batch: dict, weights: torch.Tensor, noise: floa
 
 class LanguageModelTrainer(Trainer):
     def __init__(self, args: argparse.Namespace) -> None:
-        self.data = Sentences(args.latents, args.folder / "tok.model")
+        self.data = Sentences(args.latents, args.folder / "tok.model", args.voices)
         n_tokens = self.data.tokenizer.vocab_size()
-        model, average = LanguageModel(n_tokens), LanguageModel(n_tokens)
+        model, average = (LanguageModel(n_tokens, voices=args.voices) for _ in range(2))
         matrices = [p for p in model.parameters() if p.dim() >= 2]
         others = [p for p in model.parameters() if p.dim() < 2]
         groups = [{"params": matrices, "weight_decay": 0.02}, {"params": others, "weight_decay": 0.0}]
@@ -105,8 +106,8 @@ class LanguageModelTrainer(Trainer):
         super().__init__(args, model, average.eval(), optimiser, warm_up_steps=150)
         self.load()
         model.dropout.p = args.dropout
-        noise = load_checkpoint(args.folder / "statistics.pt")["noise"]
-        precision = 1 / (torch.where(noise < 1, noise, torch.tensor(2.0)) ** 2 + 0.05)
+        noise = load_checkpoint(args.folder / "statistics.pt")["noise"].to(args.device)
+        precision = 1 / (torch.where(noise < 1, noise, 2.0) ** 2 + 0.05)
         self.weights = precision / precision.mean()
         self.losses = torch.compile(losses, dynamic=True) if args.compile else losses
 
@@ -116,7 +117,10 @@ class LanguageModelTrainer(Trainer):
         while True:
             self.data.refresh()
             for items in self.data.batches(self.args.positions, rng, self.args.joined):
-                yield self.data.collate(items, rng.random() < self.args.sampling)
+                yield self.on_device(self.data.collate(items, rng.random() < self.args.sampling))
+
+    def on_device(self, batch: dict) -> dict:
+        return {name: value.to(self.args.device) for name, value in batch.items()}
 
     def before_update(self, progress: float) -> None:
         stable = self.path.with_name(self.path.stem + "_stable.pt")
@@ -125,7 +129,7 @@ class LanguageModelTrainer(Trainer):
 
     def update(self, batch: dict, progress: float) -> dict[str, float]:
         own = self.args.own if self.set_rate(progress) else 0.0
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast(self.args.device, torch.bfloat16):
             parts = self.losses(self.model, batch, self.weights, noise=self.args.noise, own=own)
         guide, spelling = (0.03, 0.1) if progress > 0.5 else (0.1, 0.2)
         phonemes = (parts["phonemes"] + parts["phonemes_mid"]) / 2
@@ -137,7 +141,7 @@ class LanguageModelTrainer(Trainer):
 
     @torch.no_grad()
     def facts(self) -> dict:
-        batch = self.data.collate(self.data.held_out, sampling=False)
+        batch = self.on_device(self.data.collate(self.data.held_out, sampling=False))
         found = losses(self.average, batch, self.weights)
         held_out = {name: round(float(value), 3) for name, value in found.items()}
         return {"held_out": held_out, "of": len(self.data.items)}
@@ -147,6 +151,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("latents", type=Path)
     parser.add_argument("folder", type=Path, help="holds tok.model and statistics.pt; checkpoints go here")
+    parser.add_argument("--voices", nargs="+", default=[], help="names in the shards; none: one voice, without rows")
     add_options(parser, name="lm.pt", fall=0.3, rate=1e-3, average=0.999)
     parser.add_argument("--positions", type=int, default=3000, help="tokens and frames a batch")
     parser.add_argument("--joined", type=float, default=0.15, help="share of sentences spoken in pairs: longer texts")
@@ -155,7 +160,7 @@ def main() -> None:
     parser.add_argument("--noise", type=float, default=0.5, help="strongest noise on the latents that are read")
     parser.add_argument("--own", type=float, default=0.0, help="share of own predictions while the rate falls")
     args = parser.parse_args()
-    torch.set_num_threads(1)
+    training.use(args.device)
     training.run(LanguageModelTrainer(args))
 
 
