@@ -11,9 +11,11 @@ import time
 from pathlib import Path
 
 import numpy as np
+import soxr
 import torch
 from torch import nn
 
+from tools.voice import training
 from tools.voice.common import (
     FRAME_SAMPLES,
     HOP_SAMPLES,
@@ -87,18 +89,18 @@ class FrozenEncoder:
         return ((mean[0] - self.mean) / self.deviation * self.alive).T.contiguous().numpy()
 
 
-def load_features(shards: list[Path]) -> torch.Tensor:  # [176, frames at 100 Hz]
+def load_features(shards: list[Path], speed: float = 1.0) -> torch.Tensor:  # [176, frames at 100 Hz]
+    """Of all sentences, or of what they are when played at another speed: higher or lower, another voice."""
     parts = []
     for path in shards:
         samples, meta = load_npz(path, "samples")
-        ends = np.cumsum([item["n_samples"] for item in meta])
-        for end, item in zip(ends, meta, strict=True):
-            speech = pad_to_frames(samples[end - item["n_samples"] : end])
-            parts.append(features(torch.from_numpy(speech.astype(np.float32) / 32767)).half())
+        for part in np.split(samples / np.float32(32767), np.cumsum([item["n_samples"] for item in meta])[:-1]):
+            played = part if speed == 1 else soxr.resample(part, speed, 1)
+            parts.append(features(torch.from_numpy(pad_to_frames(played))).half())
     return torch.cat(parts, 1)
 
 
-def train(feats: torch.Tensor, n_steps: int, kl_weight: float) -> Encoder:
+def train(feats: torch.Tensor, held_out: torch.Tensor, n_steps: int, kl_weight: float) -> Encoder:
     encoder, decoder = Encoder(), FeatureDecoder()
     encoder.mu[:] = feats[:, ::7].float().mean(1, keepdim=True)
     encoder.sd[:] = feats[:, ::7].float().std(1, keepdim=True)
@@ -106,22 +108,29 @@ def train(feats: torch.Tensor, n_steps: int, kl_weight: float) -> Encoder:
     optimiser = torch.optim.AdamW(parameters, 1.5e-3, betas=(0.9, 0.98), weight_decay=0.01)
     band_weight = torch.ones(N_FEATURES, 1)
     band_weight[80:] = 0.5
+
+    def losses(wanted: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        mean, log_variance = encoder(wanted)
+        guess = decoder(mean + torch.randn_like(mean) * torch.exp(0.5 * log_variance))
+        error = ((guess - (wanted - encoder.mu) / encoder.sd).abs() * band_weight).mean()
+        return error, 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum(1).mean()
+
     start = time.perf_counter()
     for step in range(n_steps):
         rate = 1.5e-3 * min(1, (step + 1) / 100) * (0.52 + 0.5 * math.cos(math.pi * step / n_steps))
         optimiser.param_groups[0]["lr"] = rate
-        first = torch.randint(0, feats.shape[1] // PER_FRAME - 16, (24,)) * PER_FRAME
-        wanted = torch.stack([feats[:, i : i + 16 * PER_FRAME] for i in first]).float()
-        mean, log_variance = encoder(wanted)
-        guess = decoder(mean + torch.randn_like(mean) * torch.exp(0.5 * log_variance))
-        error = ((guess - (wanted - encoder.mu) / encoder.sd).abs() * band_weight).mean()
-        kl = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum(1).mean()
+        first = torch.randint(0, feats.shape[1] // PER_FRAME - 16, (24, 1)) * PER_FRAME
+        frames = first + torch.arange(16 * PER_FRAME)
+        error, kl = losses(feats[:, frames].transpose(0, 1).float())
         optimiser.zero_grad()
         (error + kl_weight * kl).backward()
         nn.utils.clip_grad_norm_(parameters, 1.0)
         optimiser.step()
         if step % 200 == 0 or step == n_steps - 1:
-            print(f"step {step}: L1 {error:.4f}, KL {kl:.1f}, {time.perf_counter() - start:.0f} s", flush=True)
+            with torch.no_grad():
+                unseen, _ = losses(held_out[None])
+            spent = f"{time.perf_counter() - start:.0f} s"
+            print(f"step {step}: L1 {error:.4f}, of an unseen shard {unseen:.4f}, KL {kl:.1f}, {spent}", flush=True)
     return encoder
 
 
@@ -138,20 +147,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("shards", type=Path)
     parser.add_argument("folder", type=Path, help="where encoder.pt and statistics.pt go")
-    parser.add_argument(
-        "--shard-count", type=int, default=20, help="use so many shards (20 of 200 sentences: 2.3 hours)"
-    )
+    parser.add_argument("--shard-count", type=int, default=20, help="use so many (20 of 200 sentences: 2.3 hours)")
     parser.add_argument("--steps", type=int, default=4000)
-    parser.add_argument("--kl", type=float, default=6e-5, help="3e-4 leaves six dimensions alive, 6e-5 seventeen")
+    parser.add_argument("--kl", type=float, default=6e-5, help="of one voice, 3e-4 leaves 6 dimensions, 6e-5 17")
+    parser.add_argument("--speeds", type=float, nargs="*", default=[], help="also learn speech played so much faster")
+    parser.add_argument("--device", default="cpu", help="cuda: a GPU")
     args = parser.parse_args()
     if (args.folder / "encoder.pt").exists():
         raise SystemExit(f"{args.folder / 'encoder.pt'} is there already and frozen; remove it to train a new one.")
     args.folder.mkdir(parents=True, exist_ok=True)
-    feats = load_features(sorted(args.shards.glob("*.npz"))[: args.shard_count])
-    encoder = train(feats, args.steps, args.kl).eval()
-    statistics = latent_statistics(encoder, feats)
-    save_checkpoint(args.folder / "statistics.pt", **statistics)
-    save_checkpoint(args.folder / "encoder.pt", encoder=encoder.state_dict())
+    *paths, unseen = sorted(args.shards.glob("*.npz"))[: args.shard_count + 1]
+    feats, held_out = load_features(paths), load_features([unseen]).float()
+    played = [load_features(paths, speed) for speed in args.speeds]
+    training.use(args.device)
+    everything, held_out = torch.cat([feats, *played], 1).to(args.device), held_out.to(args.device)
+    encoder = train(everything, held_out, args.steps, args.kl).eval()
+    statistics = latent_statistics(encoder, feats.to(args.device))
+    save_checkpoint(args.folder / "statistics.pt", **{name: value.cpu() for name, value in statistics.items()})
+    save_checkpoint(args.folder / "encoder.pt", encoder=encoder.cpu().state_dict())
     print(f"{int((statistics['noise'] < 1).sum())} of {LATENT_DIM} dimensions carry speech")
 
 

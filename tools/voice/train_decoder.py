@@ -1,13 +1,14 @@
 """Train the waveform decoder on the frozen latents; stop and start at will.
 
 Spectral losses throughout: log magnitudes and spectral convergence at four resolutions, log mel bands at three. From
---adversarial on (a share of the time), three small discriminators of complex spectrograms add what an average over
-possible phases cannot give.
+--adversarial on (a share of the time), small discriminators add what an average over possible phases cannot give: three
+of complex spectrograms, and five that fold the waveform at a period.
 """
 
 import argparse
 import json
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +22,17 @@ from tools.voice.networks import Decoder
 from tools.voice.training import Trainer, add_options
 
 CROP_FRAMES, SKIP_FRAMES = 16, 2  # the first frames lack their left context: no loss there
-_WINDOWS = {n: torch.hann_window(n) for n in (256, 512, 1024, 2048)}
-_MELS = {512: mel_filters(512, 40), 1024: mel_filters(1024, 80), 2048: mel_filters(2048, 128)}
+N_FFTS, N_MELS = (256, 512, 1024, 2048), {512: 40, 1024: 80, 2048: 128}
+
+
+@cache
+def window(n_fft: int) -> torch.Tensor:
+    return torch.hann_window(n_fft)
+
+
+@cache
+def mels(n_fft: int) -> torch.Tensor:  # [bins, bands]
+    return mel_filters(n_fft, N_MELS[n_fft]).T.to(window(n_fft).device)
 
 
 class ShortSpectra(torch.autograd.Function):
@@ -33,7 +43,7 @@ class ShortSpectra(torch.autograd.Function):
         ctx.n_fft, ctx.n_samples, hop = n_fft, samples.shape[1], n_fft // 4
         n_hops = samples.shape[1] // hop
         hops = samples[:, : n_hops * hop].view(len(samples), n_hops, hop)
-        frames = torch.cat([hops[:, i : n_hops - 3 + i] for i in range(4)], -1) * _WINDOWS[n_fft]
+        frames = torch.cat([hops[:, i : n_hops - 3 + i] for i in range(4)], -1) * window(n_fft)
         return torch.view_as_real(torch.fft.rfft(frames))
 
     @staticmethod
@@ -41,7 +51,7 @@ class ShortSpectra(torch.autograd.Function):
         n_fft, hop = ctx.n_fft, ctx.n_fft // 4
         spectra = torch.view_as_complex(gradient.contiguous()) * 0.5
         spectra[..., [0, -1]] *= 2  # every other bin stands for two of the full spectrum
-        frames = torch.fft.irfft(spectra, n_fft, norm="forward") * _WINDOWS[n_fft]
+        frames = torch.fft.irfft(spectra, n_fft, norm="forward") * window(n_fft)
         n_frames = frames.shape[1]
         hops = torch.zeros(len(frames), n_frames + 3, hop)
         for i in range(4):
@@ -50,16 +60,16 @@ class ShortSpectra(torch.autograd.Function):
 
 
 def compare(got: list[torch.Tensor], wanted: list[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Loss over linear spectra and loss over mel bands, of spectra at the resolutions of _WINDOWS."""
+    """Loss over linear spectra and loss over mel bands, of spectra at the resolutions of N_FFTS."""
     linear, mel = 0.0, 0.0
-    for n_fft, x, y in zip(_WINDOWS, got, wanted, strict=True):
+    for n_fft, x, y in zip(N_FFTS, got, wanted, strict=True):
         a, b = (torch.sqrt(s.square().sum(-1) + 1e-7) for s in (x, y))
         linear = linear + (torch.log(a + 3e-3) - torch.log(b + 3e-3)).abs().mean()
         linear = linear + 0.5 * (a - b).norm() / (b.norm() + 1e-3)
-        if n_fft in _MELS:
-            filters = _MELS[n_fft].T
+        if n_fft in N_MELS:
+            filters = mels(n_fft)
             mel = mel + (torch.log(a @ filters + 5e-3) - torch.log(b @ filters + 5e-3)).abs().mean()
-    return linear / len(_WINDOWS), mel / len(_MELS)
+    return linear / len(N_FFTS), mel / len(N_MELS)
 
 
 def last_convolution(conv: nn.Conv1d, x: torch.Tensor) -> torch.Tensor:
@@ -89,9 +99,29 @@ class SpectrumJudge(nn.Module):
         return [*layers, self.convs[-1](x)]
 
 
+class PeriodJudge(nn.Module):
+    """Scores the waveform folded at a period, where what repeats stands in columns; the outputs of all layers."""
+
+    def __init__(self, period: int, width: int = 16) -> None:
+        super().__init__()
+        self.period = period
+        shapes = [(1, width, 3), (width, 2 * width, 3), (2 * width, 4 * width, 3), (4 * width, 4 * width, 1)]
+        convs = (nn.Conv2d(i, o, (5, 1), (stride, 1), (2, 0)) for i, o, stride in [*shapes, (4 * width, 1, 1)])
+        self.convs = nn.ModuleList(nn.utils.parametrizations.weight_norm(conv) for conv in convs)
+
+    def forward(self, samples: torch.Tensor) -> list[torch.Tensor]:
+        n_rows = samples.shape[1] // self.period
+        x, layers = samples[:, None, : n_rows * self.period].unflatten(2, (n_rows, self.period)), []
+        for conv in self.convs[:-1]:
+            x = functional.leaky_relu(conv(x), 0.2)
+            layers.append(x)
+        return [*layers, self.convs[-1](x)]
+
+
 class Judges(nn.ModuleList):
     def __init__(self) -> None:
-        super().__init__(SpectrumJudge(n) for n in (512, 1024, 2048))
+        spectra = [SpectrumJudge(n) for n in (512, 1024, 2048)]
+        super().__init__([*spectra, *(PeriodJudge(n) for n in (2, 3, 5, 7, 11))])
 
     def own_loss(self, got: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
         scores = [(judge(got)[-1], judge(wanted)[-1]) for judge in self]
@@ -117,36 +147,35 @@ class Crops:
 
     def __init__(self, shards: Path, folders: list[Path], n_shards: int, noise: torch.Tensor, lookahead: int) -> None:
         known = [path for path in sorted(shards.glob("*.npz")) if all((f / path.name).exists() for f in folders)]
-        paths = known[-n_shards:]
-        self.speech, self.latents = [], []
-        for path in paths:
-            samples, meta = load_npz(path, "samples")
-            ends = np.cumsum([item["n_samples"] for item in meta])
-            parts = [samples[end - item["n_samples"] : end] for end, item in zip(ends, meta, strict=True)]
-            self.speech.append(torch.from_numpy(np.concatenate([pad_to_frames(part) for part in parts])))
-            self.latents.append([torch.from_numpy(load_npz(f / path.name, "latents")[0]) for f in folders])
-        self.noise = torch.where(noise < 1, noise, torch.tensor(0.0))[:, None]
+        names = [path.name for path in known[-n_shards:]]
+        speech = [pad_to_frames(part) for name in names for part in sentences_of(shards / name)]
+        self.speech = torch.from_numpy(np.concatenate(speech)).view(-1, FRAME_SAMPLES).to(noise.device)
+        latents = [np.concatenate([load_npz(f / name, "latents")[0] for name in names]) for f in folders]
+        self.latents = torch.from_numpy(np.stack(latents)).to(noise.device)  # [folders, frames, 32]
+        self.noise = torch.where(noise < 1, noise, 0.0)[:, None]
         self.lookahead = lookahead
-        self.hours = sum(map(len, self.speech)) / SAMPLE_RATE_HZ / 3600
+        self.hours = self.speech.numel() / SAMPLE_RATE_HZ / 3600
 
     def batch(self, n: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Latents [n, 32, 16], disturbed by the encoder's own noise, and speech [n, 16 · 1920]."""
-        z, x = [], []
-        for _ in range(n):
-            shard = int(torch.randint(len(self.latents), ()))
-            latents = self.latents[shard][int(torch.randint(len(self.latents[shard]), ()))]
-            first = int(torch.randint(len(latents) - CROP_FRAMES - self.lookahead, ()))
-            z.append(latents[first + self.lookahead :][:CROP_FRAMES].T.float())
-            x.append(self.speech[shard][first * FRAME_SAMPLES : (first + CROP_FRAMES) * FRAME_SAMPLES].float() / 32767)
-        latents = torch.stack(z)
-        return latents + torch.randn_like(latents) * self.noise * torch.rand(n, 1, 1) * 1.5, torch.stack(x)
+        first = torch.randint(len(self.speech) - CROP_FRAMES - self.lookahead, (n, 1))
+        frames = first + torch.arange(CROP_FRAMES)
+        folder = torch.randint(len(self.latents), (n, 1))
+        latents = self.latents[folder, frames + self.lookahead].transpose(1, 2).float()
+        latents = latents + torch.randn_like(latents) * self.noise * torch.rand(n, 1, 1) * 1.5
+        return latents, self.speech[frames].flatten(1).float() / 32767
+
+
+def sentences_of(shard: Path) -> list[np.ndarray]:
+    samples, meta = load_npz(shard, "samples")
+    return np.split(samples, np.cumsum([item["n_samples"] for item in meta])[:-1])
 
 
 class DecoderTrainer(Trainer):
     lowest_rate = 0.02
 
     def __init__(self, args: argparse.Namespace) -> None:
-        noise = load_checkpoint(args.folder / "statistics.pt")["noise"]
+        noise = load_checkpoint(args.folder / "statistics.pt")["noise"].to(args.device)
         self.crops = Crops(args.shards, [args.latents, *args.also], args.shard_count, noise, args.lookahead)
         print(json.dumps({"hours of speech": round(self.crops.hours, 2)}), flush=True)
         sizes = {"n_filters": args.filters, "n_layers": args.layers, "lookahead": args.lookahead}
@@ -178,11 +207,11 @@ class DecoderTrainer(Trainer):
     def update(self, batch: tuple[torch.Tensor, torch.Tensor], progress: float) -> dict[str, float]:
         self.set_rate(progress)
         latents, wanted = batch
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast(self.args.device, torch.bfloat16):
             hidden = self.body(latents)
         first = SKIP_FRAMES * FRAME_SAMPLES
         got, wanted = last_convolution(self.model.decoder.model[-1].conv, hidden.float())[:, first:], wanted[:, first:]
-        linear, mel = compare(*([ShortSpectra.apply(x, n) for n in _WINDOWS] for x in (got, wanted)))
+        linear, mel = compare(*([ShortSpectra.apply(x, n) for n in N_FFTS] for x in (got, wanted)))
         parts = {"linear": float(linear.detach()), "mel": float(mel.detach())}
         (gradient,) = torch.autograd.grad(linear + 2 * mel, got, retain_graph=True)
         if progress >= self.args.adversarial:
@@ -194,13 +223,13 @@ class DecoderTrainer(Trainer):
 
     def _judged(self, got, wanted, size: torch.Tensor, progress: float, parts: dict) -> torch.Tensor:
         """One step of the judges, then their gradient on the speech, scaled to a fixed share of the spectral one."""
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast(self.args.device, torch.bfloat16):
             own = self.judges.own_loss(got.detach(), wanted)
         self.judges_optimiser.zero_grad()
         own.backward()
         self.judges_optimiser.step()
         leaf = got.detach().requires_grad_()
-        with torch.autocast("cpu", torch.bfloat16):
+        with torch.autocast(self.args.device, torch.bfloat16):
             loss = self.judges.decoder_loss(leaf, wanted)
         (gradient,) = torch.autograd.grad(loss, leaf)
         parts |= {"judges": float(own.detach()), "judged": float(loss.detach())}
@@ -227,7 +256,7 @@ def main() -> None:
     parser.add_argument("--lookahead", type=int, default=1, help="frames by which the speech is late")
     parser.add_argument("--batch", type=int, default=8)
     args = parser.parse_args()
-    torch.set_num_threads(1)
+    training.use(args.device)
     training.run(DecoderTrainer(args))
 
 

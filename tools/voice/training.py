@@ -128,9 +128,16 @@ def add_options(parser: argparse.ArgumentParser, **defaults: object) -> None:
     add("--fall", type=float, help="last share of the time, in which the rate falls")
     add("--rate", type=float)
     add("--average", type=float, help="share of the running average that each step keeps")
+    add("--device", default="cpu", help="cuda: a GPU")
     add("--compile", action="store_true", help="torch.compile: faster, needs a C++ compiler")
     add("--seed", type=int, default=0)
     parser.set_defaults(**defaults)
+
+
+def use(device: str) -> None:
+    """Where tensors are made; one thread on a CPU."""
+    torch.set_num_threads(1)
+    torch.set_default_device(device)
 
 
 def run(trainer: Trainer) -> None:
