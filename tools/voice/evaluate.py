@@ -1,14 +1,19 @@
-"""Word and character error rates of the teacher, the codec alone (teacher's latents, decoded) and the full model."""
+"""Word and character error rates of the teacher, the codec alone (teacher's latents, decoded) and the full model.
+
+With --dnsmos, also how natural it sounds. Where there are several voices, each has a line of its own.
+"""
 
 import argparse
 import json
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import sentencepiece
 import torch
 
+from tools.check.judges import Dnsmos, mean_scores
 from tools.voice.common import FRAME_SAMPLES, SAMPLE_RATE_HZ, frames_of, load_checkpoint, load_npz, normalise
 from tools.voice.networks import Decoder, LanguageModel
 from tools.voice.recogniser import Recogniser, error_rates
@@ -28,25 +33,24 @@ def load_language_model(path: Path) -> LanguageModel:
     return model.eval()
 
 
-def held_out(shards: Path, latents: Path, n: int | None) -> tuple[list[dict], list[np.ndarray], list[np.ndarray]]:
-    """Sentences, the teacher's speech (float32) and its latents [frames, 32]."""
-    sentences, speech, encoded = [], [], []
+def held_out(shards: Path, latents: Path) -> list[dict]:
+    """Sentences: what is noted of them, the teacher's speech (float32) and its latents [frames, 32]."""
+    said = []
     for path in sorted(shards.glob("*.npz")):
         samples, meta = load_npz(path, "samples")
-        frames, _ = load_npz(latents / path.name, "latents")
-        sentences += meta
-        ends = np.cumsum([item["n_samples"] for item in meta])
-        speech += [
-            samples[end - item["n_samples"] : end] / np.float32(32767) for end, item in zip(ends, meta, strict=True)
-        ]
-        encoded += np.split(frames.astype(np.float32), np.cumsum([frames_of(item["n_samples"]) for item in meta])[:-1])
-    return sentences[:n], speech[:n], encoded[:n]
+        rows = load_npz(latents / path.name, "latents")[0].astype(np.float32)
+        ends = np.cumsum([item["n_samples"] for item in meta])[:-1]
+        last_rows = np.cumsum([frames_of(item["n_samples"]) for item in meta])[:-1]
+        for item, part, z in zip(meta, np.split(samples, ends), np.split(rows, last_rows), strict=True):
+            said.append({"meta": item, "speech": part / np.float32(32767), "latents": z})
+    return said
 
 
-def speak_all(model: LanguageModel, decoder: Decoder, tokenizer, texts: list[str]) -> tuple[list[np.ndarray], dict]:
-    speech, ended = [], 0
-    for text in texts:
-        latents, by_itself = model.generate(tokenizer.encode(normalise(text)))
+def speak_all(model: LanguageModel, decoder: Decoder, tokenizer, said: list[dict]) -> tuple[list[np.ndarray], dict]:
+    speech, ended, voices = [], 0, model.sizes.get("voices", [])
+    for item in said:
+        voice = voices.index(item["voice"]) if voices else 0
+        latents, by_itself = model.generate(tokenizer.encode(normalise(item["text"])), voice)
         ended += by_itself
         speech.append(decoder.speak(latents).numpy())
     return speech, {"ended": ended}
@@ -59,47 +63,52 @@ def main() -> None:
     parser.add_argument("--decoder", type=Path, help="default: FOLDER/decoder.pt")
     parser.add_argument("--lm", type=Path, help="default: FOLDER/lm.pt")
     parser.add_argument("--whisper", type=Path, help="folder of another faster-whisper model")
-    parser.add_argument("-n", type=int, help="only the first so many sentences")
+    parser.add_argument("-n", type=int, help="only the first so many sentences of each voice")
+    parser.add_argument("--dnsmos", action="store_true", help="needs speechmos and librosa")
     parser.add_argument("--wav", type=Path, help="write the speech and what was heard here")
     args = parser.parse_args()
     torch.set_num_threads(1)
-    recogniser = Recogniser(args.whisper)
-    meta, teacher, latents = held_out(args.folder / "test_shards", args.folder / "test_latents", args.n)
-    texts = [item["text"] for item in meta]
-    decoder_path, lm_path = args.decoder or args.folder / "decoder.pt", args.lm or args.folder / "lm.pt"
+    args.decoder, args.lm = args.decoder or args.folder / "decoder.pt", args.lm or args.folder / "lm.pt"
+    judges = [Recogniser(args.whisper), Dnsmos() if args.dnsmos else None]
+    said = held_out(args.folder / "test_shards", args.folder / "test_latents")
+    voices = dict.fromkeys(item["meta"].get("voice", "") for item in said)
     for what in args.what:
-        facts: dict = {}
-        if what == "teacher":
-            speech = teacher
-        elif what == "codec":
-            decoder = load_decoder(decoder_path)
-            speech = [decoder.speak(torch.from_numpy(z)).numpy() for z in latents]
-        else:
-            tokenizer = sentencepiece.SentencePieceProcessor(str(args.folder / "tok.model"))
-            speech, facts = speak_all(load_language_model(lm_path), load_decoder(decoder_path), tokenizer, texts)
-            ratios = [len(a) / FRAME_SAMPLES / len(z) for a, z in zip(speech, latents, strict=True)]
-            facts |= {
-                "length": [round(float(f(ratios)), 2) for f in (np.min, np.mean, np.max)],
-                "lm_step": load_checkpoint(lm_path)["step"],
-            }
-        if what != "teacher":
-            facts["decoder_step"] = load_checkpoint(decoder_path)["step"]
-        heard = [recogniser.hear(samples) for samples in speech]
-        wer, cer = error_rates(texts, heard)
-        clipped = sum(int((np.abs(a) >= 1).sum()) for a in speech)
-        line = {
-            "time": time.strftime("%F %H:%M"),
-            "what": what,
-            "wer": round(100 * wer, 1),
-            "cer": round(100 * cer, 1),
-            "n": len(texts),
-            "clipped": clipped,
-        } | facts
-        print(json.dumps(line), flush=True)
-        with (args.folder / "results.jsonl").open("a") as results:
-            results.write(json.dumps(line) + "\n")
-        if args.wav:
-            write_speech(args.wav, what, texts, heard, speech)
+        for voice in voices:
+            of_voice = [item for item in said if item["meta"].get("voice", "") == voice][: args.n]
+            evaluate(args, what, voice, of_voice, judges)
+
+
+def evaluate(args: argparse.Namespace, what: str, voice: str, said: list[dict], judges: list) -> None:
+    """Print a line, and add it to results.jsonl."""
+    texts, facts = [item["meta"]["text"] for item in said], {}
+    if what == "teacher":
+        speech = [item["speech"] for item in said]
+    elif what == "codec":
+        decoder = load_decoder(args.decoder)
+        speech = [decoder.speak(torch.from_numpy(item["latents"])).numpy() for item in said]
+    else:
+        tokenizer = sentencepiece.SentencePieceProcessor(str(args.folder / "tok.model"))
+        model, decoder = load_language_model(args.lm), load_decoder(args.decoder)
+        speech, facts = speak_all(model, decoder, tokenizer, [item["meta"] for item in said])
+        ratios = [len(a) / FRAME_SAMPLES / len(item["latents"]) for a, item in zip(speech, said, strict=True)]
+        facts["length"] = [round(float(f(ratios)), 2) for f in (np.min, np.mean, np.max)]
+        facts["lm_step"] = load_checkpoint(args.lm)["step"]
+    if what != "teacher":
+        facts["decoder_step"] = load_checkpoint(args.decoder)["step"]
+    recogniser, dnsmos = judges
+    heard = [recogniser.hear(samples) for samples in speech]
+    wer, cer = error_rates(texts, heard)
+    line = {"time": time.strftime("%F %H:%M"), "what": what, "voice": voice}
+    line |= {"wer": round(100 * wer, 1), "cer": round(100 * cer, 1), "n": len(texts)}
+    line["clipped"] = sum(int((np.abs(samples) >= 1).sum()) for samples in speech)
+    if dnsmos:
+        line["dnsmos"] = asdict(mean_scores([dnsmos.score(samples) for samples in speech]))
+    line |= facts
+    print(json.dumps(line), flush=True)
+    with (args.folder / "results.jsonl").open("a") as results:
+        results.write(json.dumps(line) + "\n")
+    if args.wav:
+        write_speech(args.wav, f"{voice}_{what}".lstrip("_"), texts, heard, speech)
 
 
 def write_speech(folder: Path, what: str, texts: list[str], heard: list[str], speech: list[np.ndarray]) -> None:
