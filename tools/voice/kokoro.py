@@ -209,7 +209,7 @@ class Voice:
         return style_of(self.blend)
 
 
-VOICES = {"kumo": Voice("jm_kumo", gain=0.6), "alpha": Voice("jf_alpha", gain=1.0)}
+VOICES = {"kumo": Voice("jm_kumo", gain=0.6), "alpha": Voice("jf_alpha", gain=0.65)}
 
 
 class Kokoro:
