@@ -33,7 +33,7 @@ EDGE_SAMPLES, SILENCE = 1200, 1.0  # kept before and after the speech; energy of
 
 # The numbers that `sentences` knows: those of Piper's voices for signs, any others for sounds.
 START, END = 1, 2
-_NUMBERS = {" ": 3, "!": 4, ",": 8, ".": 10, ":": 11, ";": 12, "?": 13, "ˈ": 120, "ˌ": 121}
+_NUMBERS = {" ": 3, "!": 4, ",": 8, ".": 10, ":": 11, ";": 12, "?": 13, "ˈ": 120, "ˌ": 121, "ː": 122}
 
 
 def _data(name: str):
