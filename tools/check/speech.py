@@ -104,7 +104,7 @@ def make_references(path: Path, folder: Path, voice: str | None, texts: list[str
     from tools.voice.encoder import FrozenEncoder
     from tools.voice.speak import speakers
 
-    teacher = argparse.Namespace(teacher=voice and "kokoro", voices=[voice], recordings=None)
+    teacher = argparse.Namespace(teacher=voice and "kokoro", voices=[voice], recordings=None, device="cpu")
     ((say, _),), encoder = speakers(teacher), FrozenEncoder(folder)
     speech = [np.clip(say(text)[0] * 32767, -32767, 32767).astype(np.int16) for text in texts]
     latents = np.concatenate([encoder.encode(part) for part in speech]).astype(np.float16)

