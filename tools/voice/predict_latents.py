@@ -14,13 +14,14 @@ from tools.voice.common import frames_of, load_npz, save_npz
 from tools.voice.evaluate import load_language_model
 from tools.voice.sentences import Sentences
 from tools.voice.train_lm import disturbed, run, shifted
+from tools.voice.training import autocast
 
 
 @torch.no_grad()
 def predict(model: torch.nn.Module, batch: dict, noise: float) -> torch.Tensor:  # [B, frames, 32]
     """Two passes: the second reads what the first predicted, as in free speech."""
     latents, start = batch["latents"], torch.zeros_like(batch["latents"])
-    with torch.autocast("cpu", torch.bfloat16):
+    with autocast():
         guess = run(model, batch, disturbed(shifted(model, latents), noise), start)[0].float()
         mixed = shifted(model, torch.lerp(latents, guess, 0.7))
         return run(model, batch, mixed, start)[0].float()

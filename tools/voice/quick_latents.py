@@ -26,6 +26,7 @@ from tools.voice.common import (
     save_npz,
 )
 from tools.voice.speak import HOP_SAMPLES, Teacher, merge_pads, plan
+from tools.voice.training import autocast
 
 PER_FRAME = 8  # teacher's features are read at 100 Hz
 WIDTH = 192
@@ -136,7 +137,7 @@ def fit(teacher: SilentPiper | SilentVoices, paths: list[Path], n_steps: int) ->
         firsts = torch.randint(0, last - 24, (16,))
         x = torch.stack([features[:, PER_FRAME * i : PER_FRAME * (i + 24)] for i in firsts])
         y = torch.stack([latents[:, i : i + 24] for i in firsts])[..., 4:-4]
-        with torch.autocast("cpu", torch.bfloat16):
+        with autocast():
             guess = net(x)[..., 4:-4]
         loss = nn.functional.smooth_l1_loss(guess.float(), y, beta=0.3)
         optimiser.zero_grad()

@@ -207,7 +207,7 @@ class DecoderTrainer(Trainer):
     def update(self, batch: tuple[torch.Tensor, torch.Tensor], progress: float) -> dict[str, float]:
         self.set_rate(progress)
         latents, wanted = batch
-        with torch.autocast(self.args.device, torch.bfloat16):
+        with training.autocast(self.args.device):
             hidden = self.body(latents)
         first = SKIP_FRAMES * FRAME_SAMPLES
         got, wanted = last_convolution(self.model.decoder.model[-1].conv, hidden.float())[:, first:], wanted[:, first:]
@@ -223,13 +223,13 @@ class DecoderTrainer(Trainer):
 
     def _judged(self, got, wanted, size: torch.Tensor, progress: float, parts: dict) -> torch.Tensor:
         """One step of the judges, then their gradient on the speech, scaled to a fixed share of the spectral one."""
-        with torch.autocast(self.args.device, torch.bfloat16):
+        with training.autocast(self.args.device):
             own = self.judges.own_loss(got.detach(), wanted)
         self.judges_optimiser.zero_grad()
         own.backward()
         self.judges_optimiser.step()
         leaf = got.detach().requires_grad_()
-        with torch.autocast(self.args.device, torch.bfloat16):
+        with training.autocast(self.args.device):
             loss = self.judges.decoder_loss(leaf, wanted)
         (gradient,) = torch.autograd.grad(loss, leaf)
         parts |= {"judges": float(own.detach()), "judged": float(loss.detach())}

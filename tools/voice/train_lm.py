@@ -129,7 +129,7 @@ class LanguageModelTrainer(Trainer):
 
     def update(self, batch: dict, progress: float) -> dict[str, float]:
         own = self.args.own if self.set_rate(progress) else 0.0
-        with torch.autocast(self.args.device, torch.bfloat16):
+        with training.autocast(self.args.device):
             parts = self.losses(self.model, batch, self.weights, noise=self.args.noise, own=own)
         guide, spelling = (0.03, 0.1) if progress > 0.5 else (0.1, 0.2)
         phonemes = (parts["phonemes"] + parts["phonemes_mid"]) / 2

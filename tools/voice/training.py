@@ -140,6 +140,12 @@ def use(device: str) -> None:
     torch.set_default_device(device)
 
 
+def autocast(device: str = "cpu") -> torch.autocast:
+    """bfloat16 on a GPU and on processors with AVX-512; on others torch imitates it, ten times as slow as float32."""
+    fast = device != "cpu" or torch.backends.cpu.get_cpu_capability().startswith("AVX512")
+    return torch.autocast(device, torch.bfloat16, enabled=fast)
+
+
 def run(trainer: Trainer) -> None:
     """Train until the time is over or somebody stops it, then save."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # end as with Ctrl-C
