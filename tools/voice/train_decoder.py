@@ -222,7 +222,14 @@ class DecoderTrainer(Trainer):
         return parts
 
     def _judged(self, got, wanted, size: torch.Tensor, progress: float, parts: dict) -> torch.Tensor:
-        """One step of the judges, then their gradient on the speech, scaled to a fixed share of the spectral one."""
+        """One step of the judges, then their gradient on the speech, scaled to a fixed share of the spectral one.
+
+        They hear a part of each crop: on a CPU they cost more than the decoder.
+        """
+        n = min(got.shape[1], self.args.judged_frames * FRAME_SAMPLES)
+        first = int(torch.randint(got.shape[1] - n + 1, ()))
+        around = (first, got.shape[1] - n - first)
+        got, wanted = got[:, first : first + n], wanted[:, first : first + n]
         with training.autocast(self.args.device):
             own = self.judges.own_loss(got.detach(), wanted)
         self.judges_optimiser.zero_grad()
@@ -234,7 +241,8 @@ class DecoderTrainer(Trainer):
         (gradient,) = torch.autograd.grad(loss, leaf)
         parts |= {"judges": float(own.detach()), "judged": float(loss.detach())}
         ramp = min(1.0, (progress - self.args.adversarial) / (1 - self.args.adversarial) * 4)
-        return gradient * (ramp * self.args.share * size / (gradient.norm() + 1e-9))
+        gradient = gradient * (ramp * self.args.share * size / (gradient.norm() + 1e-9))
+        return functional.pad(gradient, around)
 
 
 def main() -> None:
@@ -251,6 +259,7 @@ def main() -> None:
     parser.add_argument(
         "--share", type=float, default=0.5, help="size of the judges' gradient against the spectral one"
     )
+    parser.add_argument("--judged-frames", type=int, default=5, help="of each crop that the judges hear; 14: all of it")
     parser.add_argument("--filters", type=int, default=24)
     parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--lookahead", type=int, default=1, help="frames by which the speech is late")
