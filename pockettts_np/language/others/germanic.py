@@ -88,8 +88,13 @@ GERMANIC: Final = {
         ),
         ordinal="",
         century=rf"({NUMERAL})\.(?= Jahrhundert)",
+        numbered=r"Kapitel|Kap\.|Abschnitt|Version|Windows|Python|Absatz|Ziffer|Abbildung|Abb\.|Tabelle|Ausgabe|Artikel|Zimmer|"
+        r"Seiten?|Räume|Linien?|Nummern?|Zeilen?|Punkt",
+        score="zu",
         year="year",
+        time_words="um|gegen",
         one_of="ein",
+        followed={"St.": " [A-ZÄÖÜ]"},
     ),
     "dutch": Language(
         "nl",
@@ -160,6 +165,9 @@ GERMANIC: Final = {
         ),
         ordinal="e|de|ste",
         century=rf"({NUMERAL})(?:e)(?= eeuw)",
+        numbered=r"hoofdstuk|paragraaf|versie|windows|python|artikel|tabel|figuur|kamers?|pagina’s|pagina's|lijn(?:en)?|nummers?",
+        score="",
         year="year",
+        time_words="om|rond",
     ),
 }  # fmt: skip

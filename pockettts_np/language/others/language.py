@@ -1,6 +1,8 @@
 """What the tables say of a language."""
 
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -33,9 +35,14 @@ class Language:
     signs: dict[str, str]
     ordinal: str  # a pattern: how a number is marked as an ordinal
     century: str  # a pattern with a Roman numeral
+    numbered: str  # a pattern of words: behind them 2.3 has a dot, and 10 200 are two numbers
+    score: str  # between goals
     century_reading: str = "ordinal"  # how num2words calls the reading of that
     year: str = "cardinal"  # how num2words calls the reading of 1999
+    time_words: str = ""  # a pattern of words: behind them, 8.30 is a time
     one_of: str = ""  # one, before a noun, where it is not the number's name
+    no_hours: str = ""  # midnight, where it is not said as the other hours are
+    followed: dict[str, str] = field(default_factory=dict)  # what must stand behind a short abbreviation: patterns
 
 
 def pairs(text: str) -> dict[str, tuple[str, str]]:
@@ -56,12 +63,21 @@ def words(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(","))
 
 
+def names(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
 def fractions(text: str) -> dict[str, str]:
     return dict(zip(_FRACTIONS, words(text), strict=True))
 
 
 def signs(text: str) -> dict[str, str]:
     return dict(zip(_SIGNS, words(text), strict=True))
+
+
+def any_of(words: Iterable[str]) -> str:
+    """A pattern; the longest word first."""
+    return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
 
 
 NUMERAL = "[IVXL]{1,6}"  # of a century

@@ -75,8 +75,12 @@ ROMANCE: Final = {
             "plus, égale, et, inférieur à, supérieur à, fois, divisé par, plus ou moins, environ, inférieur ou égal à, "
             "supérieur ou égal à, vers, paragraphe, degrés, arobase"
         ),
-        ordinal="ers?|res?|es?|[eè]mes?",
+        ordinal="ers?|res?|es?|[eè]mes?|nde?s?",
         century=rf"({NUMERAL})(?:er|e|ème)(?= siècle)",
+        numbered="chapitres?|version|windows|python|article|tableau|figure|section|pages?|chambres?|salles?|lignes?|numéros?|bus",
+        score="à",
+        no_hours="zéro heure",
+        followed=dict.fromkeys(("M.", "MM."), r" (?:[A-ZÀ-Þ]|(?:de|du|des|le|la|les|et) |[dl][’'])"),
     ),
     "italian": Language(
         "it",
@@ -147,8 +151,12 @@ ROMANCE: Final = {
             "maggiore o uguale a, verso, paragrafo, gradi, chiocciola"
         ),
         ordinal="[ºª]",
-        century=rf"({NUMERAL})(?= secolo)",
+        century=rf"({NUMERAL})(?= (?:e [IVXL]+ )?secolo)",
+        numbered="capitol[oi]|versione|windows|python|articol[oi]|tabella|figura|pagine|camer[ae]|stanz[ae]|line[ae]|numer[oi]",
+        score="a",
+        time_words="alle|dalle|ore",
         one_of="un",
+        followed={"n.": r" ?\d"},
     ),
     "portuguese": Language(
         "pt",
@@ -217,8 +225,11 @@ ROMANCE: Final = {
             "maior ou igual a, para, parágrafo, graus, arroba"
         ),
         ordinal=r"\.?[ºª]",
-        century=rf"(?<=século )({NUMERAL})",
+        century=rf"(?:(?<=século )|(?<=séculos )|(?<=[IVX] e )(?=[IVXL]{{2}}))({NUMERAL})\b",
         century_reading="cardinal",
+        numbered="capítulos?|versão|windows|python|artigos?|tabela|figura|páginas?|quartos?|salas?|linhas?|números?",
+        score="a",
+        time_words="às|das",
     ),
     "spanish": Language(
         "es",
@@ -290,9 +301,12 @@ ROMANCE: Final = {
             "más, igual a, y, menor que, mayor que, por, dividido por, más o menos, aproximadamente, "
             "menor o igual que, mayor o igual que, a, párrafo, grados, arroba"
         ),
-        ordinal=r"\.?[ºª]",
-        century=rf"(?<=siglo )({NUMERAL})",
+        ordinal=r"\.?[ºª]|\.?er",
+        century=rf"(?:(?<=siglo )|(?<=siglos )|(?<=[IVX] y )(?=[IVXL]{{2}}))({NUMERAL})\b",
         century_reading="cardinal",
+        numbered="capítulos?|versión|windows|python|artículos?|tabla|figura|páginas?|habitaci(?:ón|ones)|salas?|líneas?|números?",
+        score="a",
+        time_words="las",
         one_of="un",
     ),
 }  # fmt: skip

@@ -3,14 +3,17 @@
 import re
 import unicodedata
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
-from ..english.numbers import roman
 from ..markup import MARKUP
 from ..rules import Rule
+from .german import German
 from .germanic import GERMANIC
-from .language import Language
+from .groups import group_rules
+from .language import Language, any_of, names
+from .numerals import numeral_rules
 from .romance import ROMANCE
+from .spanish import agrees, is_noun
 
 LANGUAGES = ROMANCE | GERMANIC
 
@@ -19,34 +22,28 @@ _FEWEST_PHONE_DIGITS = 9
 
 _START = r"(?<![\w.,^])"
 _SPACE = "[ \u00a0\u202f]"
-_THOUSANDS = re.compile("[. \u00a0\u202f](?=\\d{3}(?!\\d))")
-_NUMBER = r"(?:\d{1,3}(?:[. \u00a0\u202f]\d{3}){1,9}(?![\d.]\d)(?:,\d+)?|\d+(?:[.,]\d+)?)"
+_THOUSANDS = re.compile("[.\u00a0\u202f](?=\\d{3}(?!\\d))")
+_NUMBER = r"(?:\d{1,3}(?:[.\u00a0\u202f]\d{3}){1,9}(?![\d.]\d)(?:,\d+)?|\d+(?:[.,]\d+)?)"
+_BEFORE_WORD = re.compile(rf"{_START}({_NUMBER})(?= ([a-záéíóúñ]{{3,30}})\b)")
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 _SUPERSCRIPT = "[⁰¹²³⁴-⁹]"
 
 _DATE = re.compile(rf"{_START}(?:(\d\d?)([./-])(\d\d?)\2(\d{{4}})|(\d{{4}})-(\d\d)-(\d\d))(?![\w/-]|\.\d)")
 _TIME = r"(?<![\d:.,])(\d\d?):([0-5]\d)(?!:?\d)"
+_SCORE = re.compile(r"(?<![\d:.,])(?:(\d\d?):(\d)|(\d)-(\d))(?![\d:]|[.,]\d)")
+_TO_HOUR = re.compile(r"(?<![\d:.,])(\d\d? ?h(?: ?[0-5]\d)?) ?[-–] ?(?=\d\d? ?h)")
 _DOTTED = re.compile(rf"{_START}\d+(?:\.\d+){{2,}}(?!\w)")
 _PHONE = re.compile(r"(?<![\w.,])(?:\+\d{1,3}|\(?0\d{1,4}\)?)(?:[ /-]{1,3}\d{2,8}|[ ]\d(?= )){1,6}(?![\w.,-]\d|\w)")
 _POWER = re.compile(rf"(?<=[\w)])(?:\^(-?\d+)|(⁻?{_SUPERSCRIPT}+))")
 _RANGE = re.compile(r"(?<=\d)(?: ?–|-| - ) ?(?=\d)")
 _FRACTION = re.compile(r"(?<![\w.,/])([123])/([234])(?![\w/])")
-# In German, a full stop marks ordinals. It does after a determiner, and before these.
-_ORDINAL_NOUNS = re.compile(
-    " (?:Jahrhundert|Jahrtausend|Platz|Stock|Etage|Klasse|Kapitel|Auflage|Runde|Mal|Tag|Woche|Monat|Weltkrieg|"
-    "Geburtstag|Lebensjahr|Advent|Halbzeit|Liga)"
-)
-_MONTHS = re.compile(rf" (?:{'|'.join(LANGUAGES['german'].months)})\b")
-_DETERMINERS = {
-    **dict.fromkeys(("der", "die", "das"), "e"),
-    **dict.fromkeys(("dem", "den", "des", "im", "am", "zum", "zur", "vom", "beim", "bis", "ab", "seit"), "en"),
-    **dict.fromkeys(("jeden", "jedem", "jeder", "einem", "einen", "einer", "eines"), "en"),
-    **dict.fromkeys(("ein", "jedes"), "es"),
-}
-_GERMAN_ORDINAL = re.compile(rf"{_START}(\d{{1,3}})\.(?= [A-ZÄÖÜ][a-zäöüß])")
 _OPEN_LISTS = ("usw.", "etc.", "ecc.", "enz.")
-_GERMAN_DATE = re.compile(rf"{_START}(\d\d?)\.(\d\d?)\.(?!\d)")  # am 24.12.
-_WORD_BEFORE = re.compile(r"(\w+) \Z")
+# "Bruno M." is no Monsieur, but "Bonjour M. Martin" is.
+_NAME_BEFORE = re.compile(r"(?:\b[A-ZÀ-Þ]\.[ -]?|\b([A-ZÀ-Þ][\w’'-]+) )\Z")
+_NO_NAMES: Final = names(
+    "bonjour bonsoir merci cher avec et mais selon pour à chez car quand si que comme puis voici voilà le ce notre "
+    "votre pardon félicitations adieu salut alors donc or dont où par sur sans sous d’après enfin ensuite hier"
+)
 
 
 def rules_of(language: str) -> list[Rule]:
@@ -72,8 +69,9 @@ def plain_digits(text: str) -> str:
     return text.translate({ord(c): str(unicodedata.digit(c)) for c in figures})
 
 
-def _any_of(words: Any) -> str:
-    return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
+def _follows_a_name(match: re.Match[str]) -> bool:
+    found = _NAME_BEFORE.search(match.string, max(0, match.start() - 30), match.start())
+    return found is not None and (found[1] or "").lower() not in _NO_NAMES
 
 
 class _Speller:
@@ -82,22 +80,26 @@ class _Speller:
     def __init__(self, language: Language, say: Callable[..., str]) -> None:
         self._language = language
         self._say = say
+        self._german = German(language.months, say)
 
     def rules(self) -> list[Rule]:
         language = self._language
         vulgar = f"[{''.join(language.fractions)}]"
-        currency, unit, short = map(_any_of, (language.currencies, language.units, language.abbreviations))
+        currency, unit, short = any_of(language.currencies), any_of(language.units), any_of(language.abbreviations)
         compared = r"(?<=[\w)])( ?)([+=<>×÷])\1(?=[\w(])"
         is_german = language.code == "de"
         ordinals = self._german_ordinals() if is_german else self._ordinals()
         return [
             *MARKUP,
             (re.compile(rf"(?<![\w.])({short})(?!\w)"), self._abbreviation),
-            (re.compile(language.century), self._century),
+            *numeral_rules(language, self._say),
+            *group_rules(language),
             (_DATE, self._date),
-            *([(_GERMAN_DATE, self._german_date)] if is_german else []),
+            *(self._german.dates() if is_german else []),
             (_PHONE, self._phone),
+            (re.compile(rf"\b({language.numbered})( \d+)\.(\d+)(?![.\d])", re.IGNORECASE), self._numbered),
             *self._times(),
+            (_SCORE, self._score),
             (_DOTTED, self._dotted),
             (_FRACTION, self._fraction),
             (re.compile(rf"(?<=\d) ?({vulgar})"), lambda m: f" {language.fractions[m[1]]}"),
@@ -112,6 +114,7 @@ class _Speller:
             (re.compile(f"{_SUPERSCRIPT}+"), lambda m: self._integer(m[0].translate(_SUPERSCRIPTS))),
             *ordinals,
             (re.compile(r"(?<=\d):(?=\d\d)"), lambda m: " "),
+            *([(_BEFORE_WORD, self._spanish)] if language.code == "es" else []),
             (re.compile(rf"{_START}{_NUMBER}"), lambda m: self._number(m[0])),
             (re.compile(r"\d+"), lambda m: self._integer(m[0])),
             (re.compile(compared), lambda m: f" {language.signs[m[2]]} "),
@@ -123,7 +126,7 @@ class _Speller:
 
     def _german_ordinals(self) -> list[Rule]:
         return [
-            (_GERMAN_ORDINAL, self._german_ordinal),
+            *self._german.ordinals(),
             (re.compile(rf"{_START}(\d{{1,4}})er\b"), lambda m: f"{self._number(m[1])}er"),  # 90er
             (re.compile(rf"{_START}1(?= [A-ZÄÖÜ][a-zäöüß])"), lambda m: "ein"),
         ]
@@ -134,11 +137,25 @@ class _Speller:
         if marks:
             rules.append((re.compile(rf"(?<![\d:.,])(\d\d?)\.([0-5]\d)(?:{marks})"), self._time))
         if "h" in marks.replace("Uhr", ""):
+            rules.append((_TO_HOUR, lambda m: f"{m[1]} {self._language.to} "))
             rules.append((re.compile(r"(?<![\d:.,])(\d\d?) ?h(?: ?([0-5]\d))?\b"), self._time))
+        if self._language.time_words:
+            rules.append((self._bare_time(), lambda m: f"{m[1]} {self._clock(m[0], m[2], m[3])}"))
         return rules
+
+    def _bare_time(self) -> re.Pattern[str]:
+        """Um 8.30, but not um 8.30 Euro."""
+        amounts = any_of([*self._language.units, *self._language.currencies, "%", "€", self._language.percent, "euro"])
+        words = self._language.time_words
+        return re.compile(rf"\b({words}) (\d\d?)\.([0-5]\d)(?![\d:]|[.,]\d|{_SPACE}?(?:{amounts}))", re.IGNORECASE)
 
     def _abbreviation(self, match: re.Match[str]) -> str:
         """With the point that ends the text, or a sentence where a list is left open."""
+        following = self._language.followed.get(match[1], "")
+        if not re.match(following, match.string[match.end() : match.end() + 5]):
+            return match[0]
+        if match[1] == "M." and _follows_a_name(match):
+            return match[0]
         rest = match.string[match.end() : match.end() + 2].lstrip(" ")
         is_last = match[0].endswith(".") and (not rest.strip() or (match[0] in _OPEN_LISTS and rest.isupper()))
         return self._language.abbreviations[match[1]] + "." * is_last
@@ -164,43 +181,22 @@ class _Speller:
         one, many = names
         if figures == "1":
             return f"{self._language.one_of or self._integer('1')} {one}"
-        return f"{self._number(figures)} {many}"
+        words = self._number(figures)
+        return f"{agrees(words, many) if self._language.code == 'es' else words} {many}"
+
+    def _spanish(self, match: re.Match[str]) -> str:
+        words = self._number(match[1])
+        return agrees(words, match[2]) if is_noun(match[2], match[1]) else words
 
     def _ordinal(self, match: re.Match[str]) -> str:
+        if match[2].startswith("nd"):
+            return {"2nd": "second", "2nde": "seconde"}.get(match[0].rstrip("s"), match[0])
         words = self._say(int(match[1]), lang=self._language.code, to="ordinal")
+        if self._language.code == "es" and match[2].endswith("er"):
+            return re.sub(r"o\Z", "", words)
         if match[2].rstrip("s") in ("ª", ".ª", "re"):
             return re.sub(r"o\b", "a", words).replace("premier", "première")
         return words
-
-    def _german_ordinal(self, match: re.Match[str]) -> str:
-        """Am dritten Mai, der dritte Mann, im einundzwanzigsten Jahrhundert; but: es waren 5. Dann."""
-        following = match.string[match.end() : match.end() + 20]
-        before = _WORD_BEFORE.search(match.string, max(0, match.start() - 20), match.start())
-        is_ordinal = _ORDINAL_NOUNS.match(following) or _MONTHS.match(following)
-        if not is_ordinal and (before is None or before[1].lower() not in _DETERMINERS):
-            return match[0]
-        return self._german_day(match, int(match[1]), otherwise="er" if _MONTHS.match(following) else "en")
-
-    def _german_date(self, match: re.Match[str]) -> str:
-        before = _WORD_BEFORE.search(match.string, max(0, match.start() - 20), match.start())
-        day, month = int(match[1]), int(match[2])
-        if before is None or before[1].lower() not in _DETERMINERS or not (1 <= day <= 31 and 1 <= month <= 12):
-            return match[0]
-        is_last = "." * (match.end() == len(match.string.rstrip()))
-        return f"{self._german_day(match, day, otherwise='er')} {self._language.months[month - 1]}{is_last}"
-
-    def _german_day(self, match: re.Match[str], value: int, otherwise: str) -> str:
-        """An ordinal with the ending that the word before asks for."""
-        before = _WORD_BEFORE.search(match.string, max(0, match.start() - 20), match.start())
-        ending = _DETERMINERS.get(before[1].lower(), otherwise) if before else otherwise
-        return self._say(value, lang="de", to="ordinal").removesuffix("e") + ending
-
-    def _century(self, match: re.Match[str]) -> str:
-        value = roman(match[1])
-        if value is None:
-            return match[0]
-        words = self._say(value, lang=self._language.code, to=self._language.century_reading)
-        return words + "n" * (self._language.code == "de")
 
     def _fraction(self, match: re.Match[str]) -> str:
         sign = unicodedata.lookup("FRACTION SLASH")
@@ -244,7 +240,7 @@ class _Speller:
             return match[0]
         words = self._integer(str(int(day)))
         if self._language.code == "de":
-            words = self._german_day(match, int(day), otherwise="er")
+            words = self._german.day(match, int(day))
         elif int(day) == 1 and self._language.first_day:
             words = self._language.first_day
         month_name = self._language.months[int(month) - 1]
@@ -255,11 +251,32 @@ class _Speller:
         return self._number(figures) if figures[0] == "1" else self._integer(figures.lstrip("0") or "0")
 
     def _time(self, match: re.Match[str]) -> str:
-        hour, minute = int(match[1]), int(match[2] or 0)
+        return self._clock(match[0], match[1], match[2])
+
+    def _clock(self, written: str, hours: str, minutes: str | None) -> str:
+        hour, minute = int(hours), int(minutes or 0)
         if hour > 24:
-            return match[0]
-        words = self._language.one_hour if hour == 1 else self._language.hours.format(self._integer(str(hour)))
+            return written
+        said = {0: self._language.no_hours, 1: self._language.one_hour}.get(hour)
+        words = said or self._language.hours.format(self._hour(hour))
         return words + (f"{self._language.and_minutes}{self._integer(str(minute))}" if minute else "")
+
+    def _hour(self, hour: int) -> str:
+        """Las veintiuna, às duas: hours are feminine."""
+        words = self._integer(str(hour))
+        if self._language.code == "pt":
+            return re.sub(r"dois\Z", "duas", re.sub(r"um\Z", "uma", words))
+        return re.sub(r"uno\Z", "una", words) if self._language.code == "es" else words
+
+    def _score(self, match: re.Match[str]) -> str:
+        """2:1, and 2-1 where it cannot be a range."""
+        first, second = (match[1], match[2]) if match[1] else (match[3], match[4])
+        if match[3] and int(first) < int(second):
+            return match[0]
+        return " ".join(filter(None, (self._integer(first), self._language.score, self._integer(second))))
+
+    def _numbered(self, match: re.Match[str]) -> str:
+        return f"{match[1]}{match[2]} {self._language.dot} {match[3]}"
 
     def _dotted(self, match: re.Match[str]) -> str:
         """Network addresses, versions; 1.234.567 is a number."""
@@ -270,6 +287,8 @@ class _Speller:
     def _phone(self, match: re.Match[str]) -> str:
         if sum(map(str.isdecimal, match[0])) < _FEWEST_PHONE_DIGITS:
             return match[0]
-        groups = re.findall(r"\d+", match[0])
-        words = [self._integer(group) if len(group) < 3 else self._digits(group) for group in groups]
-        return f"{self._language.signs['+']} " * match[0].startswith("+") + " ".join(words)
+        parts = [" ".join(map(self._phone_group, re.findall(r"\d+", part))) for part in match[0].split("/")]
+        return f"{self._language.signs['+']} " * match[0].startswith("+") + ", ".join(parts)
+
+    def _phone_group(self, figures: str) -> str:
+        return self._integer(figures) if len(figures) < 3 else self._digits(figures)

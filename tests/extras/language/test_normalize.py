@@ -96,7 +96,7 @@ def test_english_decimals_are_those_of_num2words():
         ),
         ("german", "z. B. 1 km, die 90er usw.", "zum Beispiel ein Kilometer, die neunziger und so weiter."),
         ("german", "10-20 °C, ½, A → B & C", "zehn bis zwanzig Grad Celsius, ein halb, A nach B und C"),
-        ("german", "030/901820 oder 14.05 Uhr", "null drei null neun null eins acht zwei null oder vierzehn Uhr fünf"),
+        ("german", "030/901820 oder 14.05 Uhr", "null drei null, neun null eins acht zwei null oder vierzehn Uhr fünf"),
         ("german", "<b>5</b> [mal](x.de) **so**", "fünf mal so"),
         (
             "french",
@@ -130,6 +130,122 @@ def test_english_decimals_are_those_of_num2words():
 )
 def test_other_languages(language, written, spoken):
     assert normalize(written, language) == spoken
+
+
+@pytest.mark.parametrize(
+    ("language", "written", "spoken"),
+    [
+        ("french", "J. M. Barrie", "J. M. Barrie"),
+        ("french", "A. M. Ampère", "A. M. Ampère"),
+        ("french", "Bruno M. est venu", "Bruno M. est venu"),
+        ("french", "Jean M. Dupont", "Jean M. Dupont"),
+        ("french", "Bonjour M. Martin, M. le maire", "Bonjour Monsieur Martin, Monsieur le maire"),
+        ("german", "in St. Gallen, 5 St.", "in Sankt Gallen, fünf St."),
+        ("italian", "il n. 5, Carlo n. disse", "il numero cinque, Carlo n. disse"),
+    ],
+)
+def test_an_initial_is_no_title(language, written, spoken):
+    assert normalize(written, language) == spoken
+
+
+@pytest.mark.parametrize(
+    ("language", "written", "spoken"),
+    [
+        ("german", "Zimmer 10 200 300", "Zimmer zehn zweihundert dreihundert"),
+        (
+            "german",
+            "10 000 Menschen, 12 345 km",
+            "zehntausend Menschen, zwölftausenddreihundertfünfundvierzig Kilometer",
+        ),
+        ("german", "€ 12 345", "zwölftausenddreihundertfünfundvierzig Euro"),
+        ("german", "12\u202f345", "zwölftausenddreihundertfünfundvierzig"),
+        ("french", "Pages 10 200 300", "Pages dix deux cents trois cents"),
+        ("french", "Ils sont 12 345.", "Ils sont douze mille trois cent quarante-cinq."),
+        ("spanish", "91 123 45 67", "noventa y uno ciento veintitrés cuarenta y cinco sesenta y siete"),
+        ("spanish", "10 200 300 personas", "diez millones doscientos mil trescientos personas"),
+        ("italian", "10 200 300 e 10 000", "dieci duecento trecento e diecimila"),
+        ("portuguese", "912 345 678", "novecentos e doze trezentos e quarenta e cinco seiscentos e setenta e oito"),
+        ("dutch", "10 200 300 of 10 000", "tien tweehonderd driehonderd of tienduizend"),
+    ],
+)
+def test_spaced_groups_are_one_number_only_where_something_says_so(language, written, spoken):
+    assert normalize(written, language) == spoken
+
+
+@pytest.mark.parametrize(
+    ("written", "spoken"),
+    [
+        ("in der 3. Auflage", "in der dritten Auflage"),
+        ("Heute ist der 3.", "Heute ist der dritte."),
+        ("Das ist der 3. Er kam am 4. und ging.", "Das ist der dritte. Er kam am vierten und ging."),
+        ("Der 1. FC Köln", "Der erste FC Köln"),
+        ("Seite 3. Der Mann", "Seite drei. Der Mann"),
+        ("am 1. und 2. Mai", "am ersten und zweiten Mai"),
+        ("ihren 3. Sieg", "ihren dritten Sieg"),
+        ("3.5. und 4.12.", "dritter Mai und vierter Dezember."),
+        ("1.1. und 2.3.", "erster Januar und zweiter März."),
+        ("am 3.5. und 4.12. war", "am dritten Mai und vierten Dezember war"),
+    ],
+)
+def test_german_full_stops_mark_ordinals(written, spoken):
+    assert normalize(written, "german") == spoken
+
+
+@pytest.mark.parametrize(
+    ("language", "written", "spoken"),
+    [
+        ("french", "le 2nd, la 2nde", "le second, la seconde"),
+        ("french", "le XVe, au XIXe siècle, Le", "le quinzième, au dix-neuvième siècle, Le"),
+        ("french", "Louis XIV, Napoléon Ier", "Louis quatorze, Napoléon premier"),
+        ("german", "Ludwig XIV. war, von Wilhelm II.", "Ludwig der Vierzehnte war, von Wilhelm dem Zweiten."),
+        ("spanish", "1er, el 3.er piso, 3.º", "primer, el tercer piso, tercero"),
+        ("spanish", "Felipe VI, Isabel II, Alfonso XIII", "Felipe sexto, Isabel segunda, Alfonso trece"),
+        ("spanish", "siglos XV y XVI", "siglos quince y dieciséis"),
+        ("italian", "Luigi XIV, Elisabetta II", "Luigi quattordicesimo, Elisabetta seconda"),
+        ("portuguese", "D. João VI, Luís XIV", "D. João sexto, Luís catorze"),
+        ("dutch", "Willem III", "Willem de Derde"),
+    ],
+)
+def test_ordinals_and_rulers(language, written, spoken):
+    assert normalize(written, language) == spoken
+
+
+@pytest.mark.parametrize(
+    ("language", "written", "spoken"),
+    [
+        ("german", "es steht 2:1", "es steht zwei zu eins"),
+        ("german", "ein 3-1, 2-3 Tage", "ein drei zu eins, zwei bis drei Tage"),
+        ("dutch", "het is 2-1, 2-3 dagen", "het is twee één, twee tot drie dagen"),
+        ("italian", "vinto 2:1", "vinto due a uno"),
+        ("portuguese", "2:1", "dois a um"),
+        ("spanish", "3:2", "tres a dos"),
+        ("german", "um 8.30, um 2.50 Euro", "um acht Uhr dreißig, um zwei Komma fünf null Euro"),
+        ("dutch", "om 8.30, om 8.30 uur", "om acht uur dertig, om acht uur dertig"),
+        ("italian", "alle 8.30", "alle otto e trenta"),
+        ("french", "10h-12h, à 0h", "dix heures à douze heures, à zéro heure"),
+        ("spanish", "a las 21:00", "a las veintiuna"),
+        ("portuguese", "às 2:00", "às duas"),
+        ("german", "Kapitel 2.3, Version 2.1", "Kapitel zwei Punkt drei, Version zwei Punkt eins"),
+        ("dutch", "versie 2.1", "versie twee punt één"),
+        ("german", "0171/1234567", "null eins sieben eins, eins zwei drei vier fünf sechs sieben"),
+    ],
+)
+def test_scores_hours_and_versions(language, written, spoken):
+    assert normalize(written, language) == spoken
+
+
+@pytest.mark.parametrize(
+    ("written", "spoken"),
+    [
+        ("21 libros", "veintiún libros"),
+        ("31 días y 31 casas", "treinta y un días y treinta y una casas"),
+        ("21 km", "veintiún kilómetros"),
+        ("1 casa, 1 libro, 1 para mí", "una casa, un libro, uno para mí"),
+        ("21 de mayo, 21.", "veintiuno de mayo, veintiuno."),
+    ],
+)
+def test_spanish_one_agrees_with_its_noun(written, spoken):
+    assert normalize(written, "spanish") == spoken
 
 
 @given(st.sampled_from(LANGUAGES), st.one_of(st.text(), st.lists(st.sampled_from(FRAGMENTS)).map("".join)))
