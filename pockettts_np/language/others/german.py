@@ -28,14 +28,14 @@ _OPENERS = (
     r" (?:Er|Sie|Es|Wir|Ich|Ihr|Und|Aber|Oder|Dann|Danach|Da|Das|Der|Die|Den|Dem|Ein|Eine|In|Im|Am|An|Auf|Bei|Mit|Von|"
     r"Nach|Zu|Jetzt|Heute|Morgen|Gestern|So|Was|Wer|Wie|Wo|Warum|Wenn|Weil|Als|Doch|Denn|Dort|Hier|Nun|Man|Alle|Kein)\b"
 )
-_ENDS = re.compile(rf"\s*\Z|\n|[!?)”“\"»]|{_OPENERS}")
-_GOES_ON = re.compile(r"[,;:]| [a-zäöü]| [–-] ")
-_CAPITAL = re.compile(r" [A-ZÄÖÜ]")
+SENTENCE_ENDS = re.compile(rf"\s*\Z|\n|[!?)”“\"»]|{_OPENERS}")
+_GOES_ON = re.compile(r"[,;:]| [A-Za-zÄÖÜäöü]| [–-] ")
 _ORDINAL = re.compile(rf"{_START}(\d{{1,3}})\.(?![\w.])")
 _DAY_AND_MONTH = re.compile(rf"{_START}(\d\d?)\.(\d\d?)\.(?!\d)")  # am 24.12.
-_PAIR_BEFORE = re.compile(r"\d\.\d\d?\.,?(?: (?:und|oder|bis) | ?[–-] ?)\Z")
-_PAIR_AFTER = re.compile(r",?(?: (?:und|oder|bis) | ?[–-] ?)\d\d?\.\d\d?\.(?!\d)")
-_BEFORE = re.compile(r"(?:(\w+) )?(\w+) (?:\d{1,3}\.(?:\d\d?\.)?,?(?: (?:und|oder|bis) | ?[–-] ?))*\Z")
+_RANGE = re.compile(r"(?<=\d\.) ?[–-] ?(?=\d{1,3}\.)")
+_PAIR_BEFORE = re.compile(r"\d\.\d\d?\.,? (?:und|oder|bis) \Z")
+_PAIR_AFTER = re.compile(r",? (?:und|oder|bis) \d\d?\.\d\d?\.(?!\d)")
+_BEFORE = re.compile(r"(?:(\w+) )?(\w+) (?:\d{1,3}\.(?:\d\d?\.)?(?:,? (?:und|oder|bis) |, ))*\Z")
 _WINDOW = 60
 
 
@@ -50,7 +50,7 @@ class German:
         self._noun_follows = re.compile(rf"{pair} (?:{_NOUNS})")
 
     def dates(self) -> list[Rule]:
-        return [(_DAY_AND_MONTH, self._date)]
+        return [(_RANGE, lambda m: " bis "), (_DAY_AND_MONTH, self._date)]
 
     def ordinals(self) -> list[Rule]:
         return [(_ORDINAL, self._ordinal)]
@@ -67,10 +67,9 @@ class German:
         if month_follows or self._noun_follows.match(following):
             return words
         is_day = _words_before(match)[1] in _OF_DAYS
-        if _ENDS.match(following):
+        if SENTENCE_ENDS.match(following):
             return f"{words}." if is_day else match[0]
-        is_ordinal = (is_day and _GOES_ON.match(following)) or (_ending(match) and _CAPITAL.match(following))
-        return words if is_ordinal else match[0]
+        return words if _ending(match) and _GOES_ON.match(following) else match[0]
 
     def _date(self, match: re.Match[str]) -> str:
         day, month = int(match[1]), int(match[2])

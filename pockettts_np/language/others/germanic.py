@@ -93,6 +93,7 @@ GERMANIC: Final = {
         score="zu",
         year="year",
         time_words="um|gegen",
+        time_span="von",
         one_of="ein",
         followed={"St.": " [A-ZÄÖÜ]"},
     ),
@@ -169,5 +170,6 @@ GERMANIC: Final = {
         score="",
         year="year",
         time_words="om|rond",
+        time_span="van",
     ),
 }  # fmt: skip

@@ -40,6 +40,7 @@ class Language:
     century_reading: str = "ordinal"  # how num2words calls the reading of that
     year: str = "cardinal"  # how num2words calls the reading of 1999
     time_words: str = ""  # a pattern of words: behind them, 8.30 is a time
+    time_span: str = ""  # a pattern of words: behind them, 8.30 to 9.15 are times
     one_of: str = ""  # one, before a noun, where it is not the number's name
     no_hours: str = ""  # midnight, where it is not said as the other hours are
     followed: dict[str, str] = field(default_factory=dict)  # what must stand behind a short abbreviation: patterns
@@ -78,6 +79,11 @@ def signs(text: str) -> dict[str, str]:
 def any_of(words: Iterable[str]) -> str:
     """A pattern; the longest word first."""
     return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
+
+
+def second(noun: str, conjunction: str) -> str:
+    """A pattern: behind a noun, a Roman numeral and a conjunction."""
+    return "|".join(rf"(?<={noun} [IVXL]{{{n}}} {conjunction} )" for n in range(1, 7))
 
 
 NUMERAL = "[IVXL]{1,6}"  # of a century

@@ -6,6 +6,7 @@ from typing import Final
 
 from ..english.numbers import roman
 from ..rules import Rule
+from .german import SENTENCE_ENDS
 from .language import Language, names
 
 _RULERS: Final = names(
@@ -72,8 +73,7 @@ def numeral_rules(language: Language, say: Callable[..., str]) -> list[Rule]:
             return match[0]
         before = match[1] or ""
         article = "des" if match[3] else "dem" if before.lower() in _DATIVE else "der"
-        following = match.string[match.end() : match.end() + 2].strip()
-        is_last = match[5] and (not following or following.isupper())
+        is_last = match[5] and SENTENCE_ENDS.match(match.string[match.end() : match.end() + 20])
         words = ordinal(value).capitalize() + "n" * (article != "der")
         return f"{before}{match[2]}{match[3]} {article} {words}{'.' * bool(is_last)}"
 

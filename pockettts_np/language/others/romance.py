@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from .language import NUMERAL, Language, fractions, pairs, readings, signs, words
+from .language import NUMERAL, Language, fractions, pairs, readings, second, signs, words
 
 ROMANCE: Final = {
     "french": Language(
@@ -225,7 +225,7 @@ ROMANCE: Final = {
             "maior ou igual a, para, parágrafo, graus, arroba"
         ),
         ordinal=r"\.?[ºª]",
-        century=rf"(?:(?<=século )|(?<=séculos )|(?<=[IVX] e )(?=[IVXL]{{2}}))({NUMERAL})\b",
+        century=rf"(?:(?<=século )|(?<=séculos )|{second('séculos', 'e')})({NUMERAL})\b",
         century_reading="cardinal",
         numbered="capítulos?|versão|windows|python|artigos?|tabela|figura|páginas?|quartos?|salas?|linhas?|números?",
         score="a",
@@ -302,7 +302,7 @@ ROMANCE: Final = {
             "menor o igual que, mayor o igual que, a, párrafo, grados, arroba"
         ),
         ordinal=r"\.?[ºª]|\.?er",
-        century=rf"(?:(?<=siglo )|(?<=siglos )|(?<=[IVX] y )(?=[IVXL]{{2}}))({NUMERAL})\b",
+        century=rf"(?:(?<=siglo )|(?<=siglos )|{second('siglos', 'y')})({NUMERAL})\b",
         century_reading="cardinal",
         numbered="capítulos?|versión|windows|python|artículos?|tabla|figura|páginas?|habitaci(?:ón|ones)|salas?|líneas?|números?",
         score="a",

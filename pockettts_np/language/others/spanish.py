@@ -3,6 +3,7 @@
 import re
 from typing import Final
 
+from ..rules import Rule
 from .language import names
 
 _NO_NOUNS: Final = names(
@@ -13,6 +14,11 @@ _MASCULINE: Final = names("día mapa planeta cometa pirata")
 _FEMININE: Final = names("vez vece mujere noche tarde clase calle parte flore mano")
 _FEMININE_ENDING = re.compile(r"\w*(?:a|ión|ione|dad|dade)")
 _SINGULAR = re.compile(r"\w+(?:[oa]|ión|dad)")
+
+HOURS: Final[list[Rule]] = [
+    (re.compile(r"(?<=\b[Ll]a )1(?!\w|[.,:]\d)"), lambda m: "una"),
+    (re.compile(r"(?<=\b[Ll]as )21(?!\w|[.,:]\d)"), lambda m: "veintiuna"),
+]
 
 
 def agrees(words: str, noun: str) -> str:

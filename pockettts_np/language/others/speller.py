@@ -13,7 +13,7 @@ from .groups import group_rules
 from .language import Language, any_of, names
 from .numerals import numeral_rules
 from .romance import ROMANCE
-from .spanish import agrees, is_noun
+from .spanish import HOURS, agrees, is_noun
 
 LANGUAGES = ROMANCE | GERMANIC
 
@@ -30,7 +30,7 @@ _SUPERSCRIPT = "[⁰¹²³⁴-⁹]"
 
 _DATE = re.compile(rf"{_START}(?:(\d\d?)([./-])(\d\d?)\2(\d{{4}})|(\d{{4}})-(\d\d)-(\d\d))(?![\w/-]|\.\d)")
 _TIME = r"(?<![\d:.,])(\d\d?):([0-5]\d)(?!:?\d)"
-_SCORE = re.compile(r"(?<![\d:.,])(?:(\d\d?):(\d)|(\d)-(\d))(?![\d:]|[.,]\d)")
+_SCORE = re.compile(r"(?<![\d:.,-])(?:(\d\d?):(\d)|(\d)-(\d))(?![\d:]|[.,-]\d)")
 _TO_HOUR = re.compile(r"(?<![\d:.,])(\d\d? ?h(?: ?[0-5]\d)?) ?[-–] ?(?=\d\d? ?h)")
 _DOTTED = re.compile(rf"{_START}\d+(?:\.\d+){{2,}}(?!\w)")
 _PHONE = re.compile(r"(?<![\w.,])(?:\+\d{1,3}|\(?0\d{1,4}\)?)(?:[ /-]{1,3}\d{2,8}|[ ]\d(?= )){1,6}(?![\w.,-]\d|\w)")
@@ -97,7 +97,7 @@ class _Speller:
             (_DATE, self._date),
             *(self._german.dates() if is_german else []),
             (_PHONE, self._phone),
-            (re.compile(rf"\b({language.numbered})( \d+)\.(\d+)(?![.\d])", re.IGNORECASE), self._numbered),
+            (re.compile(rf"\b({language.numbered})( \d+)\.(\d+)(?!\.?\d)", re.IGNORECASE), self._numbered),
             *self._times(),
             (_SCORE, self._score),
             (_DOTTED, self._dotted),
@@ -114,7 +114,7 @@ class _Speller:
             (re.compile(f"{_SUPERSCRIPT}+"), lambda m: self._integer(m[0].translate(_SUPERSCRIPTS))),
             *ordinals,
             (re.compile(r"(?<=\d):(?=\d\d)"), lambda m: " "),
-            *([(_BEFORE_WORD, self._spanish)] if language.code == "es" else []),
+            *([*HOURS, (_BEFORE_WORD, self._spanish)] if language.code == "es" else []),
             (re.compile(rf"{_START}{_NUMBER}"), lambda m: self._number(m[0])),
             (re.compile(r"\d+"), lambda m: self._integer(m[0])),
             (re.compile(compared), lambda m: f" {language.signs[m[2]]} "),
@@ -139,15 +139,31 @@ class _Speller:
         if "h" in marks.replace("Uhr", ""):
             rules.append((_TO_HOUR, lambda m: f"{m[1]} {self._language.to} "))
             rules.append((re.compile(r"(?<![\d:.,])(\d\d?) ?h(?: ?([0-5]\d))?\b"), self._time))
+        if self._language.time_span:
+            rules.append((self._bare_span(), self._span))
         if self._language.time_words:
             rules.append((self._bare_time(), lambda m: f"{m[1]} {self._clock(m[0], m[2], m[3])}"))
         return rules
 
+    def _bare_span(self) -> re.Pattern[str]:
+        """Von 8.30 bis 9.15, but not von 8.30 bis 9.15 Euro."""
+        time = r"(\d\d?)\.([0-5]\d)"
+        return re.compile(
+            rf"\b({self._language.time_span}) {time} {self._language.to} {time}{self._no_amount()}", re.IGNORECASE
+        )
+
+    def _no_amount(self) -> str:
+        language = self._language
+        amounts = any_of([*language.units, *language.currencies, "%", "€", language.percent, "euro", "million", "mil"])
+        return rf"(?![\d:]|[.,]\d|{_SPACE}?(?:{amounts}))"
+
+    def _span(self, match: re.Match[str]) -> str:
+        start, end = self._clock(match[0], match[2], match[3]), self._clock(match[0], match[4], match[5])
+        return match[0] if match[0] in (start, end) else f"{match[1]} {start} {self._language.to} {end}"
+
     def _bare_time(self) -> re.Pattern[str]:
         """Um 8.30, but not um 8.30 Euro."""
-        amounts = any_of([*self._language.units, *self._language.currencies, "%", "€", self._language.percent, "euro"])
-        words = self._language.time_words
-        return re.compile(rf"\b({words}) (\d\d?)\.([0-5]\d)(?![\d:]|[.,]\d|{_SPACE}?(?:{amounts}))", re.IGNORECASE)
+        return re.compile(rf"\b({self._language.time_words}) (\d\d?)\.([0-5]\d){self._no_amount()}", re.IGNORECASE)
 
     def _abbreviation(self, match: re.Match[str]) -> str:
         """With the point that ends the text, or a sentence where a list is left open."""
@@ -179,6 +195,8 @@ class _Speller:
 
     def _counted(self, figures: str, names: tuple[str, str]) -> str:
         one, many = names
+        if figures == "1" and self._language.code == "es":
+            return f"{agrees('uno', one)} {one}"
         if figures == "1":
             return f"{self._language.one_of or self._integer('1')} {one}"
         words = self._number(figures)
