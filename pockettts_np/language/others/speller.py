@@ -10,6 +10,7 @@ from ..rules import Rule
 from .german import German
 from .germanic import GERMANIC
 from .groups import group_rules
+from .hours import Hours
 from .language import Language, any_of, names
 from .numerals import numeral_rules
 from .romance import ROMANCE
@@ -29,9 +30,7 @@ _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 _SUPERSCRIPT = "[⁰¹²³⁴-⁹]"
 
 _DATE = re.compile(rf"{_START}(?:(\d\d?)([./-])(\d\d?)\2(\d{{4}})|(\d{{4}})-(\d\d)-(\d\d))(?![\w/-]|\.\d)")
-_TIME = r"(?<![\d:.,])(\d\d?):([0-5]\d)(?!:?\d)"
 _SCORE = re.compile(r"(?<![\d:.,-])(?:(\d\d?):(\d)|(\d)-(\d))(?![\d:]|[.,-]\d)")
-_TO_HOUR = re.compile(r"(?<![\d:.,])(\d\d? ?h(?: ?[0-5]\d)?) ?[-–] ?(?=\d\d? ?h)")
 _DOTTED = re.compile(rf"{_START}\d+(?:\.\d+){{2,}}(?!\w)")
 _PHONE = re.compile(r"(?<![\w.,])(?:\+\d{1,3}|\(?0\d{1,4}\)?)(?:[ /-]{1,3}\d{2,8}|[ ]\d(?= )){1,6}(?![\w.,-]\d|\w)")
 _POWER = re.compile(rf"(?<=[\w)])(?:\^(-?\d+)|(⁻?{_SUPERSCRIPT}+))")
@@ -98,7 +97,7 @@ class _Speller:
             *(self._german.dates() if is_german else []),
             (_PHONE, self._phone),
             (re.compile(rf"\b({language.numbered})( \d+)\.(\d+)(?!\.?\d)", re.IGNORECASE), self._numbered),
-            *self._times(),
+            *Hours(language, self._integer).rules(),
             (_SCORE, self._score),
             (_DOTTED, self._dotted),
             (_FRACTION, self._fraction),
@@ -130,40 +129,6 @@ class _Speller:
             (re.compile(rf"{_START}(\d{{1,4}})er\b"), lambda m: f"{self._number(m[1])}er"),  # 90er
             (re.compile(rf"{_START}1(?= [A-ZÄÖÜ][a-zäöüß])"), lambda m: "ein"),
         ]
-
-    def _times(self) -> list[Rule]:
-        marks = self._language.hour_marks
-        rules: list[Rule] = [(re.compile(rf"{_TIME}(?:{marks})?"), self._time)]
-        if marks:
-            rules.append((re.compile(rf"(?<![\d:.,])(\d\d?)\.([0-5]\d)(?:{marks})"), self._time))
-        if "h" in marks.replace("Uhr", ""):
-            rules.append((_TO_HOUR, lambda m: f"{m[1]} {self._language.to} "))
-            rules.append((re.compile(r"(?<![\d:.,])(\d\d?) ?h(?: ?([0-5]\d))?\b"), self._time))
-        if self._language.time_span:
-            rules.append((self._bare_span(), self._span))
-        if self._language.time_words:
-            rules.append((self._bare_time(), lambda m: f"{m[1]} {self._clock(m[0], m[2], m[3])}"))
-        return rules
-
-    def _bare_span(self) -> re.Pattern[str]:
-        """Von 8.30 bis 9.15, but not von 8.30 bis 9.15 Euro."""
-        time = r"(\d\d?)\.([0-5]\d)"
-        return re.compile(
-            rf"\b({self._language.time_span}) {time} {self._language.to} {time}{self._no_amount()}", re.IGNORECASE
-        )
-
-    def _no_amount(self) -> str:
-        language = self._language
-        amounts = any_of([*language.units, *language.currencies, "%", "€", language.percent, "euro", "million", "mil"])
-        return rf"(?![\d:]|[.,]\d|{_SPACE}?(?:{amounts}))"
-
-    def _span(self, match: re.Match[str]) -> str:
-        start, end = self._clock(match[0], match[2], match[3]), self._clock(match[0], match[4], match[5])
-        return match[0] if match[0] in (start, end) else f"{match[1]} {start} {self._language.to} {end}"
-
-    def _bare_time(self) -> re.Pattern[str]:
-        """Um 8.30, but not um 8.30 Euro."""
-        return re.compile(rf"\b({self._language.time_words}) (\d\d?)\.([0-5]\d){self._no_amount()}", re.IGNORECASE)
 
     def _abbreviation(self, match: re.Match[str]) -> str:
         """With the point that ends the text, or a sentence where a list is left open."""
@@ -267,24 +232,6 @@ class _Speller:
     def _year(self, figures: str) -> str:
         """A date says 2026 as a number: zweitausendsechsundzwanzig."""
         return self._number(figures) if figures[0] == "1" else self._integer(figures.lstrip("0") or "0")
-
-    def _time(self, match: re.Match[str]) -> str:
-        return self._clock(match[0], match[1], match[2])
-
-    def _clock(self, written: str, hours: str, minutes: str | None) -> str:
-        hour, minute = int(hours), int(minutes or 0)
-        if hour > 24:
-            return written
-        said = {0: self._language.no_hours, 1: self._language.one_hour}.get(hour)
-        words = said or self._language.hours.format(self._hour(hour))
-        return words + (f"{self._language.and_minutes}{self._integer(str(minute))}" if minute else "")
-
-    def _hour(self, hour: int) -> str:
-        """Las veintiuna, às duas: hours are feminine."""
-        words = self._integer(str(hour))
-        if self._language.code == "pt":
-            return re.sub(r"dois\Z", "duas", re.sub(r"um\Z", "uma", words))
-        return re.sub(r"uno\Z", "una", words) if self._language.code == "es" else words
 
     def _score(self, match: re.Match[str]) -> str:
         """2:1, and 2-1 where it cannot be a range."""

@@ -225,6 +225,8 @@ def test_ordinals_and_rulers(language, written, spoken):
         ("portuguese", "2:1", "dois a um"),
         ("spanish", "3:2", "tres a dos"),
         ("german", "um 8.30, um 2.50 Euro", "um acht Uhr dreißig, um zwei Komma fünf null Euro"),
+        ("german", "um 8.30 startet", "um acht Uhr dreißig startet"),
+        ("german", "um 8.30 m", "um acht Komma drei null Meter"),
         ("german", "von 8.30 bis 9.15", "von acht Uhr dreißig bis neun Uhr fünfzehn"),
         ("dutch", "van 8.30 tot 9.15", "van acht uur dertig tot negen uur vijftien"),
         ("dutch", "om 8.30, om 8.30 uur", "om acht uur dertig, om acht uur dertig"),
