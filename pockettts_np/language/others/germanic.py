@@ -170,6 +170,7 @@ GERMANIC: Final = {
         score="",
         year="year",
         time_words="om|rond",
+        day_words="op|vanaf",
         time_span="van",
     ),
 }  # fmt: skip

@@ -41,6 +41,7 @@ class Language:
     year: str = "cardinal"  # how num2words calls the reading of 1999
     time_words: str = ""  # a pattern of words: behind them, 8.30 is a time
     time_span: str = ""  # a pattern of words: behind them, 8.30 to 9.15 are times
+    day_words: str = ""  # a pattern of words: behind them 24/12 is a day
     one_of: str = ""  # one, before a noun, where it is not the number's name
     no_hours: str = ""  # midnight, where it is not said as the other hours are
     followed: dict[str, str] = field(default_factory=dict)  # what must stand behind a short abbreviation: patterns

@@ -23,7 +23,7 @@ _RULERS: Final = names(
     "Emanuele Emmanuel Manuel Victoria"
 )
 _QUEENS: Final = names("Catherine Caterina Catalina Catarina Elizabeth Elisabetta Isabel Maria Margarita")
-_RULER = re.compile(rf"\b(({'|'.join(_RULERS)})s? )([IVX]{{1,6}})\b(?![.’'-]\w)")
+_RULER = re.compile(rf"\b(({'|'.join(_RULERS)})s? )([IVX]{{1,6}})\b(?![.’'-]\w)(?!(?<=\s[IVX])\. [A-ZÀ-Þ])")
 _GERMAN_RULER = re.compile(rf"(\b\w+ )?\b({'|'.join(_RULERS)})(s?) ([IVX]{{1,6}})\b(?![’'-])(\.?)")
 _LAST_ORDINAL = 10  # of Spanish and Portuguese rulers: Alfonso trece
 _DATIVE = ("von ", "mit ", "unter ", "bei ", "nach ", "zu ", "aus ", "vor ", "seit ", "gegenüber ")
@@ -69,13 +69,15 @@ def numeral_rules(language: Language, say: Callable[..., str]) -> list[Rule]:
     def german_ruler(match: re.Match[str]) -> str:
         """Ludwig der Vierzehnte, von Ludwig dem Vierzehnten, Ludwigs des Vierzehnten."""
         value = roman(match[4])
-        if value is None:
+        following = match.string[match.end() : match.end() + 20]
+        ends = SENTENCE_ENDS.match(following)
+        is_initial = len(match[4]) == 1 and match[5] and not ends and re.match(" [A-ZÄÖÜ]", following)
+        if value is None or is_initial:
             return match[0]
         before = match[1] or ""
         article = "des" if match[3] else "dem" if before.lower() in _DATIVE else "der"
-        is_last = match[5] and SENTENCE_ENDS.match(match.string[match.end() : match.end() + 20])
         words = ordinal(value).capitalize() + "n" * (article != "der")
-        return f"{before}{match[2]}{match[3]} {article} {words}{'.' * bool(is_last)}"
+        return f"{before}{match[2]}{match[3]} {article} {words}{match[5] if ends else ''}"
 
     rules: list[Rule] = [(re.compile(language.century), century)]
     if language.code == "fr":

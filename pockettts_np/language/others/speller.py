@@ -101,6 +101,7 @@ class _Speller:
             (_SCORE, self._score),
             (_DOTTED, self._dotted),
             (_FRACTION, self._fraction),
+            *self._days(),
             (re.compile(rf"(?<=\d) ?({vulgar})"), lambda m: f" {language.fractions[m[1]]}"),
             (re.compile(vulgar), lambda m: language.fractions[m[0]]),
             (_RANGE, lambda m: f" {language.to} "),
@@ -129,6 +130,31 @@ class _Speller:
             (re.compile(rf"{_START}(\d{{1,4}})er\b"), lambda m: f"{self._number(m[1])}er"),  # 90er
             (re.compile(rf"{_START}1(?= [A-ZÄÖÜ][a-zäöüß])"), lambda m: "ein"),
         ]
+
+    def _days(self) -> list[Rule]:
+        """Le 24/12 et 25/12, op 24-12; but le 5/6 des gens."""
+        language = self._language
+        if not language.day_words:
+            return []
+        separator = "[/-]" if language.code == "nl" else "/"
+        day = rf"(\d\d?){separator}(\d\d?)(?![\w/-]|[.,]\d| d[aeiou]| d[’']| van\b)"
+        pattern = rf"\b({language.day_words}) {day}(?: ({language.signs['&']}|{language.to}) {day})?"
+        return [(re.compile(pattern, re.IGNORECASE), self._day_or_two)]
+
+    def _day_or_two(self, match: re.Match[str]) -> str:
+        first = self._day(match[2], match[3])
+        second = self._day(match[5], match[6]) if match[4] else ""
+        if not first or (match[4] and not second):
+            return match[0]
+        return f"{match[1]} {first}" + (f" {match[4]} {second}" if second else "")
+
+    def _day(self, day: str, month: str) -> str:
+        """A day and its month in words; "" where there is none."""
+        if not (1 <= int(day) <= 31 and 1 <= int(month) <= 12):
+            return ""
+        words = (int(day) == 1 and self._language.first_day) or self._integer(str(int(day)))
+        date = self._language.date.partition("{month}")[0] + "{month}"
+        return date.format(day=words, month=self._language.months[int(month) - 1])
 
     def _abbreviation(self, match: re.Match[str]) -> str:
         """With the point that ends the text, or a sentence where a list is left open."""

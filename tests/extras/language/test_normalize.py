@@ -205,6 +205,8 @@ def test_german_full_stops_mark_ordinals(written, spoken):
         ("spanish", "1er, el 3.er piso, 3.º", "primer, el tercer piso, tercero"),
         ("spanish", "Felipe VI, Isabel II, Alfonso XIII", "Felipe sexto, Isabel segunda, Alfonso trece"),
         ("german", "Ludwigs XIV. Hof", "Ludwigs des Vierzehnten Hof"),
+        ("german", "Peter V. Müller, Karl V. Er", "Peter V. Müller, Karl der Fünfte. Er"),
+        ("spanish", "Carlos V. López, Carlos V", "Carlos V. López, Carlos quinto"),
         ("spanish", "siglos IX y X, Juan I y II", "siglos nueve y diez, Juan primero y II"),
         ("italian", "Luigi XIV, Elisabetta II", "Luigi quattordicesimo, Elisabetta seconda"),
         ("portuguese", "D. João VI, Luís XIV", "D. João sexto, Luís catorze"),
@@ -240,6 +242,26 @@ def test_ordinals_and_rulers(language, written, spoken):
     ],
 )
 def test_scores_hours_and_versions(language, written, spoken):
+    assert normalize(written, language) == spoken
+
+
+@pytest.mark.parametrize(
+    ("language", "written", "spoken"),
+    [
+        (
+            "french",
+            "le 24/12 et 25/12, du 1/5 au 8/5",
+            "le vingt-quatre décembre et vingt-cinq décembre, du premier mai au huit mai",
+        ),
+        ("french", "le 5/6 des gens, 7/8", "le cinq/six des gens, sept/huit"),
+        ("dutch", "3-5 en 4-12 dagen", "drie tot vijf en vier tot twaalf dagen"),
+        ("italian", "il 24/12", "il ventiquattro dicembre"),
+        ("portuguese", "em 24/12", "em vinte e quatro de dezembro"),
+        ("spanish", "del 3/5 al 4/12", "del tres de mayo al cuatro de diciembre"),
+        ("dutch", "op 3-5 en 4-12, 3-5 dagen", "op drie mei en vier december, drie tot vijf dagen"),
+    ],
+)
+def test_days_without_a_year(language, written, spoken):
     assert normalize(written, language) == spoken
 
 
