@@ -17,12 +17,12 @@ _PREPOSITIONS: Final = names(
     "in an auf mit von bei nach aus zu seit vor unter über während trotz wegen neben hinter ab"
 )
 _ENDINGS: Final = {
-    **dict.fromkeys(("der", "die", "das"), "e"),
+    **dict.fromkeys(("der", "die", "das", "eine", "jeder", "jede", "diese", "dieser"), "e"),
     **dict.fromkeys(("dem", "den", "des", "im", "am", "zum", "zur", "vom", "beim", "bis", "ab", "seit"), "en"),
-    **dict.fromkeys(("jeden", "jedem", "jeder", "einem", "einen", "einer", "eines"), "en"),
+    **dict.fromkeys(("jeden", "jedem", "einem", "einen", "einer", "eines"), "en"),
     **dict.fromkeys(("ein", "jedes"), "es"),
 }
-_POSSESSIVE = re.compile(r"(?:mein|dein|sein|ihr|unser|euer)(e?)(n|m|r|s)?")
+_POSSESSIVE = re.compile(r"(?:mein|dein|sein|ihr|unser|euer|kein)(e?)(n|m|r|s)?")
 _OF_DAYS: Final = ("der", "dem", "den", "am", "vom", "zum", "beim")
 _OPENERS = (
     r" (?:Er|Sie|Es|Wir|Ich|Ihr|Und|Aber|Oder|Dann|Danach|Da|Das|Der|Die|Den|Dem|Ein|Eine|In|Im|Am|An|Auf|Bei|Mit|Von|"
@@ -78,8 +78,8 @@ class German:
         in_pair = _PAIR_BEFORE.search(before) or _PAIR_AFTER.match(text[match.end() : match.end() + 20])
         if not (_ending(match) or in_pair) or not (1 <= day <= 31 and 1 <= month <= 12):
             return match[0]
-        is_last = "." * (match.end() == len(text.rstrip()))
-        return f"{self.day(match, day)} {self._months[month - 1]}{is_last}"
+        ends = SENTENCE_ENDS.match(text[match.end() : match.end() + 20])
+        return f"{self.day(match, day)} {self._months[month - 1]}{'.' if ends else ''}"
 
 
 def _words_before(match: re.Match[str]) -> tuple[str, str]:
@@ -91,7 +91,7 @@ def _words_before(match: re.Match[str]) -> tuple[str, str]:
 def _ending(match: re.Match[str]) -> str:
     """What the ordinal ends in after a determiner; "" after other words."""
     earlier, word = _words_before(match)
-    if word == "der" and (
+    if word in ("der", "jeder", "dieser") and (
         earlier in _PREPOSITIONS or re.match(rf" (?:{_FEMININE})\b", match.string[match.end() : match.end() + 20])
     ):
         return "en"

@@ -185,6 +185,8 @@ def test_spaced_groups_are_one_number_only_where_something_says_so(language, wri
         ("ihren 3. Sieg", "ihren dritten Sieg"),
         ("3.5. und 4.12.", "dritter Mai und vierter Dezember."),
         ("die 3. von links, Ende der 2. Woche", "die dritte von links, Ende der zweiten Woche"),
+        ("am 24.12. Er kam", "am vierundzwanzigsten Dezember. Er kam"),
+        ("eine 2. Chance, jeder 3. Deutsche", "eine zweite Chance, jeder dritte Deutsche"),
         ("am 3., 4. und 5. Mai", "am dritten, vierten und fünften Mai"),
         ("vom 3.–5. Mai, 3.5.–4.12.", "vom dritten bis fünften Mai, dritter Mai bis vierten Dezember."),
         ("1.1. und 2.3.", "erster Januar und zweiter März."),
