@@ -124,7 +124,16 @@ BEFORE_NUMBERS: Final = {
 # sentences.
 AMOUNTS_BEFORE_NUMBERS: Final = frozenset(_words("approx ca est max min pp nos figs"))
 # They end no sentence, whatever follows.
-NEVER_LAST: Final = frozenset(_words("vs approx est incl excl feat viz cf ca lb tsp tbsp temp max avg"))
+NEVER_LAST: Final = frozenset(_words("vs approx est incl excl feat viz cf ca"))
+# They end one only before a word that begins sentences: "one tsp. Salt" is an entry of a list.
+SELDOM_LAST: Final = frozenset(_words("lb tsp tbsp temp max avg"))
+# "He said no. 5 people left": the word "no", not a number.
+BEFORE_AN_ANSWER: Final = frozenset(
+    _words("""
+    a absolutely answer answered answers clearly definitely is just replied replies reply said say saying says simply
+    shouted sorry vote voted was
+    """)
+)
 DOTTED: Final = {"eg": "for example", "ie": "that is", "aka": "also known as"}
 SAINTS: Final = frozenset(
     _words("""

@@ -13,6 +13,7 @@ from .vocabulary import (
     AMOUNTS_BEFORE_NUMBERS,
     ANYWHERE,
     ANYWHERE_SMALL,
+    BEFORE_AN_ANSWER,
     BEFORE_INITIALS,
     BEFORE_NUMBERS,
     DOTTED,
@@ -26,6 +27,7 @@ from .vocabulary import (
     RULER_TITLES,
     RULERS,
     SAINTS,
+    SELDOM_LAST,
     SHORT_WEEKEND,
     SPELLED_ENDINGS,
     STARTERS,
@@ -139,16 +141,29 @@ def _dotted(match: re.Match[str]) -> str:
 
 def _anywhere(match: re.Match[str]) -> str:
     key = match[1].lower()
-    return _like(match[1], ANYWHERE.get(key) or ANYWHERE_SMALL[key]) + ("" if key in NEVER_LAST else _point(match))
+    if _measures(match):
+        return match[1] + _point(match)
+    point = "" if key in NEVER_LAST else _point(match, is_name=key in SELDOM_LAST)
+    return _like(match[1], ANYWHERE.get(key) or ANYWHERE_SMALL[key]) + point
 
 
 def _before_number(match: re.Match[str]) -> str:
-    """No. 5 and sec. 5; but not "he said no. 5 people left", "modern art. 20 years later" and "in 5 sec. 3 of them"."""
+    """No. 5 and sec. 5; but not "he said no. 5 people left", "modern art. 20 years later" and "in 5 min. 3 of them"."""
     key = match[1].lower()
-    number_before = word_before(match)[-1:].isdecimal()
-    if match[1].islower() and key not in AMOUNTS_BEFORE_NUMBERS and (number_before or _counts_after(match)):
+    if match[1].islower() and (_measures(match) or _ends_before_number(match, key)):
         return match[0]
     return _like(match[1], "circa" if key == "c" else BEFORE_NUMBERS[key]) + " "
+
+
+def _measures(match: re.Match[str]) -> bool:
+    """Whether an abbreviation is the unit of the number before it."""
+    return match[1] in UNITS and word_before(match)[-1:].isnumeric()
+
+
+def _ends_before_number(match: re.Match[str], key: str) -> bool:
+    """Whether a small word ends its sentence and the number counts what follows."""
+    is_answer = key != "no" or word_before(match).lower() in BEFORE_AN_ANSWER
+    return key not in AMOUNTS_BEFORE_NUMBERS and is_answer and _counts_after(match)
 
 
 def _counts_after(match: re.Match[str]) -> bool:
