@@ -14,7 +14,10 @@ _END = r"(?![\w'’]|[.,]\d)"
 _END_OR_POINT = r"(?![\w'’]|,\d)"
 _SPACE = "[ \u00a0\u202f\u2009]"
 _AMOUNT = "|".join(re.escape(name) for name in sorted([*UNITS, *CURRENCIES], key=len, reverse=True))
-_SPACED = re.compile(rf"{_START}(?<!\d )\d{{1,3}}(?:{_SPACE}\d{{3}})+(?:,\d\d?)?{_END}(?!{_SPACE}\d)")
+_SPACED = re.compile(
+    rf"{_START}(?:(?<!\d )|(?<=\b20\d\d )|(?<=\b19\d\d ))\d{{1,3}}(?:{_SPACE}\d{{3}})+(?:,\d\d?)?{_END}(?!{_SPACE}\d)"
+)
+_AMOUNT_FOLLOWS = re.compile(rf"{_SPACE}?(?:{_AMOUNT})(?!\w)")
 _DOTTED = re.compile(rf"{_START}\d{{1,3}}(?:(?:\.\d{{3}}){{2,}}|(?:\.\d{{3}})+,\d\d?){_END}")
 _APOSTROPHES = re.compile(rf"{_START}\d{{1,3}}(?:['’_]\d{{3}})+{_END_OR_POINT}")
 _INDIAN = re.compile(rf"{_START}\d{{1,2}}(?:,\d\d)+,\d{{3}}{_END_OR_POINT}")
@@ -28,9 +31,12 @@ def _english(figures: str) -> str:
 
 
 def _spaced(match: re.Match[str]) -> str:
-    """10 000 and 1 234 567; but 12 100 may be two numbers, where a plain space parts them."""
-    groups = match[0].partition(",")[0].split(" ")
-    return match[0] if len(groups) == 2 and "000" not in groups and "," not in match[0] else _english(match[0])
+    """10 000 and 1 234 567 people; but 12 100 and 10 120 255 may be lists, where plain spaces part them."""
+    groups = match[0].split(" ")
+    has_currency = match.string[max(0, match.start() - 1) : match.start()] in CURRENCIES
+    is_counted = len(groups) > 2 and (counts(match) or _AMOUNT_FOLLOWS.match(match.string, match.end()))
+    is_number = "," in match[0] or groups[-1] == "000" or has_currency or is_counted
+    return _english(match[0]) if is_number or len(groups) == 1 else match[0]
 
 
 def _dotted(match: re.Match[str]) -> str:
