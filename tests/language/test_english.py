@@ -468,6 +468,17 @@ CASES = {
         ("$$x$$, $PATH, $5 and $10", "x, dollar PATH, five dollars and ten dollars"),
         ("2*3*4, a * b, *note", "two times three times four, a * b, *note"),
     ],
+    "degrees and states": [
+        ("Dr. Jones, MD.", "Doctor Jones, MD."),
+        ("Jane Smith, MA", "Jane Smith, MA"),
+        ("Mary, MS, RN", "Mary, MS, RN"),
+        ("Mary Smith, PA", "Mary Smith, PA"),
+        ("Smith, CO", "Smith, CO"),
+        ("Springfield, MA 01101", "Springfield, Massachusetts zero one one zero one"),
+        ("Portland, OR 97205", "Portland, Oregon nine seven two zero five"),
+        ("in St. Paul, MN and Jackson, MS.", "in Saint Paul, Minnesota and Jackson, Mississippi."),
+        ("Portland, ME", "Portland, Maine"),
+    ],
     "pauses": [
         ("It is 5. [pause:500ms] No. 6", "It is five. [pause:500ms] Number six"),
         ('1<break time="1s"/>2', 'one<break time="1s"/>two'),

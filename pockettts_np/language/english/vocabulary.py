@@ -101,17 +101,24 @@ STREETS: Final = {
     "Rd": "Road", "Ave": "Avenue", "Blvd": "Boulevard", "Ln": "Lane", "Hwy": "Highway", "Pkwy": "Parkway",
     "Sq": "Square", "St": "Street",
 }  # fmt: skip
-# Behind a town and a comma. Those that are words as well, such as OK, are left out.
+# Behind a town and a comma. Those that are words as well stand before a postal code.
 STATES: Final = {
     "AL": "Alabama", "AK": "Alaska", "AZ": "Arizona", "AR": "Arkansas", "CA": "California", "CO": "Colorado",
     "CT": "Connecticut", "DE": "Delaware", "FL": "Florida", "GA": "Georgia", "ID": "Idaho", "IL": "Illinois",
-    "IA": "Iowa", "KS": "Kansas", "KY": "Kentucky", "LA": "Louisiana", "MD": "Maryland", "MA": "Massachusetts",
+    "IA": "Iowa", "KS": "Kansas", "KY": "Kentucky", "LA": "Louisiana", "ME": "Maine", "MD": "Maryland", "MA": "Massachusetts",
     "MI": "Michigan", "MN": "Minnesota", "MS": "Mississippi", "MO": "Missouri", "MT": "Montana", "NE": "Nebraska",
     "NV": "Nevada", "NH": "New Hampshire", "NJ": "New Jersey", "NM": "New Mexico", "NY": "New York",
     "NC": "North Carolina", "ND": "North Dakota", "PA": "Pennsylvania", "RI": "Rhode Island", "SC": "South Carolina",
     "SD": "South Dakota", "TN": "Tennessee", "TX": "Texas", "UT": "Utah", "VT": "Vermont", "VA": "Virginia",
     "WA": "Washington", "WV": "West Virginia", "WI": "Wisconsin", "WY": "Wyoming", "DC": "D C",
 }  # fmt: skip
+STATES_LIKE_WORDS: Final = {"HI": "Hawaii", "IN": "Indiana", "OK": "Oklahoma", "OR": "Oregon"}
+# "Jane Smith, MA": the letters behind a person's name are a degree. No surname here is a town that is often named.
+DEGREES: Final = _words("AIA BA BS BSN CEO CFO CPA DDS DO DVM JD LCSW LLM MA MBA MD MFA MPH MS MSN MSW NP PA PE RN")
+PERSON_TITLES: Final = frozenset((*TITLES.values(), *TITLES_BEFORE_NAMES.values(), "Dr", "Prof")) - {"Mount", "Fort"}
+SURNAMES: Final = frozenset(
+    _words("Brown Davis Doe Garcia Johnson Jones Lee Martinez Miller Nguyen Rodriguez Smith Taylor Thomas Williams")
+)
 EMERGENCY_NUMBERS: Final = _words("000 110 111 112 118 119 211 311 411 511 611 711 811 911 988 999")
 BEFORE_NUMBERS: Final = {
     "no": "number", "nos": "numbers", "p": "page", "pp": "pages", "vol": "volume", "fig": "figure", "figs": "figures",

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 
 from ..rules import Rule
-from .context import after, counts, word_before
+from .context import CONTEXT_CHARS, after, counts, word_before
 from .numbers import cardinal, digits, ordinal, roman, short_code
 from .vocabulary import (
     ADDRESS_ENDINGS,
@@ -16,6 +16,7 @@ from .vocabulary import (
     BEFORE_AN_ANSWER,
     BEFORE_INITIALS,
     BEFORE_NUMBERS,
+    DEGREES,
     DOTTED,
     DOTTED_PLACES,
     FIRST_NAMES,
@@ -24,6 +25,7 @@ from .vocabulary import (
     NEVER_LAST,
     NUMBERED,
     NUMBERED_BY_ONE_LETTER,
+    PERSON_TITLES,
     RULER_TITLES,
     RULERS,
     SAINTS,
@@ -32,7 +34,9 @@ from .vocabulary import (
     SPELLED_ENDINGS,
     STARTERS,
     STATES,
+    STATES_LIKE_WORDS,
     STREETS,
+    SURNAMES,
     TITLES,
     TITLES_BEFORE_NAMES,
     UNITS,
@@ -87,7 +91,12 @@ _BEFORE_NUMBERS = re.compile(
 _ONE_BEFORE = re.compile(r"(?:(?<![\d.,/])1|/\d|(?<!\d )(?<!\d)[¼-¾⅐-⅞]) \Z")
 _STREET = re.compile(rf"\b([A-Z][a-z]+|\d+(?:st|nd|rd|th)) ({_any_of(STREETS)})\b(?![.'’\w])(?! [A-Z][a-z])")
 _FLAT = re.compile(r"\b(Apt|Ste)\.? (?=#?\d)")
-_STATE = re.compile(rf"(?<=[a-z], )({_any_of(STATES)})\b(?: (\d{{5}})(?:-(\d{{4}}))?(?![\w-]))?")
+_STATE = re.compile(
+    rf"(?<=[a-z], )(?:({_any_of(STATES)})\b|({_any_of(STATES_LIKE_WORDS)})(?= \d{{5}}\b))"
+    r"(?: (\d{5})(?:-(\d{4}))?(?![\w-]))?"
+)
+_NAME_BEFORE = re.compile(r"((?:[A-Z][\w.'’-]* ){0,3})([A-Z][\w.'’-]*), \Z")
+_DEGREE_AFTER = re.compile(rf",? (?:and )?(?:{_any_of(DEGREES)})\b")
 _WEEKEND_DAY = re.compile(
     rf"(?:(?<=\band )|(?<=\bor )|(?<=\bon )|(?<=\bto )|(?<=\bby )|(?<=\bevery )|(?<=\buntil ))"
     rf"({_any_of(SHORT_WEEKEND)})\.|\b({_any_of(SHORT_WEEKEND)})\.(?=,? (?:[–&\d-]|(?:and|or|to|through|at|from|"
@@ -182,8 +191,20 @@ def _day(match: re.Match[str]) -> str:
 
 
 def _state(match: re.Match[str]) -> str:
-    codes = [digits(code) for code in match.groups()[1:] if code]
-    return f"{STATES[match[1]]} {', '.join(codes)}".rstrip()
+    """Boston, MA and Portland, OR 97205; but not the degrees of Dr. Jones, MD and Ann, MS, RN."""
+    state, like_word, *codes = match.groups()
+    name = _NAME_BEFORE.search(match.string, max(0, match.start() - CONTEXT_CHARS), match.start())
+    if not codes[0] and (name is None or _is_person(*name.groups()) or _DEGREE_AFTER.match(after(match))):
+        return match[0]
+    full = STATES[state] if state else STATES_LIKE_WORDS[like_word]
+    return f"{full} {', '.join(digits(code) for code in codes if code)}".rstrip()
+
+
+def _is_person(first: str, last: str) -> bool:
+    """Whether the name before a comma has a title, a given name or a common surname in it."""
+    names = {*first.split(), last}
+    begins = first.split()[0] if first else last
+    return bool(names & PERSON_TITLES) or begins in FIRST_NAMES or last in SURNAMES
 
 
 def _initial(match: re.Match[str]) -> str:
