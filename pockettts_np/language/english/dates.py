@@ -3,8 +3,9 @@
 import re
 
 from ..rules import Rule
+from .context import CONTEXT_CHARS, after
 from .numbers import cardinal, ordinal, pair, year
-from .vocabulary import MONTHS, SHORT_MONTHS, WEEKDAYS_BY_SHORT
+from .vocabulary import MONTHS, SHORT_MONTHS, WEEKDAYS, WEEKDAYS_BY_SHORT
 
 # ---- dates ---------------------------------------------------------------------------------------------------
 
@@ -86,7 +87,24 @@ _WEEKDAYS = re.compile(rf"\b({_WEEKDAY})\.? ?[-–] ?({_WEEKDAY})\b(?:\.(?=[,;:]
 
 # ---- times ---------------------------------------------------------------------------------------------------
 
-_CLOCK_BEFORE = re.compile(r"\b(?:at|by|from|until|till|before|after|since) \Z", re.IGNORECASE)
+_TRAVELS = "(?:arriv|depart|leav|land|board)(?:e|es|ed|s|ing)"
+_CLOCK_BEFORE = re.compile(
+    rf"\b(?:at|by|from|until|till|before|after|since|between|left|due|{_TRAVELS}) \Z", re.IGNORECASE
+)
+_CLOCK_AFTER = re.compile(
+    rf" (?:UTC|GMT|train|bus|coach|ferry|flight|service|connection|departure|arrival|{_TRAVELS})\b"
+)
+# A date is in words by now: January fifth, twenty twenty-four.
+_NUMBER_WORD = (
+    "(?:one|two|three|four|five|six|seven|eigh|nin|ten|eleven|twel|thir|fif|twen|for|hundred|thousand|oh|and|of|"
+    "first|second)[a-z]*"
+)
+_DATE_BEFORE = re.compile(
+    rf"\b(?:{'|'.join([*MONTHS, *WEEKDAYS, *WEEKDAYS_BY_SHORT])})(?:[ ,-]{{1,2}}{_NUMBER_WORD}){{0,8}},? (?:at )?\Z"
+)
+_TIME_BEFORE = re.compile(r"(?:(?<![\d:])\d\d?:[0-5]\d(?:, | ?[-–] ?|,? (?:and|to|or) ))+\Z")
+_TIME_AFTER = re.compile(r"(?:(?:, | ?[-–] ?|,? (?:and|to|or) )\d\d?:[0-5]\d(?![\d:]))+")
+_PAST_ZERO = re.compile(r"(?<![\d:])(?:0?[1-9]|1\d|2[0-3]):")
 # "p.m." is "P M" by now.
 _HALF_DAY = "(?:[ \u00a0\u202f]?(?P<half>[AaPp]) ?[Mm]\\b)"
 _CLOCK = re.compile(
@@ -127,12 +145,27 @@ def _time(match: re.Match[str]) -> str:
 
 def _from_zero(match: re.Match[str], minute: int, second: str | None) -> str:
     """0:45 and 00:05:30 are lengths of time; at 00:05 it is five past twelve."""
-    if second is None and _CLOCK_BEFORE.search(match.string, max(0, match.start() - 10), match.start()):
-        return f"twelve {pair(minute)} A M"
+    if _has_date(match) or (second is None and _is_beside_clock(match)):
+        seconds_after = f" and {_counted(int(second), 'second')}" if second and int(second) else ""
+        return f"twelve {pair(minute) if minute else ''}".rstrip() + f" A M{seconds_after}"
     minutes, seconds = (0, minute) if second is None else (minute, int(second))
     parts = [_counted(minutes, "minute")] if minutes else []
     parts += [_counted(seconds, "second")] if seconds or not minutes else []
     return " and ".join(parts)
+
+
+def _has_date(match: re.Match[str]) -> bool:
+    start = max(0, match.start() - 2 * CONTEXT_CHARS)
+    return after(match).startswith(" UTC") or _DATE_BEFORE.search(match.string, start, match.start()) is not None
+
+
+def _is_beside_clock(match: re.Match[str]) -> bool:
+    """Whether it stands with words of travel or among times of which one is past one o'clock."""
+    start = max(0, match.start() - CONTEXT_CHARS)
+    if _CLOCK_BEFORE.search(match.string, start, match.start()) or _CLOCK_AFTER.match(after(match)):
+        return True
+    times = [_TIME_BEFORE.search(match.string, start, match.start()), _TIME_AFTER.match(after(match))]
+    return any(_PAST_ZERO.search(found[0]) for found in times if found)
 
 
 def _counted(n: int, unit: str) -> str:
@@ -157,7 +190,7 @@ def _hours_minutes(match: re.Match[str]) -> str:
     return f"{_counted(int(match[1]), 'hour')} {_counted(int(match[2]), 'minute')}"
 
 
-WEEKDAYS: list[Rule] = [
+WEEKDAY_RULES: list[Rule] = [
     (_WEEKDAYS, lambda m: f"{WEEKDAYS_BY_SHORT[m[1]]} to {WEEKDAYS_BY_SHORT[m[2]]}"),
     (re.compile(rf"\b({_WEEKDAY})(?= \d)"), lambda m: WEEKDAYS_BY_SHORT[m[1]]),
 ]

@@ -13,7 +13,7 @@ from ..pauses import outside_markup
 from ..rules import Draft, Rule
 from .codes import ELSEWHERE, GROUPS
 from .context import CONTEXT_CHARS, counts
-from .dates import DATES, FIGURE_DATES, TIMES, WEEKDAYS
+from .dates import DATES, FIGURE_DATES, TIMES, WEEKDAY_RULES
 from .measures import MEASURES, MONEY
 from .numbers import NUMBER, VALUE, VULGAR, cardinal, number_words, ordinal, pair, plural, short_code, value_words, year
 from .symbols import GREEK, OPERATORS, SYMBOLS
@@ -180,7 +180,7 @@ _NUMBERS: list[Rule] = [
     (_LEFT, lambda m: value_words(m[0])),
 ]
 
-_WORDS: list[Rule] = [*MARKUP, *ADDRESSES, *GREEK, *WEEKDAYS, *ABBREVIATIONS, *ROMAN_NUMERALS]
+_WORDS: list[Rule] = [*MARKUP, *ADDRESSES, *GREEK, *WEEKDAY_RULES, *ABBREVIATIONS, *ROMAN_NUMERALS]
 _FIGURES: list[Rule] = [
     *FIGURE_DATES,
     *ELSEWHERE,

@@ -65,7 +65,7 @@ _POWER: Rule = (
 # Between numbers, while these are figures.
 OPERATORS: list[Rule] = [
     (re.compile(r"(?<=\d) ?- ?(?=[\d.,]{1,20} ?=)"), lambda m: " minus "),
-    (re.compile(r"(?<![\w.,-])(\d{1,3})[-–]\1(?![\w-])"), lambda m: f"{m[1]} {m[1]}"),
+    (re.compile(r"(?<![\w.,:-])(\d{1,3})[-–]\1(?![\w:-])"), lambda m: f"{m[1]} {m[1]}"),
     (re.compile(r"(?<=\d) / (?=\d)"), lambda m: " divided by "),
     _POWER,
     (re.compile(r"(?<=\d) ?\* ?(?=[\d.])"), lambda m: " times "),
