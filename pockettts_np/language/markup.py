@@ -28,6 +28,12 @@ _PAIRED_TAG = re.compile(
     rf"|({_INLINE_TAGS})(?=>[\s\S]{{0,{_LONGEST}}}?</\1>))>",
     re.IGNORECASE,
 )
+_STUCK_TAG = re.compile(rf"(?<![\w<])<(?:{_INLINE_TAGS})>(?=\w)", re.IGNORECASE)
+# What speaks of speech is never spoken of; its closing tag may lie behind a pause.
+_SPEECH_TAG = re.compile(r"<(?:speak|prosody|emphasis|say-as|voice|phoneme)>", re.IGNORECASE)
+# A block that begins in the middle of a sentence and that nothing closes: the <body> after the <head> tag.
+_SPOKEN_OF = rf"(?<=[\w,>] )<(?!br|hr)({_BLOCK_TAGS})>(?=[ .,;:!?)]|\Z)(?![\s\S]{{0,{_LONGEST}}}?</\1>)"
+_BLOCK_RUN = re.compile(rf"(?:(?!{_SPOKEN_OF})</?(?:{_BLOCK_TAGS}){_ATTRIBUTES}\s?/?>\s*)+", re.IGNORECASE)
 _LINK = re.compile(
     rf"!?\[([^\[\]\n]{{0,{_LONGEST}}})\]\([^()\s]{{1,2000}}(?:\([^()\s]{{0,{_LONGEST}}}\)[^()\s]{{0,{_LONGEST}}})?"
     rf"(?: \"[^\"\n]{{0,{_LONGEST}}}\")?\)"
@@ -56,7 +62,9 @@ def _row(match: re.Match[str]) -> str:
 MARKUP: list[Rule] = [
     (re.compile(r"<!--[^<>]{0,1000}-->"), lambda m: ""),
     (_PAIRED_TAG, lambda m: ""),
-    (re.compile(rf"(?:</?(?:{_BLOCK_TAGS}){_ATTRIBUTES}\s?/?>\s*)+", re.IGNORECASE), _block),
+    (_SPEECH_TAG, lambda m: ""),
+    (_STUCK_TAG, lambda m: ""),
+    (_BLOCK_RUN, _block),
     (re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,30});"), lambda m: html.unescape(m[0])),
     (re.compile(r"<((?:https?://|mailto:)[^<>\s]{1,2000})>"), lambda m: m[1]),
     (_LINK, lambda m: m[1]),

@@ -57,8 +57,12 @@ def _gap(match: re.Match[str]) -> str:
 
 GREEK: list[Rule] = [(_GREEK, _greek)]
 
+# f**k and s**t are words with letters hidden.
+_NOT_MASKED = "".join(
+    f"(?<!(?i:{word[0]})(?=\\*\\*(?i:{word[1]})))" for word in ("fk", "st", "ct", "dk", "dn", "as", "hl", "tt")
+)
 _POWER: Rule = (
-    re.compile(r"(?:(?<=\b[A-Za-z])|(?<=[\d)]))( ?)\*\*\1(?=[\d(]|[A-Za-z]\b)"),
+    re.compile(rf"(?:(?<=\b[A-Za-z])|(?<=[\d)])){_NOT_MASKED}( ?)\*\*\1(?=[\d(]|[A-Za-z]\b)"),
     lambda m: " to the power of ",
 )
 
@@ -102,6 +106,7 @@ SYMBOLS: list[Rule] = [
     (re.compile(r"(?<![@\w])@(?=\w)"), lambda m: "at "),
     (re.compile(r"(?<=\w)@(?=\w)|(?<=\s)@(?=\s)"), lambda m: "at"),
     (re.compile("§§ ?"), lambda m: "sections "),
+    (re.compile(r"(\b[Cc]opyright|\bCOPYRIGHT) ?©|© ?((?i:copyright)\b)"), lambda m: m[1] or m[2]),
     (_STARS, _stars),
     (re.compile(f"[{''.join(SYMBOL_WORDS)}]"), lambda m: SYMBOL_WORDS[m[0]]),
     (_PICTURE, _without_picture),
