@@ -90,13 +90,17 @@ SYMBOLS: list[Rule] = [
     (re.compile(r"(?<![\w#&])#(?=[A-Za-z])"), lambda m: "hashtag "),
     (re.compile(r"#(?= of\b)"), lambda m: "number"),
     (re.compile(r"&+"), lambda m: "and"),
-    (re.compile(rf"(?<=[\w)\]\"'])(?: ?({_any_of(_COMPARED)}) ?)(?=[\w(\[\"'])"), lambda m: f" {_COMPARED[m[1]]} "),
+    (re.compile(r"(?<!\w)([A-Z][a-z]\w*) > (?=[A-Z][a-z])"), lambda m: f"{m[1]}, "),  # Settings > General
+    (
+        re.compile(rf"(?<=[\w)\]\"'])(?<!\(\))(?<!\(\) )(?: ?({_any_of(_COMPARED)}) ?)(?=[\w(\[\"'])"),
+        lambda m: f" {_COMPARED[m[1]]} ",
+    ),
     (re.compile(r"(?<=[\w)\]]) (\|\||<|>) (?=[\w(\[\"'!-])"), lambda m: f" {_SPACED[m[1]]} "),
     (re.compile(r"(?<=\w)([<>])(?=\w)(?![^<>\n]{0,80}[<>])"), lambda m: f" {_SPACED[m[1]]} "),
     (re.compile(r"(?<=\w) ?\^ ?(?=\w)"), lambda m: " to the power of "),
     _POWER,
     (re.compile(r"(?<=\w)%(?=\w)"), lambda m: " percent "),
-    (re.compile(r"(?<=[\w:])\\(?=\w)"), lambda m: " backslash "),
+    (re.compile(r"(?:(?<=:)|(?<=\w)(?!\\[nrt]))\\(?=\w)(?<!\\[nrt]\\)"), lambda m: " backslash "),
     (re.compile(r"(?<=[\w)\]]) ?\+ ?(?=[\w(\[])"), lambda m: " plus "),
     (re.compile(r"(?<=\w)\+(?![\w+])"), lambda m: " plus"),
     (re.compile(r"(?<=[\w)\]]) ?(?<!=)=(?!=) ?(?=[\w(\[{\"'-])"), lambda m: " equals "),
@@ -108,6 +112,6 @@ SYMBOLS: list[Rule] = [
     (re.compile("§§ ?"), lambda m: "sections "),
     (re.compile(r"(\b[Cc]opyright|\bCOPYRIGHT) ?©|© ?((?i:copyright)\b)"), lambda m: m[1] or m[2]),
     (_STARS, _stars),
-    (re.compile(f"[{''.join(SYMBOL_WORDS)}]"), lambda m: SYMBOL_WORDS[m[0]]),
+    (re.compile(rf"(?!\$[${{])(?!(?<=\$)\$)[{''.join(SYMBOL_WORDS)}]"), lambda m: SYMBOL_WORDS[m[0]]),
     (_PICTURE, _without_picture),
 ]

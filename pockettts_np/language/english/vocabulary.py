@@ -72,6 +72,17 @@ FIRST_NAMES: Final = frozenset(
 
 DOTTED_PLACES: Final = frozenset(_words("us uk un eu usa uae ussr dc la ny"))
 
+# "Ludwig v. Beethoven": given names before "von".
+GERMAN_NAMES: Final = frozenset(
+    _words("""
+    Achim Albrecht Alexander Alfred Anna Annette Bernhard Bettina Carl Christian Christoph Dietrich Eberhard Eduard
+    Elisabeth Erich Ernst Ferdinand Florian Franz Friedrich Georg Gottfried Günther Hans Heinrich Heinz Helmut Herbert
+    Hermann Hugo Jakob Johann Johannes Josef Julius Jürgen Karl Katharina Klaus Konrad Kurt Leopold Ludwig Manfred
+    Maria Martin Mathias Max Maximilian Moritz Niklas Otto Philipp Rainer Rudolf Sebastian Siegfried Sigismund Stefan
+    Theodor Ulrich Walther Werner Wilhelm Wolfgang
+    """)
+)
+
 # "by J. Smith": small words before initials.
 BEFORE_INITIALS: Final = frozenset(_words("a and as by for from of or named said than to with"))
 

@@ -20,6 +20,7 @@ from .vocabulary import (
     DOTTED,
     DOTTED_PLACES,
     FIRST_NAMES,
+    GERMAN_NAMES,
     IN_NAMES,
     LETTERED,
     NEVER_LAST,
@@ -207,6 +208,11 @@ def _is_person(first: str, last: str) -> bool:
     return bool(names & PERSON_TITLES) or begins in FIRST_NAMES or last in SURNAMES
 
 
+def _versus_or_von(match: re.Match[str]) -> str:
+    """Smith v. Jones, but not Ludwig v. Beethoven."""
+    return match[0] if word_before(match) in GERMAN_NAMES else "versus"
+
+
 def _initial(match: re.Match[str]) -> str:
     """The B. of "George B. Shaw", but not of "Plan B. Then"."""
     before, following = word_before(match), _NEXT_NAME.match(after(match))
@@ -230,7 +236,7 @@ ABBREVIATIONS: list[Rule] = [
     (_FLAT, lambda m: {"Apt": "Apartment ", "Ste": "Suite "}[m[1]]),
     (_STATE, _state),
     (_WEEKEND_DAY, _day),
-    (re.compile(r"(?<=[a-z] )v\.(?= [A-Z])"), lambda m: "versus"),  # Smith v. Jones
+    (re.compile(r"(?<=[a-z] )v\.(?= [A-Z])"), _versus_or_von),
     (re.compile(rf"\b({_any_of(IN_NAMES)})\."), lambda m: IN_NAMES[m[1]] + _point(m, is_name=True)),
     (_ANYWHERE, _anywhere),
     (re.compile(r"(?<![\w/.])(vs|etc)(?![\w/])"), lambda m: ANYWHERE[m[1]]),
