@@ -434,7 +434,7 @@ CASES = {
         ("5 μm, 5 kΩ, 5 µL", "five micrometers, five kilohms, five microliters"),
         ("10^6, mc^2, x^n, (a+b)^2", "ten to the power of six, mc squared, x to the power of n, (a plus b) squared"),
         ("2**3, 5 * 3", "two to the power of three, five times three"),
-        ("x < y, x<y, y > z, &lt;3", "x less than y, x less than y, y greater than z, less than three"),
+        ("x < y, x<y, y > z, I &lt;3 you", "x less than y, x less than y, y greater than z, I love you"),
         (">5", "greater than five"),
         ("A → B, C -> D, a != b, a && b", "A to B, C to D, a is not equal to b, a and b"),
         ("6' tall, 8½\" x 11\"", "six feet tall, eight and a half inches by eleven inches"),

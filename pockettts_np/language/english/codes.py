@@ -73,6 +73,10 @@ _CALLED = re.compile(
     rf"\b((?:call|dial|text|phone|ring)(?:s|ed|ing)? )({_EMERGENCY})(?: or ({_EMERGENCY}))?(?![\w%-]|[.,:]\d)",
     re.IGNORECASE,
 )
+_CALLED_SHORT = re.compile(
+    r"\b((?:call|dial|text|phone|ring)(?:s|ed|ing)? (?:\w+ (?:at|on) )?)(\d{3}) (\d{4})(?![\w%-]|[.,:]\d)",
+    re.IGNORECASE,
+)
 _CODE = re.compile(r"(?<![\w.,-])(?:\d+(?:-\d+){2,}|\d{4}(?: \d{4}){2,}|\d{5}-\d{4})(?![\w-])")
 _BANK_ACCOUNT = re.compile(r"\b[A-Z]{2}\d\d(?: [\dA-Z]{4}){3,7}(?: [\dA-Z]{1,3})?\b")
 _MODEL = re.compile(r"(?<![\w.,-])(\d{3})-(\d{3})(?![\w-])")  # Boeing 747-400; 400-747 is a range
@@ -102,6 +106,11 @@ def _word_phone(match: re.Match[str]) -> str:
     """1-800-FLOWERS."""
     words = [digits(part) if part.isdecimal() else part for part in match[2].split("-")]
     return ", ".join(["one", digits(match[1]), " ".join(words)])
+
+
+def _called_short(match: re.Match[str]) -> str:
+    """Call 555 1234."""
+    return f"{match[1]}{digits(match[2])}, {digits(match[3])}"
 
 
 def _called(match: re.Match[str]) -> str:
@@ -135,7 +144,8 @@ GROUPS: list[Rule] = [
     (_VERSION, _version),
     (_SHORT_PHONE, _short_phone),
     (_WORD_PHONE, _word_phone),
+    (_CALLED_SHORT, _called_short),
     (_CALLED, _called),
     (_CODE, _code),
-    (_MODEL, lambda m: f"{m[1]} {m[2]}" if m[1] > m[2] else m[0]),
+    (_MODEL, lambda m: f"{m[1]} {m[2]}" if m[1] > m[2] and m[2].endswith("00") else m[0]),
 ]

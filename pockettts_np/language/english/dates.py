@@ -112,6 +112,11 @@ _CLOCK = re.compile(
     rf"(?:{_HALF_DAY}| o['’]clock\b)?"
 )
 _DOTTED_CLOCK = re.compile(rf"(?<![\d:.,])(?P<hour>\d\d?)\.(?P<minute>[0-5]\d){_HALF_DAY}")
+_LENGTH = re.compile(rf"(?<![\d:.,])([1-9]):([0-5]\d):([0-5]\d)(?![\d:]|\.\d)(?!{_HALF_DAY})(?! (?:UTC|GMT))")
+_VERSE = re.compile(
+    r"\b((?:Genesis|Exodus|Psalms?|Proverbs|Isaiah|Matthew|Mark|Luke|John|Acts|Romans|Corinthians|Hebrews|Revelation)"
+    r" \d{1,3}):(?=\d)"
+)
 _HOUR = re.compile(rf"(?<![\w.,])(?P<hour>\d\d?){_HALF_DAY}")
 
 
@@ -186,6 +191,16 @@ DATES: list[Rule] = [
 ]
 
 
+def _length(match: re.Match[str]) -> str:
+    """1:02:03 is a length of time; at 1:02:03 it is a time of day."""
+    before = match.string[max(0, match.start() - 2 * CONTEXT_CHARS) : match.start()]
+    if _CLOCK_BEFORE.search(before) or _DATE_BEFORE.search(before):
+        return match[0]
+    units = zip(map(int, match.groups()), ("hour", "minute", "second"), strict=True)
+    parts = [_counted(n, unit) for n, unit in units if n]
+    return " ".join(parts[:-1]) + (" and " if parts[1:] else "") + parts[-1]
+
+
 def _hours_minutes(match: re.Match[str]) -> str:
     return f"{_counted(int(match[1]), 'hour')} {_counted(int(match[2]), 'minute')}"
 
@@ -195,6 +210,8 @@ WEEKDAY_RULES: list[Rule] = [
     (re.compile(rf"\b({_WEEKDAY})(?= \d)"), lambda m: WEEKDAYS_BY_SHORT[m[1]]),
 ]
 TIMES: list[Rule] = [
+    (_VERSE, lambda m: f"{m[1]} "),
+    (_LENGTH, _length),
     (_CLOCK, _time),
     (_DOTTED_CLOCK, _time),
     (_HOUR, _time),

@@ -139,7 +139,7 @@ def _mixed(match: re.Match[str]) -> str:
 
 def _letters(part: str) -> str:
     has_vowel = any(letter in "aeiouy" for letter in part.lower())
-    if part.isascii() and part.isupper() and 2 <= len(part) <= 3 and has_vowel:
+    if part.isascii() and part.isupper() and len(part) == 2 and has_vowel:
         return " ".join(part)  # CO2, MI6; nobody would read MP3 as a word
     return part if len(part) > 3 or (len(part) > 1 and has_vowel) else part.upper()
 

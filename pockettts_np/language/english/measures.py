@@ -62,6 +62,8 @@ _UNIT = "|".join(re.escape(symbol) for symbol in sorted(UNITS, key=len, reverse=
 _PER_UNIT = "|".join(re.escape(symbol) for symbol in sorted(_PER, key=len, reverse=True))
 _MEASURE = re.compile(rf"{_START}({VALUE})({_SPACE}|-)?({_UNIT})(?:/({_PER_UNIT}))?(?![\w²³]|/(?!\d))")
 _PER_AMOUNT = re.compile(rf"(?<=\d)([kKmM]|bn)?/({'|'.join(SHARES)})\b")
+_AFTER_POWER = re.compile(rf"((?<!\d)\d+[⁰¹²³⁴-⁹⁻]+) ({_BARE_UNIT})(?:/({_PER_UNIT}))?(?![\w²³/])")  # 10⁻³¹ kg
+_OVEN = re.compile(rf"{_START}(\d{{3}})F(?!\w)")
 _RATE = re.compile(rf"(?<![\w/.])((?=[a-zA-Z]{{2}}|m)(?:{_BARE_UNIT}))/({_PER_UNIT})(?![\w²³/])")  # in km/h
 _AREA = re.compile(r"(?<![\w/.])((?:[kc]m|mm|ft|mi)[²³])(?![\w/])")
 _ALTERNATIVE = re.compile(rf"(?<=\d)({_SPACE}?(?:{_UNIT}))/(?=\d)")  # 350°F/180°C
@@ -93,6 +95,10 @@ def _measure(match: re.Match[str]) -> str:
     return f"{value_words(value)} {name}" + (f" per {_PER[per]}" if per else "")
 
 
+def _after_power(match: re.Match[str]) -> str:
+    return f"{match[1]} {_plural_unit(UNITS[match[2]])}" + (f" per {_PER[match[3]]}" if match[3] else "")
+
+
 def _plural_unit(name: str) -> str:
     if name in IRREGULAR_UNITS:
         return IRREGULAR_UNITS[name]
@@ -108,6 +114,8 @@ def _feet_inches(match: re.Match[str]) -> str:
 
 
 def _inches(match: re.Match[str]) -> str:
+    if match[0][-1] in '"”' and match.string[max(0, match.start() - 1) : match.start()] in ('"', "“"):
+        return match[0]  # "24" TV
     value = match[1] or match[2] or match[3]
     is_one = value == "1" or match[3] or "-" in match[0][len(value) :] or _BELOW_ONE.fullmatch(value)
     return f"{value_words(value)} {'inch' if is_one else 'inches'}"
@@ -146,6 +154,8 @@ MEASURES: list[Rule] = [
     (_SCORE, _score),
     (_ANGLE, _angle),
     (_ALTERNATIVE, lambda m: f"{m[1]} or "),
+    (_AFTER_POWER, _after_power),
+    (_OVEN, lambda m: f"{number_words(m[1])} degrees Fahrenheit"),
     (_RATE, lambda m: f"{_plural_unit(UNITS[m[1]])} per {_PER[m[2]]}"),
     (_AREA, lambda m: _plural_unit(UNITS.get(m[1], m[1]))),
     (_FEET, lambda m: f"{cardinal(int(m[1]))} {'foot' if m[1] == '1' else 'feet'}"),

@@ -75,6 +75,7 @@ OPERATORS: list[Rule] = [
     (re.compile(r"(?<=\d) ?\* ?(?=[\d.])"), lambda m: " times "),
     (re.compile(r"((?<!\w)\w+|\))\^[({]?([-−]?\d{1,3})(?!\d)[)}]?"), lambda m: m[1] + m[2].translate(_TO_SUPERSCRIPTS)),
     (re.compile(r"(?<=[\d\"″”'′]) ?[x×] ?(?=\d)"), lambda m: " by " if "x" in m[0] else " times "),
+    (re.compile(r"(\b(?:[Ww]e|I|[Yy]ou|[Tt]hey)) <3(?= [A-Za-z])"), lambda m: f"{m[1]} love"),
     (re.compile(r"(?<![-=<]) ?<(?= ?[-−]?\.?\d)"), lambda m: f"{_gap(m)}less than"),
     (re.compile(r"(?<![-=>]) ?>(?= ?[-−]?\.?\d)"), lambda m: f"{_gap(m)}greater than"),
     (re.compile(r"([$€£¥])[-−](?=\.?\d)"), lambda m: f"minus {m[1]}"),
