@@ -196,7 +196,7 @@ def _length(match: re.Match[str]) -> str:
     before = match.string[max(0, match.start() - 2 * CONTEXT_CHARS) : match.start()]
     if _CLOCK_BEFORE.search(before) or _DATE_BEFORE.search(before):
         return match[0]
-    units = zip(map(int, match.groups()), ("hour", "minute", "second"), strict=True)
+    units = zip(map(int, match.group(1, 2, 3)), ("hour", "minute", "second"), strict=True)
     parts = [_counted(n, unit) for n, unit in units if n]
     return " ".join(parts[:-1]) + (" and " if parts[1:] else "") + parts[-1]
 
