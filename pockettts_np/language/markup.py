@@ -29,10 +29,13 @@ _PAIRED_TAG = re.compile(
     re.IGNORECASE,
 )
 _STUCK_TAG = re.compile(rf"(?<![\w<])<(?:{_INLINE_TAGS})>(?=\w)", re.IGNORECASE)
-# What speaks of speech is never spoken of; its closing tag may lie behind a pause.
-_SPEECH_TAG = re.compile(r"<(?:speak|prosody|emphasis|say-as|voice|phoneme)>", re.IGNORECASE)
-# A block that begins in the middle of a sentence and that nothing closes: the <body> after the <head> tag.
-_SPOKEN_OF = rf"(?<=[\w,>] )<(?!br|hr)({_BLOCK_TAGS})>(?=[ .,;:!?)]|\Z)(?![\s\S]{{0,{_LONGEST}}}?</\1>)"
+# The tags of speech synthesis, but where a sentence speaks of them; the closing tag may lie behind a pause.
+_SPEECH_TAG = re.compile(r"(?<!\w )<(?:speak|prosody|emphasis|say-as|voice|phoneme)>", re.IGNORECASE)
+# A block that begins in a sentence, with nothing that closes it: the <body> after the <head> tag.
+_SPOKEN_OF = (
+    r"(?:(?<=[\w,>] )|(?=<\w{1,10}>,? (?:and|or|is|are|means|tags?|elements?)\b))"
+    rf"<(?!br|hr)({_BLOCK_TAGS})>(?=[ .,;:!?)]|\Z)(?![\s\S]{{0,{_LONGEST}}}?</\1>)"
+)
 _BLOCK_RUN = re.compile(rf"(?:(?!{_SPOKEN_OF})</?(?:{_BLOCK_TAGS}){_ATTRIBUTES}\s?/?>\s*)+", re.IGNORECASE)
 _LINK = re.compile(
     rf"!?\[([^\[\]\n]{{0,{_LONGEST}}})\]\([^()\s]{{1,2000}}(?:\([^()\s]{{0,{_LONGEST}}}\)[^()\s]{{0,{_LONGEST}}})?"

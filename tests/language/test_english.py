@@ -366,6 +366,7 @@ CASES = {
          "IBAN D E eight nine, three seven zero four, zero zero four four, zero five three two, zero one three zero, "
          "zero zero"),
         ("12-05-1999, 007 1 2", "December fifth, nineteen ninety-nine, zero zero seven one two"),
+        ("I call 555 1234 times", "I call five hundred and fifty-five one thousand two hundred and thirty-four times"),
     ],
     "lengths of time": [
         ("Set it to 00:05", "Set it to five seconds"),
@@ -476,6 +477,9 @@ CASES = {
         ('<b>One<break time="500ms"/>two</b>', 'One<break time="500ms"/>two'),
         ("Copyright © 2020 Acme", "Copyright twenty twenty Acme"),
         ("f**k, s**t, x**y", "f**k, s**t, x to the power of y"),
+        ("<title> and <table> in HTML", "<title> and <table> in HTML"),
+        ("Use the <speak> tag", "Use the <speak> tag"),
+        ("<h1> <p>Hi</p>", "Hi.\n\n"),
     ],
     "degrees and states": [
         ("Dr. Jones, MD.", "Doctor Jones, MD."),

@@ -110,7 +110,7 @@ def _word_phone(match: re.Match[str]) -> str:
 
 def _called_short(match: re.Match[str]) -> str:
     """Call 555 1234."""
-    return f"{match[1]}{digits(match[2])}, {digits(match[3])}"
+    return match[0] if counts(match) else f"{match[1]}{digits(match[2])}, {digits(match[3])}"
 
 
 def _called(match: re.Match[str]) -> str:
