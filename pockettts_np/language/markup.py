@@ -5,13 +5,15 @@ Tags are those that HTML and SSML name: others may be text, such as `<stdio.h>`.
 
 import html
 import re
+from html.entities import html5
 
 from .punctuation import CLAUSE_MARKS, SENTENCE_MARKS
 from .rules import Rule
 
 _INLINE_TAGS = (
     "a|abbr|b|big|cite|code|del|dfn|em|font|i|ins|kbd|mark|q|s|samp|small|span|strike|strong|sub|sup|tt|u|var|w|"
-    "speak|prosody|emphasis|say-as|voice|phoneme"
+    "speak|prosody|emphasis|say-as|voice|phoneme|"
+    "img|picture|source|svg|path|iframe|video|audio|object|embed|form|input|button|label|select|option|link|meta"
 )
 _BLOCK_TAGS = (
     "p|div|br|hr|ul|ol|li|dl|dt|dd|h[1-6]|table|thead|tbody|tr|td|th|caption|blockquote|pre|section|article|header|"
@@ -50,6 +52,12 @@ _EMPHASIS = re.compile(
 _FORMULA = re.compile(rf"(?<![\w$])\${{1,2}}(?=[^\s\d$.])([^$\n]{{1,{_LONGEST}}}?)(?<=\S)\${{1,2}}(?![\w$])")
 
 
+def _entity(match: re.Match[str]) -> str:
+    """&lt; → <; a name that HTML does not know is text."""
+    name = match[0][1:]
+    return html.unescape(match[0]) if name[0] == "#" or name in html5 else match[0]
+
+
 def _block(match: re.Match[str]) -> str:
     """A paragraph, cell or item ends its sentence."""
     last = match.string[max(0, match.start() - 1) : match.start()]
@@ -64,11 +72,12 @@ def _row(match: re.Match[str]) -> str:
 
 MARKUP: list[Rule] = [
     (re.compile(r"<!--[^<>]{0,1000}-->"), lambda m: ""),
+    (re.compile(r"<(script|style)(?:\s[^<>]{0,300})?>[^<]{0,10000}</\1\s?>", re.IGNORECASE), lambda m: ""),
     (_PAIRED_TAG, lambda m: ""),
     (_SPEECH_TAG, lambda m: ""),
     (_STUCK_TAG, lambda m: ""),
     (_BLOCK_RUN, _block),
-    (re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,30});"), lambda m: html.unescape(m[0])),
+    (re.compile(r"&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,30});"), _entity),
     (re.compile(r"<((?:https?://|mailto:)[^<>\s]{1,2000})>"), lambda m: m[1]),
     (_LINK, lambda m: m[1]),
     (re.compile(rf"\[\[(?:[^\[\]|\n]{{1,{_LONGEST}}}\|)?([^\[\]|\n]{{1,{_LONGEST}}})\]\]"), lambda m: m[1]),

@@ -452,6 +452,9 @@ CASES = {
     ],
     "markup": [
         ("<b>1 year</b>", "one year"),
+        ("<style>p{a:1}</style>Now<script>alert(1)</script> here", "Now here"),
+        ('See <img src="x.png" alt="a"> this.', "See  this."),
+        ("&notanentity; 5 &lt; 6", "and notanentity; five less than six"),
         ('<p>It <i class="x">is</i> so.<br/>Yes &amp; no</p>', "It is so.\n\nYes and no.\n\n"),
         ("<ul><li>milk</li><li>eggs</li></ul>", "milk.\n\neggs.\n\n"),
         ("Use <b> or <break>.", "Use <b> or <break>."),
