@@ -88,6 +88,14 @@ def test_what_is_asked_for_after_the_end_is_silence(model):
     assert not got[len(want) :].any()
 
 
+def test_what_is_said_again_is_spoken_apart(model):
+    text = "it was the age of wisdom, it was the age of foolishness, it was so."
+    assert [chunk.text for chunk in model.script(text).chunks] == [
+        "it was the age of wisdom,",
+        "it was the age of foolishness, it was so.",
+    ]
+
+
 def test_text_without_punctuation_is_spoken_in_short_pieces(model):
     text = "three point one four one five nine two six five three five eight nine seven nine three two three eight four"
     chunks = model.script(text).chunks

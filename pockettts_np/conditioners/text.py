@@ -13,7 +13,7 @@ from fractions import Fraction
 from itertools import chain, pairwise
 
 from ..config.config import Config
-from ..language.clauses import cut_long_clauses
+from ..language.clauses import cut_long_clauses, cut_repetitions
 from ..language.pauses import Pause
 from ..language.punctuation import CLAUSE_MARKS, CLOSING_MARKS, DASHES, SENTENCE_MARKS
 from ..language.rules import Draft
@@ -233,7 +233,8 @@ def _chunk_texts(tokenizer: Tokenizer, ids: list[int], max_tokens: int, switches
     groups = sentences if switches.one_sentence_per_chunk else [list(chain.from_iterable(sentences))]
     for group in groups:
         for chunk in _packed(group, max_tokens):
-            yield from cut_long_clauses(chunk, switches.max_clause_words) if switches.max_clause_words else [chunk]
+            for piece in cut_repetitions(chunk) if switches.one_sentence_per_chunk else [chunk]:
+                yield from cut_long_clauses(piece, switches.max_clause_words) if switches.max_clause_words else [piece]
 
 
 def _in_clauses(tokenizer: Tokenizer, sentence: Segment, max_tokens: int) -> list[Segment]:

@@ -337,7 +337,7 @@ class Config:
     model_recommended_frames_after_eos: int | None = None
     min_frames_before_eos: int = 6  # an earlier end of speech is not believed
     max_frames_after_eos: int | None = None  # frames that are asked for beyond these are silence
-    one_sentence_per_chunk: bool = False  # else as many as max_tokens allows
+    one_sentence_per_chunk: bool = False  # and what it repeats apart; else as many as max_tokens allows
     max_clause_words: int | None = None  # where no punctuation comes for longer, a chunk is cut between words
     default_temperature: float = 0.3
     default_eos_threshold: float = -4.0

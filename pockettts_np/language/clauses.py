@@ -1,4 +1,4 @@
-"""Where to cut words that no punctuation separates, for models that lose their way in long stretches of them."""
+"""Where to cut inside a sentence, for models that lose their way in long or repeated clauses."""
 
 import re
 from itertools import pairwise
@@ -15,6 +15,32 @@ _PREPOSITION = re.compile(
     "about|above|across|against|along|among|around|at|behind|below|beside|between|beyond|by|down|during|from|in|inside|"
     "into|near|of|off|on|onto|out|outside|over|past|through|to|toward|towards|under|up|upon|with|within|without"
 )
+
+
+_REPEATED_WORDS = 3  # in a row
+
+
+def cut_repetitions(text: str) -> list[str]:
+    """`text` cut before each clause that says three words again which the piece so far has said.
+
+    A model can take the second place for the first, and leave out what stands between.
+    """
+    words = text.split()
+    pieces: list[list[str]] = [[]]
+    said: set[tuple[str, ...]] = set()
+    for begin, end in _stretches(words):
+        runs = _runs(words[begin:end])
+        if runs & said:
+            pieces.append([])
+            said = set()
+        pieces[-1] += words[begin:end]
+        said |= runs
+    return [" ".join(piece) for piece in pieces]
+
+
+def _runs(words: list[str]) -> set[tuple[str, ...]]:
+    bare = [word.strip(_MARKS + CLOSING_MARKS) for word in words]
+    return {tuple(bare[i : i + _REPEATED_WORDS]) for i in range(len(bare) - _REPEATED_WORDS + 1)}
 
 
 def cut_long_clauses(text: str, max_words: int) -> list[str]:
