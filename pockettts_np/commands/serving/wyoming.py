@@ -54,7 +54,7 @@ def _require_place(uri: str) -> None:
     if is_tcp:
         return
     if not uri.startswith("unix:///"):
-        raise ValueError(f"{uri} is no place to listen; wanted tcp://HOST:PORT or unix:///PATH.")
+        raise ValueError(f"{uri} is not a place to listen; wanted tcp://HOST:PORT or unix:///PATH.")
     _require_free(Path(urlsplit(uri).path))
 
 
