@@ -63,6 +63,11 @@ class Draft:
         self._changes.append(changes)
 
 
+def any_of(words: Iterable[str]) -> str:
+    """A pattern of one of these words; longer ones first, so that "etc" is not read as "e"."""
+    return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
+
+
 def rewrite(text: str, rules: Iterable[Rule]) -> str:
     """`text` after each rule in turn."""
     draft = Draft(text)

@@ -2,7 +2,7 @@
 
 import re
 
-from ..rules import Rule
+from ..rules import Rule, any_of
 from .context import counts
 from .numbers import digits, number_words
 from .vocabulary import CURRENCIES, EMERGENCY_NUMBERS, UNITS
@@ -13,7 +13,7 @@ _START = r"(?<![\w.,/'’-])"
 _END = r"(?![\w'’]|[.,]\d)"
 _END_OR_POINT = r"(?![\w'’]|,\d)"
 _SPACE = "[ \u00a0\u202f\u2009]"
-_AMOUNT = "|".join(re.escape(name) for name in sorted([*UNITS, *CURRENCIES], key=len, reverse=True))
+_AMOUNT = any_of([*UNITS, *CURRENCIES])
 _SPACED = re.compile(
     rf"{_START}(?:(?<!\d )|(?<=\b20\d\d )|(?<=\b19\d\d ))\d{{1,3}}(?:{_SPACE}\d{{3}})+(?:,\d\d?)?{_END}(?!{_SPACE}\d)"
 )

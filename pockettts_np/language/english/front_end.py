@@ -15,7 +15,20 @@ from .codes import ELSEWHERE, GROUPS
 from .context import CONTEXT_CHARS, counts
 from .dates import DATES, FIGURE_DATES, TIMES, WEEKDAY_RULES
 from .measures import MEASURES, MONEY
-from .numbers import NUMBER, VALUE, VULGAR, cardinal, number_words, ordinal, pair, plural, short_code, value_words, year
+from .numbers import (
+    NUMBER,
+    SUPERSCRIPTS,
+    VALUE,
+    VULGAR,
+    cardinal,
+    number_words,
+    ordinal,
+    pair,
+    plural,
+    short_code,
+    value_words,
+    year,
+)
 from .symbols import GREEK, OPERATORS, SYMBOLS
 from .vocabulary import AMOUNT_BEFORE, YEAR_BEFORE
 from .words import ABBREVIATIONS, ADDRESSES, ROMAN_NUMERALS
@@ -55,7 +68,6 @@ def spell_out(draft: Draft) -> None:
 
 # ---- characters ----------------------------------------------------------------------------------------------
 
-_SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 _ANY_FIGURE = re.compile(rf"[0-9⁰¹²³⁴-⁹{VULGAR[1:-1]}]")
 
 
@@ -100,7 +112,7 @@ _AFTER_ACRONYM = re.compile(r"(?<![\w.])[A-Z]{2,4} \Z")  # HTTP 404, RTX 4090, N
 
 
 def _power(match: re.Match[str]) -> str:
-    figures = (match[1] or match[2]).translate(_SUPERSCRIPTS)
+    figures = (match[1] or match[2]).translate(SUPERSCRIPTS)
     if figures in ("2", "3"):
         return " squared" if figures == "2" else " cubed"
     sign, figures = "minus " * figures.startswith("-"), figures.replace("-", "")
@@ -172,7 +184,7 @@ def _is_year(match: re.Match[str]) -> bool:
 
 _NUMBERS: list[Rule] = [
     (_POWER, _power),
-    (_LOOSE_SUPERSCRIPT, lambda m: number_words(m[0].translate(_SUPERSCRIPTS))),
+    (_LOOSE_SUPERSCRIPT, lambda m: number_words(m[0].translate(SUPERSCRIPTS))),
     (_SHORT_YEAR, lambda m: pair(int(m[1]))),
     (_WITH_PART, lambda m: value_words(m[0])),
     (_MIXED, _mixed),

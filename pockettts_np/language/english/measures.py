@@ -2,7 +2,7 @@
 
 import re
 
-from ..rules import Rule
+from ..rules import Rule, any_of
 from .numbers import NUMBER, VALUE, VULGAR, cardinal, number_words, value_words
 from .vocabulary import COUNTED_IN_MILLIONS, CURRENCIES, IRREGULAR_UNITS, SCALES, SHARES, UNITS
 
@@ -11,7 +11,7 @@ _START = r"(?<![\w.,/⁄])"  # where a number may begin
 
 # ---- money ---------------------------------------------------------------------------------------------------
 
-_CURRENCY = "|".join(re.escape(key) for key in sorted(CURRENCIES, key=len, reverse=True))
+_CURRENCY = any_of(CURRENCIES)
 _SCALE = r"(?:[ -]?(hundred|thousand|million|billion|trillion)\b|((?i:mn|bn|tn|[kmbt]))(?!\w))?"
 _AMOUNT = rf"(\d+,\d\d(?![\d,])|{NUMBER})"  # 12,50 € as well
 _PREFIXED = re.compile(
@@ -57,9 +57,9 @@ def _cents(match: re.Match[str]) -> str:
 # ---- measures ------------------------------------------------------------------------------------------------
 
 _PER = {symbol: name for symbol, name in UNITS.items() if symbol.isalnum()} | SHARES
-_BARE_UNIT = "|".join(symbol for symbol in sorted(UNITS, key=len, reverse=True) if symbol.isalpha())
-_UNIT = "|".join(re.escape(symbol) for symbol in sorted(UNITS, key=len, reverse=True))
-_PER_UNIT = "|".join(re.escape(symbol) for symbol in sorted(_PER, key=len, reverse=True))
+_BARE_UNIT = any_of(filter(str.isalpha, UNITS))
+_UNIT = any_of(UNITS)
+_PER_UNIT = any_of(_PER)
 _MEASURE = re.compile(rf"{_START}({VALUE})({_SPACE}|-)?({_UNIT})(?:/({_PER_UNIT}))?(?![\w²³]|/(?!\d))")
 _PER_AMOUNT = re.compile(rf"(?<=\d)([kKmM]|bn)?/({'|'.join(SHARES)})\b")
 _AFTER_POWER = re.compile(rf"((?<!\d)\d+[⁰¹²³⁴-⁹⁻]+) ({_BARE_UNIT})(?:/({_PER_UNIT}))?(?![\w²³/])")  # 10⁻³¹ kg

@@ -35,6 +35,8 @@ NUMBER = r"(?:(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?|\.\d+)"
 VULGAR = "[¼-¾⅐-⅞↉]"
 VALUE = rf"(?:(?:\d{{1,9}}[ -])?\d{{1,9}}[/⁄]\d{{1,9}}(?![\d/⁄])|(?:\d{{1,9}} ?)?{VULGAR}|{NUMBER})"
 
+SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")  # to plain figures
+
 _VALUE_PARTS = re.compile(r"(?:(\d+)[ -])?(\d+)⁄(\d+)")
 # What looks like a fraction and is read number by number.
 _SIDE_BY_SIDE = {(24, 7), (9, 11)}

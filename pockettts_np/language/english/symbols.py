@@ -2,9 +2,8 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable
 
-from ..rules import Rule
+from ..rules import Rule, any_of
 from .numbers import cardinal
 from .vocabulary import GREEK_LETTERS, SYMBOL_WORDS
 
@@ -25,10 +24,6 @@ _GREEK = re.compile(
 _PICTURES = "\u2190-\u21ff\u2300-\u23ff\u2500-\u27bf\u2b00-\u2bff\ufe0e\ufe0f\u200d\u20e3\U0001f000-\U0001faff"
 _PICTURE = re.compile(rf"\A[{_PICTURES}]+ ?| ?[{_PICTURES}]+")
 _STARS = re.compile("([★⭐]+)(☆*)")
-
-
-def _any_of(words: Iterable[str]) -> str:
-    return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
 
 
 def _greek(match: re.Match[str]) -> str:
@@ -93,7 +88,7 @@ SYMBOLS: list[Rule] = [
     (re.compile(r"&+"), lambda m: "and"),
     (re.compile(r"(?<!\w)([A-Z][a-z]\w*) > (?=[A-Z][a-z])"), lambda m: f"{m[1]}, "),  # Settings > General
     (
-        re.compile(rf"(?<=[\w)\]\"'])(?<!\(\))(?<!\(\) )(?: ?({_any_of(_COMPARED)}) ?)(?=[\w(\[\"'])"),
+        re.compile(rf"(?<=[\w)\]\"'])(?<!\(\))(?<!\(\) )(?: ?({any_of(_COMPARED)}) ?)(?=[\w(\[\"'])"),
         lambda m: f" {_COMPARED[m[1]]} ",
     ),
     (re.compile(r"(?<=[\w)\]]) (\|\||<|>) (?=[\w(\[\"'!-])"), lambda m: f" {_SPACED[m[1]]} "),

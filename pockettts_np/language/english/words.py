@@ -1,9 +1,8 @@
 """What is short in writing and is no number: abbreviations, initials, Roman numerals, addresses."""
 
 import re
-from collections.abc import Iterable
 
-from ..rules import Rule
+from ..rules import Rule, any_of
 from .context import CONTEXT_CHARS, after, counts, word_before
 from .numbers import cardinal, digits, ordinal, roman, short_code
 from .vocabulary import (
@@ -48,16 +47,11 @@ _AFTER_POINT = re.compile(r"""["'”’)\]]*(?:\s*\Z|(\s+)["'“‘(\[]*(\w*))""
 _NEXT_NAME = re.compile(r"\s+([A-Z]\w*)")
 
 
-def _any_of(words: Iterable[str]) -> str:
-    """A pattern; longer words first, so that "etc" is not read as "e"."""
-    return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
-
-
 # ---- addresses -----------------------------------------------------------------------------------------------
 
 _EMAIL = re.compile(r"(?<![\w.+@-])[\w.+-]+@[a-zA-Z0-9-]+(?:\.[a-zA-Z0-9-]+)+")
 _URL = re.compile(r"""(?<!\w)(?:(?:https?|ftp)://|www\.)[^\s<>"]+""", re.IGNORECASE)
-_DOMAIN = re.compile(rf"""(?<![\w@./-])(?:[a-zA-Z0-9_-]+\.)+(?:{_any_of(ADDRESS_ENDINGS)})(?:/[^\s<>"]*)?(?!\w)""")
+_DOMAIN = re.compile(rf"""(?<![\w@./-])(?:[a-zA-Z0-9_-]+\.)+(?:{any_of(ADDRESS_ENDINGS)})(?:/[^\s<>"]*)?(?!\w)""")
 
 
 def _address(match: re.Match[str]) -> str:
@@ -82,26 +76,26 @@ ADDRESSES: list[Rule] = [(_EMAIL, _address), (_URL, _address), (_DOMAIN, _addres
 
 # ---- abbreviations -------------------------------------------------------------------------------------------
 
-_ANYWHERE = re.compile(rf"(?<![\w.])((?i:{_any_of(ANYWHERE)})|{_any_of(ANYWHERE_SMALL)})\.(?!\w)")
+_ANYWHERE = re.compile(rf"(?<![\w.])((?i:{any_of(ANYWHERE)})|{any_of(ANYWHERE_SMALL)})\.(?!\w)")
 _UNIT_POINT = re.compile(  # 5 lbs. of
-    rf"(?<=[\d¼-¾⅐-⅞][ -])({_any_of(filter(str.isalpha, UNITS))}|c)\.(?=[,)]| [a-z]| \d\d? (?:min|sec|in|oz)\b)"
+    rf"(?<=[\d¼-¾⅐-⅞][ -])({any_of(filter(str.isalpha, UNITS))}|c)\.(?=[,)]| [a-z]| \d\d? (?:min|sec|in|oz)\b)"
 )
 _BEFORE_NUMBERS = re.compile(
-    rf"(?<![\w.°])((?i:{_any_of(BEFORE_NUMBERS.keys() - {'p'})})|c|p)\. ?(?=(\d+(?:[.,]\d+)*)|[IVXLC]{{2,}}\b)"
+    rf"(?<![\w.°])((?i:{any_of(BEFORE_NUMBERS.keys() - {'p'})})|c|p)\. ?(?=(\d+(?:[.,]\d+)*)|[IVXLC]{{2,}}\b)"
 )
 _ONE_BEFORE = re.compile(r"(?:(?<![\d.,/])1|/\d|(?<!\d )(?<!\d)[¼-¾⅐-⅞]) \Z")
-_STREET = re.compile(rf"\b([A-Z][a-z]+|\d+(?:st|nd|rd|th)) ({_any_of(STREETS)})\b(?![.'’\w])(?! [A-Z][a-z])")
+_STREET = re.compile(rf"\b([A-Z][a-z]+|\d+(?:st|nd|rd|th)) ({any_of(STREETS)})\b(?![.'’\w])(?! [A-Z][a-z])")
 _FLAT = re.compile(r"\b(Apt|Ste)\.? (?=#?\d)")
 _STATE = re.compile(
-    rf"(?<=[a-z], )(?:({_any_of(STATES)})\b|({_any_of(STATES_LIKE_WORDS)})(?= \d{{5}}\b))"
+    rf"(?<=[a-z], )(?:({any_of(STATES)})\b|({any_of(STATES_LIKE_WORDS)})(?= \d{{5}}\b))"
     r"(?: (\d{5})(?:-(\d{4}))?(?![\w-]))?"
 )
 _NAME_BEFORE = re.compile(r"((?:[A-Z][\w.'’-]* ){0,3})([A-Z][\w.'’-]*), \Z")
-_DEGREE_AFTER = re.compile(rf",? (?:and )?(?:{_any_of(DEGREES)})\b")
+_DEGREE_AFTER = re.compile(rf",? (?:and )?(?:{any_of(DEGREES)})\b")
 _WEEKEND_DAY = re.compile(
     rf"(?:(?<=\band )|(?<=\bor )|(?<=\bon )|(?<=\bto )|(?<=\bby )|(?<=\bevery )|(?<=\buntil ))"
-    rf"({_any_of(SHORT_WEEKEND)})\.|\b({_any_of(SHORT_WEEKEND)})\.(?=,? (?:[–&\d-]|(?:and|or|to|through|at|from|"
-    rf"morning|afternoon|evening|night|{_any_of(WEEKDAYS_BY_SHORT)})\b)|,)"
+    rf"({any_of(SHORT_WEEKEND)})\.|\b({any_of(SHORT_WEEKEND)})\.(?=,? (?:[–&\d-]|(?:and|or|to|through|at|from|"
+    rf"morning|afternoon|evening|night|{any_of(WEEKDAYS_BY_SHORT)})\b)|,)"
 )
 
 
@@ -229,7 +223,7 @@ ABBREVIATIONS: list[Rule] = [
     (re.compile(r"\b(Mr|Mrs|Ms|Dr|Messrs)\b(?:\.|(?=\s+[A-Z]))"), _title),
     (re.compile(r"\b(MR|MRS|MS|DR|mr|mrs|ms|dr)\.(?= \w)"), lambda m: TITLES[m[1].lower()]),
     (re.compile(r"\bSt\b(?:\.|(?=\s+[A-Z]))"), _saint_or_street),
-    (re.compile(rf"\b({_any_of(TITLES_BEFORE_NAMES)})\.(?=\s+[A-Z])"), lambda m: TITLES_BEFORE_NAMES[m[1]]),
+    (re.compile(rf"\b({any_of(TITLES_BEFORE_NAMES)})\.(?=\s+[A-Z])"), lambda m: TITLES_BEFORE_NAMES[m[1]]),
     (_BEFORE_NUMBERS, _before_number),
     (_UNIT_POINT, _unit),
     (_STREET, lambda m: f"{m[1]} {STREETS[m[2]]}"),
@@ -237,7 +231,7 @@ ABBREVIATIONS: list[Rule] = [
     (_STATE, _state),
     (_WEEKEND_DAY, _day),
     (re.compile(r"(?<=[a-z] )v\.(?= [A-Z])"), _versus_or_von),
-    (re.compile(rf"\b({_any_of(IN_NAMES)})\."), lambda m: IN_NAMES[m[1]] + _point(m, is_name=True)),
+    (re.compile(rf"\b({any_of(IN_NAMES)})\."), lambda m: IN_NAMES[m[1]] + _point(m, is_name=True)),
     (_ANYWHERE, _anywhere),
     (re.compile(r"(?<![\w/.])(vs|etc)(?![\w/])"), lambda m: ANYWHERE[m[1]]),
     (re.compile(r"(?<![\w/])w/(o?)(?![\w/])"), lambda m: "without" if m[1] else "with"),
@@ -267,10 +261,10 @@ def _other_numeral(match: re.Match[str]) -> str:
 ROMAN_NUMERALS: list[Rule] = [
     (re.compile(r"\bWW(II?)\b"), lambda m: f"World War {m[1]}"),
     (
-        re.compile(rf"\b((?:(?:{_any_of(RULER_TITLES)})\s[A-Z]\w+|{_any_of(RULERS)})\s)([IVX]+)\b{_NO_PRONOUN}"),
+        re.compile(rf"\b((?:(?:{any_of(RULER_TITLES)})\s[A-Z]\w+|{any_of(RULERS)})\s)([IVX]+)\b{_NO_PRONOUN}"),
         _regnal_numeral,
     ),
-    (re.compile(rf"\b((?i:{_any_of(NUMBERED)})\s)([IVXLC]{{2,}}|[ivxlc]{{2,}})\b(?!['’])"), _cardinal_numeral),
-    (re.compile(rf"\b((?:{_any_of(NUMBERED_BY_ONE_LETTER)})\s)([IVX])\b{_NO_PRONOUN}"), _cardinal_numeral),
+    (re.compile(rf"\b((?i:{any_of(NUMBERED)})\s)([IVXLC]{{2,}}|[ivxlc]{{2,}})\b(?!['’])"), _cardinal_numeral),
+    (re.compile(rf"\b((?:{any_of(NUMBERED_BY_ONE_LETTER)})\s)([IVX])\b{_NO_PRONOUN}"), _cardinal_numeral),
     (re.compile(r"\b([A-Z][a-z]+\s)([IVX]{2,})\b(?!['’])"), _other_numeral),
 ]

@@ -3,10 +3,9 @@
 import re
 from typing import Final
 
-from ..rules import Rule
-from .language import Language, any_of, names
+from ..rules import Rule, any_of
+from .language import SPACE, Language, names
 
-_SPACE = "[ \u00a0\u202f]"
 _SPACED = r"(?<![\w.,^])(?<![\d)] )\d{1,3}(?:[ \u00a0\u202f]\d{3})+(?:,\d+)?(?![ .,:/]?\d)"
 _SPACED_BY_RULE = ("fr",)  # 12 345 is one number wherever it stands
 _NARROW_SPACE = "\u202f"
@@ -18,8 +17,8 @@ _NO_NOUNS: Final = names(
 def group_rules(language: Language) -> list[Rule]:
     """Groups that are one number, with narrow spaces; plain spaces are left between numbers of their own."""
     money, units = any_of(language.currencies), any_of(language.units)
-    range_after = rf"(?:[–-] ?|{language.to} )\d{{1,3}}{_SPACE}\d{{3}}(?!\d)"
-    after = re.compile(rf"{_SPACE}?(?:[€%]|EUR\b|(?:{money}|{units})(?![\w²³/])|{range_after})")
+    range_after = rf"(?:[–-] ?|{language.to} )\d{{1,3}}{SPACE}\d{{3}}(?!\d)"
+    after = re.compile(rf"{SPACE}?(?:[€%]|EUR\b|(?:{money}|{units})(?![\w²³/])|{range_after})")
     money_before = re.compile(rf"(?:€|{money}) ?\Z")
     numbered_before = re.compile(rf"\b(?:{language.numbered}) \Z", re.IGNORECASE)
     capital = "A-ZÄÖÜ" if language.code == "de" else "a-zà-ÿ"

@@ -3,11 +3,10 @@
 import re
 from collections.abc import Callable
 
-from ..rules import Rule
-from .language import Language, any_of
+from ..rules import Rule, any_of
+from .language import SPACE, Language
 
 _START = r"(?<![\d:.,])"
-_SPACE = "[ \u00a0\u202f]"
 _DOTTED = r"(\d\d?)\.([0-5]\d)"
 _TO_HOUR = re.compile(rf"{_START}(\d\d? ?h(?: ?[0-5]\d)?) ?[-–] ?(?=\d\d? ?h)")
 
@@ -38,7 +37,7 @@ class Hours:
         """Um 8.30, but not um 8.30 Euro."""
         language = self._language
         amounts = any_of([*language.units, *language.currencies, "%", "€", language.percent, "euro", "euros"])
-        amount = rf"{_SPACE}?(?:(?:{amounts})(?!\w)|mill?i|milh|mil\b|miljoen|procent|percent)"
+        amount = rf"{SPACE}?(?:(?:{amounts})(?!\w)|mill?i|milh|mil\b|miljoen|procent|percent)"
         return re.compile(rf"\b{pattern}(?![\d:]|[.,]\d|{amount})", re.IGNORECASE)
 
     def _time(self, match: re.Match[str]) -> str:

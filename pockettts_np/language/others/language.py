@@ -1,7 +1,5 @@
 """What the tables say of a language."""
 
-import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 
@@ -77,14 +75,10 @@ def signs(text: str) -> dict[str, str]:
     return dict(zip(_SIGNS, words(text), strict=True))
 
 
-def any_of(words: Iterable[str]) -> str:
-    """A pattern; the longest word first."""
-    return "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
-
-
 def second(noun: str, conjunction: str) -> str:
     """A pattern: behind a noun, a Roman numeral and a conjunction."""
     return "|".join(rf"(?<={noun} [IVXL]{{{n}}} {conjunction} )" for n in range(1, 7))
 
 
 NUMERAL = "[IVXL]{1,6}"  # of a century
+SPACE = "[ \u00a0\u202f]"

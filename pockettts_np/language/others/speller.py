@@ -5,13 +5,14 @@ import unicodedata
 from collections.abc import Callable
 from typing import Any, Final
 
+from ..english.numbers import SUPERSCRIPTS
 from ..markup import MARKUP
-from ..rules import Rule
+from ..rules import Rule, any_of
 from .german import German
 from .germanic import GERMANIC
 from .groups import group_rules
 from .hours import Hours
-from .language import Language, any_of, names
+from .language import SPACE, Language, names
 from .numerals import numeral_rules
 from .romance import ROMANCE
 from .spanish import HOURS, agrees, is_noun
@@ -22,11 +23,9 @@ _MOST_DIGITS = 15  # longer numbers are read digit by digit
 _FEWEST_PHONE_DIGITS = 9
 
 _START = r"(?<![\w.,^])"
-_SPACE = "[ \u00a0\u202f]"
 _THOUSANDS = re.compile("[.\u00a0\u202f](?=\\d{3}(?!\\d))")
 _NUMBER = r"(?:\d{1,3}(?:[.\u00a0\u202f]\d{3}){1,9}(?![\d.]\d)(?:,\d+)?|\d+(?:[.,]\d+)?)"
 _BEFORE_WORD = re.compile(rf"{_START}({_NUMBER})(?= ([a-záéíóúñ]{{3,30}})\b)")
-_SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
 _SUPERSCRIPT = "[⁰¹²³⁴-⁹]"
 
 _DATE = re.compile(rf"{_START}(?:(\d\d?)([./-])(\d\d?)\2(\d{{4}})|(\d{{4}})-(\d\d)-(\d\d))(?![\w/-]|\.\d)")
@@ -106,12 +105,12 @@ class _Speller:
             (re.compile(vulgar), lambda m: language.fractions[m[0]]),
             (_RANGE, lambda m: f" {language.to} "),
             (re.compile(rf"{_START}[-−] ?(?=[$€£]?\d)"), lambda m: f"{language.minus} "),
-            (re.compile(rf"€ ?({_NUMBER})|{_START}({_NUMBER}){_SPACE}?(?:€|EUR\b)"), self._euros),
-            (re.compile(rf"({currency}) ?({_NUMBER})|{_START}({_NUMBER}){_SPACE}?({currency})(?!\w)"), self._money),
-            (re.compile(rf"{_START}({_NUMBER}){_SPACE}?%"), lambda m: f"{self._number(m[1])} {language.percent}"),
-            (re.compile(rf"{_START}({_NUMBER}){_SPACE}?({unit})(?![\w²³/])"), self._measure),
+            (re.compile(rf"€ ?({_NUMBER})|{_START}({_NUMBER}){SPACE}?(?:€|EUR\b)"), self._euros),
+            (re.compile(rf"({currency}) ?({_NUMBER})|{_START}({_NUMBER}){SPACE}?({currency})(?!\w)"), self._money),
+            (re.compile(rf"{_START}({_NUMBER}){SPACE}?%"), lambda m: f"{self._number(m[1])} {language.percent}"),
+            (re.compile(rf"{_START}({_NUMBER}){SPACE}?({unit})(?![\w²³/])"), self._measure),
             (_POWER, self._power),
-            (re.compile(f"{_SUPERSCRIPT}+"), lambda m: self._integer(m[0].translate(_SUPERSCRIPTS))),
+            (re.compile(f"{_SUPERSCRIPT}+"), lambda m: self._integer(m[0].translate(SUPERSCRIPTS))),
             *ordinals,
             (re.compile(r"(?<=\d):(?=\d\d)"), lambda m: " "),
             *([*HOURS, (_BEFORE_WORD, self._spanish)] if language.code == "es" else []),
@@ -213,7 +212,7 @@ class _Speller:
         return names.get(f"{match[1]}{sign}{match[2]}", match[0])
 
     def _power(self, match: re.Match[str]) -> str:
-        figures = (match[1] or match[2]).translate(_SUPERSCRIPTS)
+        figures = (match[1] or match[2]).translate(SUPERSCRIPTS)
         if figures in ("2", "3"):
             return f" {self._language.squared if figures == '2' else self._language.cubed}"
         sign = f"{self._language.minus} " * figures.startswith("-")
