@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, cast
 from .audio.effects import closing_silence, processed
 from .audio.encoding import SUFFIXES, format_of, open_sink
 from .errors import sentence
+from .files.usage import inode
 from .files.writing import WRITE_ERRORS, replacing_file
 from .hub.catalogue import DEFAULT_LANGUAGE, default_language
 
@@ -290,7 +291,7 @@ class _Store:
         self.require_place(item)
         path = self._folder / item.file
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.exists() and (other := self._names.get(_identity(path), item.file)) != item.file:
+        if path.exists() and (other := self._names.get(inode(path), item.file)) != item.file:
             raise ValueError(f"The files {item.file} and {other} are one on this disk; give them different names.")
         with replacing_file(path) as file:
             file.write(data)
@@ -303,10 +304,4 @@ class _Store:
         return error
 
     def _remember(self, item: Item) -> None:
-        self._names[_identity(self._folder / item.file)] = item.file
-
-
-def _identity(path: Path) -> tuple[int, int]:
-    """The same for all names of a file: of other letters or accents, where the disk does not tell them apart."""
-    status = path.stat()
-    return status.st_dev, status.st_ino
+        self._names[inode(self._folder / item.file)] = item.file

@@ -168,8 +168,8 @@ def test_a_damaged_voice_stops_no_other(lines, run, tmp_path, voice, change):
 def test_names_that_the_disk_takes_for_one_are_not_written_over(lines, run, tmp_path, monkeypatch):
     """As A.wav and a.wav, or one letter with its accent and two, on macOS and Windows."""
     (tmp_path / "out").mkdir()
-    identity = batch._identity
-    monkeypatch.setattr(batch, "_identity", lambda path: identity(path.with_name(path.name.lower())))
+    identity = batch.inode
+    monkeypatch.setattr(batch, "inode", lambda path: identity(path.with_name(path.name.lower())))
     monkeypatch.setattr(batch.Path, "exists", lambda path: path.with_name(path.name.lower()).is_file())
     status, err = run(lines({"text": "Hi.", "file": "a.wav"}, {"text": "Hi.", "file": "A.wav"}), "--jobs", "1")
     assert status == 1

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, Protocol
 import numpy as np
 
 from ..files.writing import start_of
-from .samples import Samples, speech_block, to_int16
+from .samples import Samples, int16_bytes, speech_block, to_int16
 from .wav import WavStream
 
 _OPUS_HZ = (8_000, 12_000, 16_000, 24_000, 48_000)
@@ -150,7 +150,7 @@ class _RawStream:
         self._is_int16 = name == "s16le"
 
     def write(self, samples: Samples) -> None:
-        self._file.write(_int16_bytes(samples) if self._is_int16 else _in_range(samples).astype("<f4").tobytes())
+        self._file.write(int16_bytes(samples) if self._is_int16 else _in_range(samples).astype("<f4").tobytes())
         self._file.flush()
 
     def close(self) -> None:
@@ -239,10 +239,6 @@ def _shorten_pages(soundfile: Any, sound: Any) -> None:
     with suppress(AttributeError):
         page_ms = soundfile._ffi.new("double *", _PAGE_MS)
         soundfile._snd.sf_command(sound._file, _SET_OGG_PAGE_LATENCY_MS, page_ms, 8)
-
-
-def _int16_bytes(samples: Samples) -> bytes:
-    return to_int16(speech_block(samples)).astype("<i2", copy=False).tobytes()
 
 
 def _in_range(samples: Samples) -> Samples:

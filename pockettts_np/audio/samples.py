@@ -16,6 +16,11 @@ def to_int16(samples: NDArray[Any]) -> NDArray[np.int16]:
     return (np.clip(samples, -1, 1, dtype=np.float32) * np.float32(32767)).astype(np.int16)
 
 
+def int16_bytes(samples: NDArray[Any]) -> bytes:
+    """Mono samples [n] as little-endian 16-bit; errors as `speech_block`."""
+    return to_int16(speech_block(samples)).astype("<i2", copy=False).tobytes()
+
+
 def speech_block(samples: NDArray[Any]) -> Samples:
     """Mono samples [n] as float32. ValueError: another shape, no floating-point numbers, or NaN."""
     samples = np.asarray(samples)

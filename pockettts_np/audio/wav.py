@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 from numpy.typing import NDArray
 
 from ..files.writing import replacing_file, start_of
-from .samples import speech_block, to_int16
+from .samples import int16_bytes
 
 # A WAV header written before the length is known announces this many bytes. SoX takes it for "unknown"; other readers
 # go on to the end of the stream with any length above 2e9.
@@ -31,7 +31,7 @@ class WavStream:
 
     def write(self, samples: NDArray[Any]) -> None:
         """Append float samples [n] in ±1 and hand them on at once."""
-        pcm = to_int16(speech_block(samples)).astype("<i2", copy=False).tobytes()
+        pcm = int16_bytes(samples)
         self._file.write(pcm)
         self._file.flush()
         self._n_bytes += len(pcm)

@@ -18,7 +18,7 @@ def megabytes(n_bytes: int) -> str:
 
 
 def inode(path: Path) -> tuple[int, int]:
-    """What several names of one file have in common."""
+    """What several names of one file have in common, also where the disk does not tell letters or accents apart."""
     found = path.stat()
     return found.st_dev, found.st_ino
 

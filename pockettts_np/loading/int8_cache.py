@@ -2,7 +2,7 @@
 
 `<user cache>/pockettts_np/quantized/NAME/KEY.safetensors`; the key is a hash of the weights' repository and commit,
 the configuration and FORMAT. One process at a time makes it, under the lock of the folder; those that wait take what
-it made. What nobody has used for `files.KEPT_DAYS` goes when something new is kept, be it of this model or of another.
+it made. What nobody has used for `files.usage.KEPT_DAYS` goes when something new is kept, of this model or another.
 POCKETTTS_NP_QUANTIZED_CACHE=off switches it off.
 """
 
