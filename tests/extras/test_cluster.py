@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 
 import pytest
 import soundfile
@@ -115,6 +116,14 @@ def test_when_all_workers_are_gone_the_run_ends_and_can_go_on(one_worker, batch_
     assert "2 files written, 1 kept, 0 failed" in batch_on(None)[1]
 
 
+def _address_in(place):
+    """What a scheduler wrote into its file, which is there before its content is."""
+    while True:
+        with suppress(FileNotFoundError, json.JSONDecodeError):
+            return json.loads(place.read_text())["address"]
+        time.sleep(0.05)
+
+
 @pytest.fixture
 def scheduler(tmp_path):
     """A scheduler and a worker as programs of their own: the process of the scheduler, and its address."""
@@ -127,9 +136,7 @@ def scheduler(tmp_path):
     ]
     processes = [subprocess.Popen(program, cwd=tmp_path, **silent) for program in programs]
     try:
-        while not place.exists():
-            time.sleep(0.05)
-        address = json.loads(place.read_text())["address"]
+        address = _address_in(place)
         with Client(address, set_as_default=False) as client:
             client.wait_for_workers(1)
         yield processes[0], address
