@@ -17,8 +17,8 @@ import pytest
 import pockettts_np
 from pockettts_np.files.usage import KEPT_DAYS, mark_used
 from pockettts_np.files.writing import UNFINISHED, replacing_file
-from pockettts_np.kernels import compiled as kernel_cache
 from pockettts_np.kernels import places
+from pockettts_np.kernels.loops import compiled as kernel_cache
 from pockettts_np.kernels.places import Place
 from tests.support.helpers import GOLDEN
 

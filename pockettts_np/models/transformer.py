@@ -7,8 +7,8 @@ import numpy as np
 
 from ..config.config import FlowLMTransformerConfig, MimiTransformerConfig
 from ..kernels import entry_points as kernels
+from ..kernels.arguments import StackWeights
 from ..kernels.panels import NumberType, Panels
-from ..kernels.transformer import StackWeights
 from ..modules.attention import KVCache, rope_frequencies
 from ..modules.linear import Linear
 from ..threads import wavefront

@@ -7,7 +7,7 @@ import numpy as np
 from ..config.config import FlowConfig
 from ..config.tensors import TIME_FREQUENCIES
 from ..kernels import entry_points as kernels
-from ..kernels.flow import FlowWeights
+from ..kernels.arguments import FlowWeights
 from ..kernels.panels import pack
 from ..weights.checkpoint import Weights
 from ..weights.packing import stacked_panels

@@ -11,7 +11,8 @@ from types import SimpleNamespace
 import pytest
 
 from pockettts_np.files.writing import UNFINISHED
-from pockettts_np.kernels import compiled, places
+from pockettts_np.kernels import places
+from pockettts_np.kernels.loops import compiled
 
 NAMED, BESIDE, USER = "named/pockettts_np", "site/kernels/__pycache__", "home/.cache/pockettts_np/kernels"
 CONTEXT = SimpleNamespace(codegen=lambda: Compiled.codegen)

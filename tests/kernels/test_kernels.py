@@ -8,7 +8,7 @@ import pytest
 
 from pockettts_np.config.config import FlowConfig, FlowLMTransformerConfig
 from pockettts_np.kernels import entry_points as kernels
-from pockettts_np.kernels import tile
+from pockettts_np.kernels.loops import tile
 from pockettts_np.kernels.panels import PANEL, NumberType, as_float32, is_bfloat16, pack
 from pockettts_np.models.transformer import UNLIMITED, Transformer
 from pockettts_np.modules.attention import KVCache

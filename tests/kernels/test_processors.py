@@ -17,7 +17,8 @@ CODE = """
 import sys
 import numba
 import numpy as np
-from pockettts_np.kernels import entry_points as kernels, tile
+from pockettts_np.kernels import entry_points as kernels
+from pockettts_np.kernels.loops import tile
 from pockettts_np.kernels.panels import NumberType, bfloat16_to_float32, pack
 from pockettts_np.weights.packing import quantize_rows
 

@@ -2,10 +2,11 @@
 
 import numpy as np
 
+from ..panels import PANEL
 from .compiled import kernel
 from .elementwise import ZERO, exp_of_negative
-from .panels import PANEL
 from .products import product
+from .scratch import ones, take, zeros
 
 
 @kernel
@@ -44,7 +45,7 @@ def _softmax(scores, first, last):
 
 
 @kernel
-def attention(q, k, v, n_rows, context, out):
+def attention(q, k, v, n_rows, context, out, scratch):
     """Causal attention of T new queries over a cache that already holds their keys and values.
 
     q [T, H, D] already scaled by 1/√D; k [H_kv, capacity / 32, D, 32] and v [H_kv, ceil(D / 32), capacity, 32] are
@@ -57,11 +58,11 @@ def attention(q, k, v, n_rows, context, out):
     first_panel = max(0, n_rows + 1 - context) // PANEL  # with the oldest row that any query sees
     end_panel = -(-(n_rows + n_new) // PANEL)
     start = first_panel * PANEL
-    queries = np.empty((n_new, dim), np.float32)
-    sums = np.empty((n_new, dim), np.float32)
-    scores = np.empty((n_new, end_panel * PANEL - start), np.float32)
-    unit_scale = np.ones(max(scores.shape[1], dim), np.float32)
-    no_bias = np.zeros(unit_scale.size, np.float32)
+    queries, scratch = take(scratch, n_new, dim)
+    sums, scratch = take(scratch, n_new, dim)
+    scores, scratch = take(scratch, n_new, end_panel * PANEL - start)
+    unit_scale, scratch = ones(scratch, max(scores.shape[1], dim))
+    no_bias, scratch = zeros(scratch, unit_scale.size)
     for h in range(n_heads):
         for t in range(n_new):
             for i in range(dim):

@@ -20,7 +20,7 @@ from numba import types
 from numba.core import cgutils, config
 from numba.extending import intrinsic
 
-from .panels import PANEL, as_float32
+from ..panels import PANEL, as_float32
 
 
 def _target_features() -> set[str]:
@@ -49,6 +49,7 @@ else:  # 32 registers of 4: NEON
 HAS_HALVES = not _is_x86 or "f16c" in _features  # instructions that convert float16; else LLVM calls what is not there
 COLUMNS = LANES * VECTORS  # outputs a tile
 CACHE_LINE = 64  # bytes
+FLOAT_BYTES = 4
 AHEAD = 8192  # bytes that are asked for before their turn: past the 4 KiB page at which hardware prefetchers stop
 
 _FAST = ("reassoc", "contract", "nsz")
@@ -142,6 +143,34 @@ def make_whole_tile(n_rows: int) -> Callable[..., None]:
         return signature, generate
 
     return tile_of_numpy if config.DISABLE_JIT else intrinsic(tile)  # type: ignore[attr-defined]
+
+
+def make_sums(n_rows: int) -> Callable[[], np.ndarray]:
+    """A compiled `sums()`: an array [n_rows, COLUMNS] on the stack of the function that calls it, not cleared."""
+
+    def sums_of_numpy() -> np.ndarray:
+        return np.empty((n_rows, COLUMNS), np.float32)
+
+    def sums(typing: Any) -> Any:
+        kind = types.Array(types.float32, 2, "C")
+
+        def generate(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
+            numbers = cgutils.alloca_once(builder, ir.FloatType(), n_rows * COLUMNS)
+            array = context.make_array(kind)(context, builder)
+            index = context.get_value_type(types.intp)
+            context.populate_array(
+                array,
+                data=numbers,
+                shape=[index(n_rows), index(COLUMNS)],
+                strides=[index(COLUMNS * FLOAT_BYTES), index(FLOAT_BYTES)],
+                itemsize=index(FLOAT_BYTES),
+                meminfo=None,
+            )
+            return array._getvalue()
+
+        return kind(), generate
+
+    return sums_of_numpy if config.DISABLE_JIT else intrinsic(sums)  # type: ignore[attr-defined]
 
 
 def _convert_for_numpy(value: np.float32, like: np.ndarray) -> Any:

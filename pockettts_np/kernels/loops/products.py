@@ -1,11 +1,9 @@
 """Matrix products, on the register tile of `tile`."""
 
-import numpy as np
-
+from ..panels import PANEL
 from . import tile
 from .compiled import kernel
 from .elementwise import ZERO
-from .panels import PANEL
 
 _HALF = tile.TILE_ROWS // 2
 
@@ -15,6 +13,8 @@ _tile_1 = tile.make_tile(1, 1)
 _whole_tile = tile.make_whole_tile(tile.TILE_ROWS)
 _half_whole_tile = tile.make_whole_tile(_HALF)
 _streams = tile.make_tile(1, tile.STREAMS)
+_sums = tile.make_sums(tile.TILE_ROWS)
+_sums_of_streams = tile.make_sums(tile.STREAMS)
 
 
 @kernel
@@ -31,7 +31,7 @@ def _store(sums, row, first, scale, bias, out):
 def _product_of_row(x, w, first, scale, bias, out):
     """The product of one row: several distant panels at once, because one stream of memory is limited by the hardware
     prefetcher, which stops at each 4 KiB page; eight read about twice as fast."""
-    sums = np.empty((tile.STREAMS, tile.COLUMNS), np.float32)
+    sums = _sums_of_streams()
     stride = w.shape[0] // tile.STREAMS
     for p in range(stride):
         for column in range(0, PANEL, tile.COLUMNS):
@@ -51,7 +51,7 @@ def product(x, w, first, scale, bias, out):
     if n_rows == 1:
         _product_of_row(x, w, first, scale, bias, out)
         return
-    sums = np.empty((tile.TILE_ROWS, tile.COLUMNS), np.float32)
+    sums = _sums()
     for p in range(w.shape[0]):
         for column in range(0, PANEL, tile.COLUMNS):
             place = p * PANEL + column

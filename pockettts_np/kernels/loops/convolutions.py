@@ -1,20 +1,20 @@
 """Streaming convolutions: a matrix product whose rows are windows of the stream."""
 
-import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from ..scratch import RESIDUAL_BLOCK
 from .compiled import kernel
 from .elementwise import add, elu
 from .products import matmul
+from .scratch import ones, take
 
 _FLOAT_BYTES = 4
-_BLOCK = 64  # rows of a residual block that go through it together, so that they stay in the cache
 
 
 @kernel
-def _unfold(frames, stride, dilation, n_windows, kernel_size):
+def _unfold(frames, stride, dilation, n_windows, kernel_size, scratch):
     """Dilated windows of frames [n, C], one after another: [n_windows · K, C]."""
-    windows = np.empty((n_windows * kernel_size, frames.shape[1]), np.float32)
+    windows, _ = take(scratch, n_windows * kernel_size, frames.shape[1])
     for t in range(n_windows):
         for k in range(kernel_size):
             windows[t * kernel_size + k] = frames[t * stride + k * dilation]
@@ -22,52 +22,52 @@ def _unfold(frames, stride, dilation, n_windows, kernel_size):
 
 
 @kernel
-def _windows(frames, stride, dilation, n_windows, kernel_size):
+def _windows(frames, stride, dilation, n_windows, kernel_size, scratch):
     """Windows of frames [n, C] as rows [n_windows, K C]: window t, tap k is frame t · stride + k · dilation.
 
     Without dilation a window is a piece of the stream as it lies in memory: windows overlap, and nothing is copied.
     """
     channels = frames.shape[1]
     if dilation > 1:
-        frames, stride = _unfold(frames, stride, dilation, n_windows, kernel_size), kernel_size
+        frames, stride = _unfold(frames, stride, dilation, n_windows, kernel_size, scratch), kernel_size
     row_bytes = stride * channels * _FLOAT_BYTES
     return as_strided(frames, (n_windows, kernel_size * channels), (row_bytes, _FLOAT_BYTES))
 
 
 @kernel
-def _joined(previous, x):
-    """previous [P, C] and x [T, C] as one array."""
-    frames = np.empty((previous.shape[0] + x.shape[0], x.shape[1]), np.float32)
+def _joined(previous, x, scratch):
+    """previous [P, C] and x [T, C] as one array, and what is left of the scratch."""
+    frames, scratch = take(scratch, previous.shape[0] + x.shape[0], x.shape[1])
     frames[: previous.shape[0]] = previous
     frames[previous.shape[0] :] = x
-    return frames
+    return frames, scratch
 
 
 @kernel
-def conv1d(previous, x, stride, dilation, w, scale, bias, out):
+def conv1d(previous, x, stride, dilation, w, scale, bias, out, scratch):
     """Causal convolution: previous [P, C] frames, then x [T, C]; panels of [n_out, K C] -> out [T / stride, n_out].
 
     P = (K − 1) dilation + 1 − stride.
     """
-    frames = _joined(previous, x)
-    windows = _windows(frames, stride, dilation, out.shape[0], w.shape[1] // x.shape[1])
+    frames, scratch = _joined(previous, x, scratch)
+    windows = _windows(frames, stride, dilation, out.shape[0], w.shape[1] // x.shape[1], scratch)
     matmul(windows, w, scale, bias, out)
 
 
 @kernel
-def residual_block(previous, x, dilation, w1, bias1, w2, bias2):
+def residual_block(previous, x, dilation, w1, bias1, w2, bias2, scratch):
     """x += conv(elu(conv(elu(x)))), the first convolution of kernel K and dilated, the second of kernel 1.
 
     x [T, C]; previous [(K − 1) dilation, C] frames of elu(x), brought up to date; panels of [h, K C] and [C, h].
     """
-    frames = _joined(previous, x)
+    frames, scratch = _joined(previous, x, scratch)
     elu(frames[previous.shape[0] :])
-    windows = _windows(frames, 1, dilation, x.shape[0], w1.shape[1] // x.shape[1])
-    hidden = np.empty((_BLOCK, bias1.size), np.float32)
-    update = np.empty((_BLOCK, bias2.size), np.float32)
-    unit_scale = np.ones(max(bias1.size, bias2.size), np.float32)
-    for first in range(0, x.shape[0], _BLOCK):
-        last = min(first + _BLOCK, x.shape[0])
+    hidden, scratch = take(scratch, RESIDUAL_BLOCK, bias1.size)
+    update, scratch = take(scratch, RESIDUAL_BLOCK, bias2.size)
+    unit_scale, scratch = ones(scratch, max(bias1.size, bias2.size))
+    windows = _windows(frames, 1, dilation, x.shape[0], w1.shape[1] // x.shape[1], scratch)
+    for first in range(0, x.shape[0], RESIDUAL_BLOCK):
+        last = min(first + RESIDUAL_BLOCK, x.shape[0])
         block = hidden[: last - first]
         matmul(windows[first:last], w1, unit_scale, bias1, block)
         elu(block)

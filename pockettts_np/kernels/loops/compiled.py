@@ -27,9 +27,9 @@ import llvmlite.binding as llvm
 import numba
 from numba.core import config
 
-from ..files.usage import mark_used, remove_unused
-from ..files.writing import UNFINISHED, replacing_file
-from .places import Place, places
+from ...files.usage import mark_used, remove_unused
+from ...files.writing import UNFINISHED, replacing_file
+from ..places import Place, places
 
 try:
     from numba.core.compiler import CompileResult

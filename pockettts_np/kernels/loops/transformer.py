@@ -1,30 +1,14 @@
 """Attention over a cache, and whole transformer layers."""
 
-from typing import NamedTuple
-
 import numpy as np
 
+from ..panels import PANEL
 from . import tile
 from .attention import attention, rope
 from .compiled import kernel
 from .elementwise import add, gelu, layer_norm
-from .panels import PANEL
 from .products import matmul
-
-
-class StackWeights(NamedTuple):
-    """Weights of a transformer's L layers, stacked along the first axis; matrices as panels."""
-
-    norm1: np.ndarray  # [L, 2, d] weight, bias
-    norm2: np.ndarray  # [L, 2, d]
-    in_proj: np.ndarray  # [L, P, d, 32] queries, keys, values: (n_heads + 2 n_kv_heads) D outputs
-    in_scale: np.ndarray  # [L, (n_heads + 2 n_kv_heads) D]
-    out_proj: np.ndarray  # [L, P, n_heads D, 32]
-    out_scale: np.ndarray  # [L, d]
-    linear1: np.ndarray  # [L, P, d, 32]
-    scale1: np.ndarray  # [L, F]
-    linear2: np.ndarray  # [L, P, F, 32]
-    scale2: np.ndarray  # [L, d]
+from .scratch import take, zeros
 
 
 @kernel
@@ -49,7 +33,7 @@ def _split_heads(projected, k, v, n_rows, position, inv_freq, queries):
 
 
 @kernel
-def transformer(x, keys, values, n_rows, position, context, inv_freq, w):
+def transformer(x, keys, values, n_rows, position, context, inv_freq, w, scratch):
     """All layers of a pre-norm transformer on T new rows, in place.
 
     x [T, d]; keys and values of the L layers as in `attention`, of which `n_rows` rows are filled and the next T are
@@ -59,19 +43,28 @@ def transformer(x, keys, values, n_rows, position, context, inv_freq, w):
     n_new, width = x.shape
     dim = keys.shape[3]
     n_heads = w.out_proj.shape[2] // dim
-    normed = np.empty((n_new, width), np.float32)
-    projected = np.empty((n_new, w.in_scale.shape[1]), np.float32)
-    queries = np.empty((n_new, n_heads, dim), np.float32)
-    attended = np.empty((n_new, n_heads, dim), np.float32)
-    hidden = np.empty((n_new, w.scale1.shape[1]), np.float32)
-    update = np.empty((n_new, width), np.float32)
-    no_bias = np.zeros(max(projected.shape[1], hidden.shape[1], width), np.float32)
+    normed, scratch = take(scratch, n_new, width)
+    projected, scratch = take(scratch, n_new, w.in_scale.shape[1])
+    queries, scratch = take(scratch, n_new, n_heads * dim)
+    attended, scratch = take(scratch, n_new, n_heads * dim)
+    hidden, scratch = take(scratch, n_new, w.scale1.shape[1])
+    update, scratch = take(scratch, n_new, width)
+    no_bias, scratch = zeros(scratch, max(projected.shape[1], hidden.shape[1], width))
+    heads_shape = n_new, n_heads, dim
     for layer in range(keys.shape[0]):
         layer_norm(x, w.norm1[layer, 0], w.norm1[layer, 1], 1e-5, normed)
         matmul(normed, w.in_proj[layer], w.in_scale[layer], no_bias, projected)
-        _split_heads(projected, keys[layer], values[layer], n_rows, position, inv_freq, queries)
-        attention(queries, keys[layer], values[layer], n_rows, context, attended)
-        matmul(attended.reshape(n_new, -1), w.out_proj[layer], w.out_scale[layer], no_bias, update)
+        _split_heads(projected, keys[layer], values[layer], n_rows, position, inv_freq, queries.reshape(heads_shape))
+        attention(
+            queries.reshape(heads_shape),
+            keys[layer],
+            values[layer],
+            n_rows,
+            context,
+            attended.reshape(heads_shape),
+            scratch,
+        )
+        matmul(attended, w.out_proj[layer], w.out_scale[layer], no_bias, update)
         add(x, update)
         layer_norm(x, w.norm2[layer, 0], w.norm2[layer, 1], 1e-5, normed)
         matmul(normed, w.linear1[layer], w.scale1[layer], no_bias, hidden)

@@ -1,34 +1,9 @@
 """The flow net as one call."""
 
-from typing import NamedTuple
-
-import numpy as np
-
 from .compiled import kernel
 from .elementwise import ONE, layer_norm, silu
 from .products import matmul
-
-
-class FlowWeights(NamedTuple):
-    """Weights of the flow net: n blocks `h` wide, stacked, and its first and last layer; matrices as panels."""
-
-    in_proj: np.ndarray  # [P, latent_dim, 32]
-    in_bias: np.ndarray  # [h]
-    modulation: np.ndarray  # [n, P, h, 32] shift, scale and gate of each block
-    modulation_scale: np.ndarray  # [n, 3 h]
-    modulation_bias: np.ndarray  # [n, 3 h]
-    last_modulation: np.ndarray  # [P, h, 32] shift and scale before the last layer
-    last_modulation_scale: np.ndarray  # [2 h]
-    last_modulation_bias: np.ndarray  # [2 h]
-    norm: np.ndarray  # [n, 2, h] weight, bias
-    linear1: np.ndarray  # [n, P, h, 32]
-    scale1: np.ndarray  # [n, h]
-    bias1: np.ndarray  # [n, h]
-    linear2: np.ndarray  # [n, P, h, 32]
-    scale2: np.ndarray  # [n, h]
-    bias2: np.ndarray  # [n, h]
-    out_proj: np.ndarray  # [P, h, 32]
-    out_bias: np.ndarray  # [latent_dim]
+from .scratch import ones, take, zeros
 
 
 @kernel
@@ -40,7 +15,7 @@ def _modulated_norm(x, weight, bias, shift, scale, out):
 
 
 @kernel
-def flow_net(x, condition, w, out):
+def flow_net(x, condition, w, out, scratch):
     """One evaluation of the AdaLN network: x [latent_dim], condition [h] -> out [latent_dim]; w: FlowWeights.
 
     Li et al. 2024, Autoregressive Image Generation without Vector Quantization, section 4.3; the blocks are
@@ -48,14 +23,15 @@ def flow_net(x, condition, w, out):
     """
     width = condition.size
     n_blocks = w.norm.shape[0]
-    unit_scale = np.ones(max(width, out.size), np.float32)
-    active = condition.copy()
-    silu(active)
-    active = active.reshape(1, -1)
-    parts = np.empty((3, width), np.float32)
-    h = np.empty((1, width), np.float32)
-    normed = np.empty((1, width), np.float32)
-    hidden = np.empty((1, width), np.float32)
+    unit_scale, scratch = ones(scratch, max(width, out.size))
+    no_bias, scratch = zeros(scratch, width)
+    active, scratch = take(scratch, 1, width)
+    parts, scratch = take(scratch, 3, width)
+    h, scratch = take(scratch, 1, width)
+    normed, scratch = take(scratch, 1, width)
+    hidden, scratch = take(scratch, 1, width)
+    active[0] = condition
+    silu(active[0])
     matmul(x.reshape(1, -1), w.in_proj, unit_scale, w.in_bias, h)
     for i in range(n_blocks):
         matmul(active, w.modulation[i], w.modulation_scale[i], w.modulation_bias[i], parts.reshape(1, -1))
@@ -66,5 +42,5 @@ def flow_net(x, condition, w, out):
         for j in range(width):
             h[0, j] += parts[2, j] * normed[0, j]
     matmul(active, w.last_modulation, w.last_modulation_scale, w.last_modulation_bias, parts[:2].reshape(1, -1))
-    _modulated_norm(h, unit_scale[:width], np.zeros(width, np.float32), parts[0], parts[1], normed)
+    _modulated_norm(h, unit_scale[:width], no_bias, parts[0], parts[1], normed)
     matmul(normed, w.out_proj, unit_scale, w.out_bias, out.reshape(1, -1))

@@ -1,0 +1,42 @@
+"""The weights of a whole network, as one argument of its kernel; matrices as panels, all of one kind."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class StackWeights(NamedTuple):
+    """Weights of a transformer's L layers, stacked along the first axis."""
+
+    norm1: np.ndarray  # [L, 2, d] weight, bias
+    norm2: np.ndarray  # [L, 2, d]
+    in_proj: np.ndarray  # [L, P, d, 32] queries, keys, values: (n_heads + 2 n_kv_heads) D outputs
+    in_scale: np.ndarray  # [L, (n_heads + 2 n_kv_heads) D]
+    out_proj: np.ndarray  # [L, P, n_heads D, 32]
+    out_scale: np.ndarray  # [L, d]
+    linear1: np.ndarray  # [L, P, d, 32]
+    scale1: np.ndarray  # [L, F]
+    linear2: np.ndarray  # [L, P, F, 32]
+    scale2: np.ndarray  # [L, d]
+
+
+class FlowWeights(NamedTuple):
+    """Weights of the flow net: n blocks `h` wide, stacked, and its first and last layer."""
+
+    in_proj: np.ndarray  # [P, latent_dim, 32]
+    in_bias: np.ndarray  # [h]
+    modulation: np.ndarray  # [n, P, h, 32] shift, scale and gate of each block
+    modulation_scale: np.ndarray  # [n, 3 h]
+    modulation_bias: np.ndarray  # [n, 3 h]
+    last_modulation: np.ndarray  # [P, h, 32] shift and scale before the last layer
+    last_modulation_scale: np.ndarray  # [2 h]
+    last_modulation_bias: np.ndarray  # [2 h]
+    norm: np.ndarray  # [n, 2, h] weight, bias
+    linear1: np.ndarray  # [n, P, h, 32]
+    scale1: np.ndarray  # [n, h]
+    bias1: np.ndarray  # [n, h]
+    linear2: np.ndarray  # [n, P, h, 32]
+    scale2: np.ndarray  # [n, h]
+    bias2: np.ndarray  # [n, h]
+    out_proj: np.ndarray  # [P, h, 32]
+    out_bias: np.ndarray  # [latent_dim]
