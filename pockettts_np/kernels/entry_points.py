@@ -5,18 +5,20 @@ stored as `panels` [P, n_in, 32] of float32, bfloat16, float16 or int8; each out
 the quantisation step or the layer scale and is one elsewhere.
 """
 
-from .loops.entries import ENTRIES
+from .ways import way
 
-elu = ENTRIES["elu"]
-silu = ENTRIES["silu"]
-gelu = ENTRIES["gelu"]
-layer_norm = ENTRIES["layer_norm"]
-matmul = ENTRIES["matmul"]
-dot_rows = ENTRIES["dot_rows"]
-conv1d = ENTRIES["conv1d"]
-conv1d_to_one = ENTRIES["conv1d_to_one"]
-residual_block = ENTRIES["residual_block"]
-rope = ENTRIES["rope"]
-attention = ENTRIES["attention"]
-transformer = ENTRIES["transformer"]
-flow_net = ENTRIES["flow_net"]
+_kernels = way().kernels
+
+elu = _kernels["elu"]
+silu = _kernels["silu"]
+gelu = _kernels["gelu"]
+layer_norm = _kernels["layer_norm"]
+matmul = _kernels["matmul"]
+dot_rows = _kernels["dot_rows"]
+conv1d = _kernels["conv1d"]
+conv1d_to_one = _kernels["conv1d_to_one"]
+residual_block = _kernels["residual_block"]
+rope = _kernels["rope"]
+attention = _kernels["attention"]
+transformer = _kernels["transformer"]
+flow_net = _kernels["flow_net"]

@@ -50,5 +50,5 @@ class SingleOutput:
 
     def __call__(self, x: np.ndarray) -> np.ndarray:  # [T, n_in] -> [T]
         y = np.empty(len(x), np.float32)
-        kernels.dot_rows(x, self.weight, self.bias[0], y)
+        kernels.dot_rows(x, self.weight, self.bias, y)
         return y

@@ -218,7 +218,7 @@ def test_a_bad_number_reaches_its_own_results_only(bad):
 @pytest.mark.parametrize("T", [1, 2, 7])
 def test_dot_rows(T):
     x, w, out = normal(T, 11), normal(1, 11), np.full(T, np.nan, np.float32)
-    kernels.dot_rows(x, w[0], np.float32(0.5), out)
+    kernels.dot_rows(x, w[0], np.array([0.5], np.float32), out)
     assert_close(out, naive.linear(x, w)[:, 0] + 0.5)
 
 

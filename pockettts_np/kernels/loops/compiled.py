@@ -19,7 +19,6 @@ import pickle
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +29,7 @@ from numba.core import config
 from ...files.usage import mark_used, remove_unused
 from ...files.writing import UNFINISHED, replacing_file
 from ..places import Place, places
+from ..sources import sources_hash
 
 try:
     from numba.core.compiler import CompileResult
@@ -140,13 +140,13 @@ class KernelCache:
         remove_unused([*place.folder.glob("*.nbc"), *place.folder.glob(UNFINISHED.format("*"))])
         if place.is_beside_sources:
             for old in place.folder.glob(f"{self._stem}*"):
-                if not old.name.startswith(f"{self._stem}{_sources_hash()}"):
+                if not old.name.startswith(f"{self._stem}{_version()}"):
                     with suppress(OSError):  # another process was first
                         old.unlink()
 
     def _file_name(self, signature: Any, codegen: Any) -> str:
         key = hashlib.sha256(repr((str(signature), codegen.magic_tuple())).encode()).hexdigest()[:24]
-        return f"{self._stem}{_sources_hash()}-{key}.nbc"
+        return f"{self._stem}{_version()}-{key}.nbc"
 
 
 def _stored(compiled: Any) -> bytes:
@@ -170,23 +170,9 @@ def _read(path: Path) -> bytes | None:
 
 
 @functools.cache
-def _sources_hash() -> str:
-    """Of all that compiled code depends on: Numba's version, and every file with kernels in it."""
-    contents = [numba.__version__.encode(), *_sources()]
-    return hashlib.sha256(b"\0".join(contents)).hexdigest()[:12]
-
-
-def _sources() -> list[bytes]:
-    """The files with kernels in them; where a frozen program has none, what tells it from another build."""
-    try:
-        folder = files(__package__).iterdir()
-        found = sorted((file for file in folder if file.name.endswith((".py", ".pyc"))), key=str)
-    except OSError:
-        found = []
-    if found:
-        return [file.read_bytes() for file in found]
-    program = Path(sys.executable).stat()
-    return [f"{program.st_size} {program.st_mtime_ns}".encode()]
+def _version() -> str:
+    """Of all that compiled code depends on: Numba's version, and the sources of the kernels."""
+    return hashlib.sha256(f"{numba.__version__} {sources_hash()}".encode()).hexdigest()[:12]
 
 
 def _link_runtime(target_context: Any) -> None:

@@ -1,14 +1,11 @@
 """Streaming convolutions: a matrix product whose rows are windows of the stream."""
 
-from numpy.lib.stride_tricks import as_strided
-
 from ..scratch import RESIDUAL_BLOCK
 from .compiled import kernel
-from .elementwise import add, elu
+from .elementwise import add, copy, elu
 from .products import matmul
 from .scratch import ones, take
-
-_FLOAT_BYTES = 4
+from .views import matrix, overlapping
 
 
 @kernel
@@ -17,7 +14,9 @@ def _unfold(frames, stride, dilation, n_windows, kernel_size, scratch):
     windows, _ = take(scratch, n_windows * kernel_size, frames.shape[1])
     for t in range(n_windows):
         for k in range(kernel_size):
-            windows[t * kernel_size + k] = frames[t * stride + k * dilation]
+            frame = t * stride + k * dilation
+            to = t * kernel_size + k
+            copy(frames[frame : frame + 1], windows[to : to + 1])
     return windows
 
 
@@ -30,16 +29,15 @@ def _windows(frames, stride, dilation, n_windows, kernel_size, scratch):
     channels = frames.shape[1]
     if dilation > 1:
         frames, stride = _unfold(frames, stride, dilation, n_windows, kernel_size, scratch), kernel_size
-    row_bytes = stride * channels * _FLOAT_BYTES
-    return as_strided(frames, (n_windows, kernel_size * channels), (row_bytes, _FLOAT_BYTES))
+    return overlapping(frames, n_windows, kernel_size * channels, stride * channels)
 
 
 @kernel
 def _joined(previous, x, scratch):
     """previous [P, C] and x [T, C] as one array, and what is left of the scratch."""
     frames, scratch = take(scratch, previous.shape[0] + x.shape[0], x.shape[1])
-    frames[: previous.shape[0]] = previous
-    frames[previous.shape[0] :] = x
+    copy(previous, frames)
+    copy(x, frames[previous.shape[0] :])
     return frames, scratch
 
 
@@ -73,14 +71,14 @@ def residual_block(previous, x, dilation, w1, bias1, w2, bias2, scratch):
         elu(block)
         matmul(block, w2, unit_scale, bias2, update[: last - first])
         add(x[first:last], update)
-    previous[:] = frames[x.shape[0] :]
+    copy(frames[x.shape[0] :], previous)
 
 
 @kernel
 def conv1d_to_one(previous, x, stride, dilation, w, bias, out):
     """The same convolution with a single output: w [1, K C], bias [1] -> out [T / stride, 1]."""
     n_previous, channels = previous.shape
-    taps = w.reshape(-1, channels)
+    taps = matrix(w, w.size // channels, channels)
     for t in range(out.shape[0]):
         s = bias[0]
         for k in range(taps.shape[0]):

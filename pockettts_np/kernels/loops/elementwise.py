@@ -3,6 +3,7 @@
 import numpy as np
 
 from .compiled import kernel
+from .views import line
 
 ZERO = np.float32(0)
 ONE = np.float32(1)
@@ -55,7 +56,7 @@ def _sigmoid(x):
 @kernel
 def elu(x):
     """ELU with alpha 1 (Clevert et al. 2015) of a contiguous array, in place."""
-    flat = x.reshape(-1)
+    flat = line(x)
     for i in range(flat.size):
         v = flat[i]
         flat[i] = _expm1_of_negative(v) if v < ZERO else v
@@ -71,7 +72,7 @@ def silu(x):
 @kernel
 def gelu(x):
     """GELU in place, tanh form: x (1 + tanh u) / 2 = x · sigmoid(2u) with u = √(2/π) (x + 0.044715 x³)."""
-    flat = x.reshape(-1)
+    flat = line(x)
     for i in range(flat.size):
         v = flat[i]
         flat[i] = v * _sigmoid(np.float32(1.5957691216057308) * (v + np.float32(0.044715) * v * v * v))
@@ -84,6 +85,15 @@ def add(x, update):
         row, of = x[t], update[t]
         for i in range(x.shape[1]):
             row[i] += of[i]
+
+
+@kernel
+def copy(x, out):
+    """out = x, [T, d]; NumPy's assignment of an array compiles what formats its errors as well."""
+    for t in range(x.shape[0]):
+        row, to = x[t], out[t]
+        for i in range(x.shape[1]):
+            to[i] = row[i]
 
 
 @kernel

@@ -1,5 +1,7 @@
 """Every compiled loop of the package, for Python to call. How they are compiled and kept is in `compiled`."""
 
+import numba
+
 from ..scratch import with_scratch
 from . import attention as _attention
 from . import convolutions, elementwise, flow, products
@@ -22,4 +24,5 @@ KERNELS = {
     "flow_net": flow.flow_net,
 }
 
+DETAIL = f"numba {numba.__version__}"
 ENTRIES = {name: with_scratch(name, entry(kernel)) for name, kernel in KERNELS.items()}

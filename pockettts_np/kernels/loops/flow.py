@@ -1,9 +1,10 @@
 """The flow net as one call."""
 
 from .compiled import kernel
-from .elementwise import ONE, layer_norm, silu
+from .elementwise import ONE, copy, layer_norm, silu
 from .products import matmul
 from .scratch import ones, take, zeros
+from .views import matrix
 
 
 @kernel
@@ -30,17 +31,17 @@ def flow_net(x, condition, w, out, scratch):
     h, scratch = take(scratch, 1, width)
     normed, scratch = take(scratch, 1, width)
     hidden, scratch = take(scratch, 1, width)
-    active[0] = condition
+    copy(matrix(condition, 1, width), active)
     silu(active[0])
-    matmul(x.reshape(1, -1), w.in_proj, unit_scale, w.in_bias, h)
+    matmul(matrix(x, 1, x.size), w.in_proj, unit_scale, w.in_bias, h)
     for i in range(n_blocks):
-        matmul(active, w.modulation[i], w.modulation_scale[i], w.modulation_bias[i], parts.reshape(1, -1))
+        matmul(active, w.modulation[i], w.modulation_scale[i], w.modulation_bias[i], matrix(parts, 1, 3 * width))
         _modulated_norm(h, w.norm[i, 0], w.norm[i, 1], parts[0], parts[1], normed)
         matmul(normed, w.linear1[i], w.scale1[i], w.bias1[i], hidden)
         silu(hidden[0])
         matmul(hidden, w.linear2[i], w.scale2[i], w.bias2[i], normed)
         for j in range(width):
             h[0, j] += parts[2, j] * normed[0, j]
-    matmul(active, w.last_modulation, w.last_modulation_scale, w.last_modulation_bias, parts[:2].reshape(1, -1))
+    matmul(active, w.last_modulation, w.last_modulation_scale, w.last_modulation_bias, matrix(parts, 1, 2 * width))
     _modulated_norm(h, unit_scale[:width], no_bias, parts[0], parts[1], normed)
-    matmul(normed, w.out_proj, unit_scale, w.out_bias, out.reshape(1, -1))
+    matmul(normed, w.out_proj, unit_scale, w.out_bias, matrix(out, 1, out.size))

@@ -31,6 +31,7 @@ def _store(sums, row, first, scale, bias, out):
 def _product_of_row(x, w, first, scale, bias, out):
     """The product of one row: several distant panels at once, because one stream of memory is limited by the hardware
     prefetcher, which stops at each 4 KiB page; eight read about twice as fast."""
+    tile.never_inline()
     sums = _sums_of_streams()
     stride = w.shape[0] // tile.STREAMS
     for p in range(stride):
@@ -47,6 +48,7 @@ def _product_of_row(x, w, first, scale, bias, out):
 @kernel
 def product(x, w, first, scale, bias, out):
     """`matmul` with the n_in inputs from `first` on of panels [P, N, 32] that may have more."""
+    tile.never_inline()
     n_rows = x.shape[0]
     if n_rows == 1:
         _product_of_row(x, w, first, scale, bias, out)
@@ -83,9 +85,9 @@ def matmul(x, w, scale, bias, out):
 
 @kernel
 def dot_rows(x, w, bias, out):
-    """out = x @ w + bias for a single output: [T, n_in], [n_in] -> [T]."""
+    """out = x @ w + bias for a single output: [T, n_in], [n_in], [1] -> [T]."""
     for t in range(x.shape[0]):
         row, s = x[t], ZERO
         for k in range(w.size):
             s += row[k] * w[k]
-        out[t] = s + bias
+        out[t] = s + bias[0]

@@ -6,6 +6,7 @@ A kernel takes from the front of `scratch` [n] what it needs and hands the rest 
 
 from .compiled import kernel
 from .elementwise import ONE, ZERO
+from .views import matrix
 
 
 @kernel
@@ -14,20 +15,25 @@ def take(scratch, n_rows, width):
     n = n_rows * width
     if n > scratch.size:
         raise MemoryError("The scratch of a kernel is too small.")
-    return scratch[:n].reshape(n_rows, width), scratch[n:]
+    return matrix(scratch, n_rows, width), scratch[n:]
+
+
+@kernel
+def _filled(scratch, n, value):
+    taken, left = take(scratch, 1, n)
+    row = taken[0]
+    for i in range(n):
+        row[i] = value
+    return row, left
 
 
 @kernel
 def zeros(scratch, n):
     """n zeros, and what is left of the scratch."""
-    taken, left = take(scratch, 1, n)
-    taken[0] = ZERO
-    return taken[0], left
+    return _filled(scratch, n, ZERO)
 
 
 @kernel
 def ones(scratch, n):
     """n ones, and what is left of the scratch."""
-    taken, left = take(scratch, 1, n)
-    taken[0] = ONE
-    return taken[0], left
+    return _filled(scratch, n, ONE)

@@ -145,6 +145,23 @@ def make_whole_tile(n_rows: int) -> Callable[..., None]:
     return tile_of_numpy if config.DISABLE_JIT else intrinsic(tile)  # type: ignore[attr-defined]
 
 
+def _never_inline(typing: Any) -> Any:
+    """Keep the function that calls this one: its code is large, and many call it."""
+
+    def generate(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
+        builder.function.attributes.add("noinline")
+        return context.get_dummy_value()
+
+    return types.void(), generate
+
+
+def _inlining_of_numpy() -> None:
+    pass
+
+
+never_inline: Any = _inlining_of_numpy if config.DISABLE_JIT else intrinsic(_never_inline)  # type: ignore[attr-defined]
+
+
 def make_sums(n_rows: int) -> Callable[[], np.ndarray]:
     """A compiled `sums()`: an array [n_rows, COLUMNS] on the stack of the function that calls it, not cleared."""
 

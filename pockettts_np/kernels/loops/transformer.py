@@ -9,6 +9,7 @@ from .compiled import kernel
 from .elementwise import add, gelu, layer_norm
 from .products import matmul
 from .scratch import take, zeros
+from .views import cube
 
 
 @kernel
@@ -16,7 +17,7 @@ def _split_heads(projected, k, v, n_rows, position, inv_freq, queries):
     """Projected rows [T, (H + 2 H_kv) D] -> rotated, scaled `queries` [T, H, D]; keys and values into the cache."""
     n_new, n_heads, dim = queries.shape
     n_kv_heads = k.shape[0]
-    heads = projected.reshape(n_new, n_heads + 2 * n_kv_heads, dim)
+    heads = cube(projected, n_new, n_heads + 2 * n_kv_heads, dim)
     rope(heads[:, : n_heads + n_kv_heads], position, inv_freq)
     scale = np.float32(1 / np.sqrt(dim))
     for t in range(n_new):
@@ -50,18 +51,19 @@ def transformer(x, keys, values, n_rows, position, context, inv_freq, w, scratch
     hidden, scratch = take(scratch, n_new, w.scale1.shape[1])
     update, scratch = take(scratch, n_new, width)
     no_bias, scratch = zeros(scratch, max(projected.shape[1], hidden.shape[1], width))
-    heads_shape = n_new, n_heads, dim
     for layer in range(keys.shape[0]):
         layer_norm(x, w.norm1[layer, 0], w.norm1[layer, 1], 1e-5, normed)
         matmul(normed, w.in_proj[layer], w.in_scale[layer], no_bias, projected)
-        _split_heads(projected, keys[layer], values[layer], n_rows, position, inv_freq, queries.reshape(heads_shape))
+        _split_heads(
+            projected, keys[layer], values[layer], n_rows, position, inv_freq, cube(queries, n_new, n_heads, dim)
+        )
         attention(
-            queries.reshape(heads_shape),
+            cube(queries, n_new, n_heads, dim),
             keys[layer],
             values[layer],
             n_rows,
             context,
-            attended.reshape(heads_shape),
+            cube(attended, n_new, n_heads, dim),
             scratch,
         )
         matmul(attended, w.out_proj[layer], w.out_scale[layer], no_bias, update)

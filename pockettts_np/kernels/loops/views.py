@@ -1,0 +1,77 @@
+"""Numbers of an array seen in another shape, without a copy, a check or a reference count.
+
+NumPy's `reshape` and `as_strided` would do, but their compiled forms bring along what formats their errors. A view is
+valid as long as what it looks at; kernels allocate nothing, so that is as long as the call.
+"""
+
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils, config
+from numba.extending import intrinsic
+from numpy.lib.stride_tricks import as_strided
+
+from .compiled import kernel
+
+
+def _make_view(layout: str, n_axes: int) -> Any:
+    """An intrinsic (array, shape..., strides in numbers...) -> view of the array's numbers from its first on."""
+
+    def view(typing: Any, array: Any, shape: Any, strides: Any) -> Any:
+        kind = types.Array(array.dtype, n_axes, layout)
+
+        def generate(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
+            of = context.make_array(signature.args[0])(context, builder, args[0])
+            shape, strides = (cgutils.unpack_tuple(builder, value) for value in args[1:])
+            made = context.make_array(kind)(context, builder)
+            item = context.get_constant(types.intp, array.dtype.bitwidth // 8)
+            context.populate_array(
+                made,
+                data=of.data,
+                shape=shape,
+                strides=[builder.mul(stride, item) for stride in strides],
+                itemsize=item,
+                meminfo=None,
+            )
+            return made._getvalue()
+
+        return kind(array, shape, strides), generate
+
+    return intrinsic(view)
+
+
+def _view_of_numpy(array: np.ndarray, shape: tuple[int, ...], strides: tuple[int, ...]) -> np.ndarray:
+    return as_strided(array, shape, tuple(stride * array.itemsize for stride in strides))
+
+
+_without_compiler = config.DISABLE_JIT  # type: ignore[attr-defined]
+_line: Any = _view_of_numpy if _without_compiler else _make_view("C", 1)
+_matrix: Any = _view_of_numpy if _without_compiler else _make_view("C", 2)
+_cube: Any = _view_of_numpy if _without_compiler else _make_view("C", 3)
+_rows: Any = _view_of_numpy if _without_compiler else _make_view("A", 2)
+
+
+@kernel
+def line(x):
+    """All numbers of a contiguous array: [n]."""
+    return _line(x, (x.size,), (1,))
+
+
+@kernel
+def matrix(x, n_rows, width):
+    """The first numbers of a contiguous array as [n_rows, width]."""
+    return _matrix(x, (n_rows, width), (width, 1))
+
+
+@kernel
+def cube(x, depth, n_rows, width):
+    """The first numbers of a contiguous array as [depth, n_rows, width]."""
+    return _cube(x, (depth, n_rows, width), (n_rows * width, width, 1))
+
+
+@kernel
+def overlapping(x, n_rows, width, stride):
+    """Rows [n_rows, width] of a contiguous array, each `stride` numbers after the one before."""
+    return _rows(x, (n_rows, width), (stride, 1))

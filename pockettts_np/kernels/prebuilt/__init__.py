@@ -1,0 +1,4 @@
+"""The loops as a shared library, compiled when the package was built: no compiler is imported.
+
+Read in this order: processor, library, entries.
+"""

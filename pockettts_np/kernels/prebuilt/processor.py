@@ -1,0 +1,52 @@
+"""Which libraries of kernels the running processor can use."""
+
+import platform
+import sys
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Level:
+    """A level of instructions, and what NumPy calls those that it needs beyond the level below."""
+
+    name: str
+    features: tuple[str, ...]
+
+
+# Best first. Every processor with AVX2 and FMA3 has the rest of x86-64-v3 (BMI, LZCNT, MOVBE), which NumPy does not list.
+X86 = (
+    Level("x86-64-v4", ("AVX512F", "AVX512CD", "AVX512_SKX")),
+    Level("x86-64-v3", ("AVX2", "FMA3", "F16C")),
+    Level("x86-64-v2", ("SSSE3", "SSE41", "SSE42", "POPCNT")),
+)
+ARM = (Level("aarch64", ()),)
+_LEVELS = {"x86_64": X86, "amd64": X86, "aarch64": ARM, "arm64": ARM}
+_SUFFIXES = {"linux": ".so", "darwin": ".dylib", "win32": ".dll"}
+
+
+def library_names(level: str) -> str:
+    """The file of a level's library on this system."""
+    return level + _SUFFIXES.get(sys.platform, ".so")
+
+
+def usable_levels() -> list[str]:
+    """Names of levels, the fastest first; none for a processor that no library is built for."""
+    if sys.maxsize < 2**32:  # a 32-bit Python on a 64-bit processor
+        return []
+    has = _features()
+    levels = _LEVELS.get(platform.machine().lower(), ())
+    return [
+        level.name
+        for i, level in enumerate(levels)
+        if all(has.get(feature, False) for below in levels[i:] for feature in below.features)
+    ]
+
+
+def _features() -> dict[str, bool]:
+    """What NumPy found out about the processor when it was imported."""
+    try:
+        from numpy._core._multiarray_umath import __cpu_features__
+    except ImportError:  # a NumPy to come: the lowest level is what every processor of its name has
+        return dict.fromkeys(X86[-1].features, True)
+    features: dict[str, bool] = __cpu_features__
+    return features
