@@ -1,8 +1,9 @@
 """The shared library of kernels: found, checked, and called through ctypes.
 
-Its functions take arrays and tuples as the objects that Python holds, and read their fields themselves: where an array's
-numbers lie, how many there are, and of which type. NumPy promises that layout to extension modules (`PyArrayObject` in
-its C API), CPython that of tuples. So a call costs as little as one of a compiled dispatcher, and nothing needs packing.
+Its functions take arrays and tuples as the objects that Python holds, and read their fields themselves: where the
+numbers of an array lie, how many there are, and of which type. NumPy promises that layout to extension modules
+(`PyArrayObject` in its C API), CPython that of tuples. So a call costs hardly more than one of Numba's dispatchers, and
+nothing needs packing.
 """
 
 import ctypes

@@ -13,7 +13,7 @@ class Level:
     features: tuple[str, ...]
 
 
-# Best first. Every processor with AVX2 and FMA3 has the rest of x86-64-v3 (BMI, LZCNT, MOVBE), which NumPy does not list.
+# Best first. Processors with AVX2 and FMA3 have the rest of x86-64-v3 too: BMI, LZCNT, MOVBE.
 X86 = (
     Level("x86-64-v4", ("AVX512F", "AVX512CD", "AVX512_SKX")),
     Level("x86-64-v3", ("AVX2", "FMA3", "F16C")),
