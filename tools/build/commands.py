@@ -1,0 +1,31 @@
+"""The steps of setuptools that differ for this package."""
+
+import os
+import shutil
+import sysconfig
+
+from setuptools.command.bdist_wheel import bdist_wheel
+from setuptools.command.build_py import build_py
+
+from tools.build.kernels import libraries
+
+PLATFORM = "POCKETTTS_NP_PLATFORM"  # the tag of a wheel that is built for another system
+
+
+class FreshBuild(build_py):
+    """`build_py`, from an empty folder: setuptools would install again what an earlier build has left there."""
+
+    def run(self) -> None:
+        if not self.editable_mode:
+            shutil.rmtree(self.build_lib, ignore_errors=True)
+        super().run()
+
+
+class PlatformWheel(bdist_wheel):
+    """A wheel that holds libraries is for one system, but for every CPython."""
+
+    def get_tag(self) -> tuple[str, str, str]:
+        if not libraries():
+            return super().get_tag()
+        here = sysconfig.get_platform().replace("-", "_").replace(".", "_")
+        return "py3", "none", os.environ.get(PLATFORM, here)
