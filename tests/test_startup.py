@@ -17,7 +17,7 @@ import pytest
 import pockettts_np
 from pockettts_np.files.usage import KEPT_DAYS, mark_used
 from pockettts_np.files.writing import UNFINISHED, replacing_file
-from pockettts_np.kernels import places
+from pockettts_np.kernels import places, sources
 from pockettts_np.kernels.loops import compiled as kernel_cache
 from pockettts_np.kernels.places import Place
 from tests.support.helpers import GOLDEN
@@ -41,7 +41,8 @@ EXPECTED = [v / (1 + 2.718281828**-v) for v in range(-3, 4)]
 def run(code: str, folder: Path, **environment: str) -> tuple[dict, str]:
     """Run code, compiled, in a new process in a folder with the package: what it prints, and its log."""
     inherited = {name: value for name, value in os.environ.items() if name != "NUMBA_CACHE_DIR"}
-    everything = {**inherited, "NUMBA_DISABLE_JIT": "0", "PYTHONDONTWRITEBYTECODE": "1", **environment}
+    compiled = {"POCKETTTS_NP_KERNELS": "numba", "NUMBA_DISABLE_JIT": "0", "PYTHONDONTWRITEBYTECODE": "1"}
+    everything = {**inherited, **compiled, **environment}
     done = subprocess.run([sys.executable, "-c", code], cwd=folder, env=everything, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout), done.stderr
@@ -198,11 +199,11 @@ def test_damaged_files_are_compiled_again(cache, tmp_path, damage):
 
 
 def test_what_other_sources_made_goes_when_something_new_is_kept(cache, tmp_path, monkeypatch):
-    monkeypatch.setattr(kernel_cache, "_sources_hash", lambda: "old")
+    monkeypatch.setattr(kernel_cache, "_version", lambda: "old")
     cache.save_overload("float32", compiled())
     neighbour = make_cache("loop_backwards")
     neighbour.save_overload("float32", compiled())
-    monkeypatch.setattr(kernel_cache, "_sources_hash", lambda: "new")
+    monkeypatch.setattr(kernel_cache, "_version", lambda: "new")
     assert cache.load_overload("float32", CONTEXT) is None
     cache.save_overload("float32", compiled())
     cache.save_overload("int8", compiled())
@@ -213,7 +214,7 @@ def test_what_other_sources_made_goes_when_something_new_is_kept(cache, tmp_path
 
 def test_of_other_sources_only_what_nobody_uses_goes_from_a_folder_that_others_share(cache, tmp_path, monkeypatch):
     kept_in(monkeypatch, Place(tmp_path, is_beside_sources=False))
-    monkeypatch.setattr(kernel_cache, "_sources_hash", lambda: "old")
+    monkeypatch.setattr(kernel_cache, "_version", lambda: "old")
     for signature in ("float32", "int8"):
         cache.save_overload(signature, compiled())
     used, unused = sorted(tmp_path.iterdir())
@@ -223,7 +224,7 @@ def test_of_other_sources_only_what_nobody_uses_goes_from_a_folder_that_others_s
     for path in (used, unused, cut_off):
         os.utime(path, (long_ago, long_ago))
     mark_used(used)
-    monkeypatch.setattr(kernel_cache, "_sources_hash", lambda: "new")
+    monkeypatch.setattr(kernel_cache, "_version", lambda: "new")
     cache.save_overload("float32", compiled())
     assert used.exists()
     assert not unused.exists()
@@ -241,9 +242,9 @@ def test_reading_a_kernel_counts_as_use(cache, tmp_path):
 
 
 def test_two_processes_that_clear_up_do_not_complain(cache, tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr(kernel_cache, "_sources_hash", lambda: "old")
+    monkeypatch.setattr(kernel_cache, "_version", lambda: "old")
     cache.save_overload("float32", compiled())
-    monkeypatch.setattr(kernel_cache, "_sources_hash", lambda: "new")
+    monkeypatch.setattr(kernel_cache, "_version", lambda: "new")
     unlink = Path.unlink
 
     def both_remove_it(path, missing_ok=False):
@@ -375,44 +376,55 @@ def test_a_frozen_program_keeps_no_kernels_beside_its_sources(monkeypatch):
 # ---------------------------------------------------------------- what makes kept kernels stale
 
 
-SOURCES = [path.name for path in (PACKAGE / "kernels").glob("*.py")]
+SOURCES = [path.relative_to(PACKAGE / "kernels") for path in (PACKAGE / "kernels").rglob("*.py")]
+COMPILED_FROM = [path for path in SOURCES if path.parent.name == "loops" or path.stem in sources._SHARED]
 
 
-@pytest.mark.parametrize("name", SOURCES)
-def test_an_edit_of_any_source_makes_kept_kernels_stale(tmp_path, monkeypatch, name):
-    for source in SOURCES:
-        shutil.copy(PACKAGE / "kernels" / source, tmp_path / source)
-    monkeypatch.setattr(kernel_cache, "files", lambda package: tmp_path)
-    before = kernel_cache._sources_hash.__wrapped__()
-    with (tmp_path / name).open("a") as file:
+@pytest.fixture
+def copied_sources(tmp_path, monkeypatch):
+    """A folder with the sources of the kernels, in the place of the package's own."""
+    for path in SOURCES:
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        shutil.copy(PACKAGE / "kernels" / path, tmp_path / path)
+    monkeypatch.setattr(sources, "files", lambda package: tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("path", COMPILED_FROM, ids=str)
+def test_an_edit_of_any_source_makes_kept_kernels_stale(copied_sources, path):
+    before, library = sources.sources_hash.__wrapped__(), sources.library_version()
+    with (copied_sources / path).open("a") as file:
         file.write("\n")
-    assert kernel_cache._sources_hash.__wrapped__() != before
-    assert kernel_cache._sources_hash.__wrapped__() == kernel_cache._sources_hash.__wrapped__()
+    assert sources.sources_hash.__wrapped__() != before
+    assert sources.sources_hash.__wrapped__() == sources.sources_hash.__wrapped__()
+    assert library.startswith(pockettts_np.__version__ + " ")
 
 
 def test_another_numba_makes_kept_kernels_stale(monkeypatch):
-    before = kernel_cache._sources_hash.__wrapped__()
+    before = kernel_cache._version.__wrapped__()
     monkeypatch.setattr(kernel_cache.numba, "__version__", "0.0.0")
-    assert kernel_cache._sources_hash.__wrapped__() != before
+    assert kernel_cache._version.__wrapped__() != before
 
 
 def test_without_sources_the_program_itself_tells_whether_kernels_are_stale(monkeypatch, tmp_path):
     program = tmp_path / "program"
     program.write_bytes(b"frozen")
-    monkeypatch.setattr(kernel_cache, "files", lambda package: tmp_path / "nothing")
-    monkeypatch.setattr(kernel_cache.sys, "executable", str(program))
-    before = kernel_cache._sources_hash.__wrapped__()
-    assert kernel_cache._sources_hash.__wrapped__() == before
+    monkeypatch.setattr(sources, "files", lambda package: tmp_path / "nothing")
+    monkeypatch.setattr(sources.sys, "executable", str(program))
+    before = sources.sources_hash.__wrapped__()
+    assert sources.sources_hash.__wrapped__() == before
     program.write_bytes(b"frozen again")
-    assert kernel_cache._sources_hash.__wrapped__() != before
+    assert sources.sources_hash.__wrapped__() != before
+    assert sources.library_version() == pockettts_np.__version__
 
 
 def test_compiled_python_alone_counts_as_sources(monkeypatch, tmp_path):
-    monkeypatch.setattr(kernel_cache, "files", lambda package: tmp_path)
-    (tmp_path / "flow.pyc").write_bytes(b"1")
-    before = kernel_cache._sources_hash.__wrapped__()
-    (tmp_path / "flow.pyc").write_bytes(b"2")
-    assert kernel_cache._sources_hash.__wrapped__() != before
+    monkeypatch.setattr(sources, "files", lambda package: tmp_path)
+    (tmp_path / "loops").mkdir()
+    (tmp_path / "loops" / "flow.pyc").write_bytes(b"1")
+    before = sources.sources_hash.__wrapped__()
+    (tmp_path / "loops" / "flow.pyc").write_bytes(b"2")
+    assert sources.sources_hash.__wrapped__() != before
 
 
 # ---------------------------------------------------------------- a Numba to come

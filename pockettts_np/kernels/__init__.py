@@ -1,5 +1,5 @@
-"""Every compiled loop, and the layout of its data.
+"""Every inner loop, three ways to run it, and the layout of its data.
 
-Read in this order: panels, elementwise, products, convolutions, attention, transformer, flow; tile, places, compiled;
+Read in this order: panels, arguments, scratch, loops, vectorized, signatures, prebuilt; sources, places; ways,
 entry_points.
 """

@@ -79,6 +79,13 @@ class Panels:
         return Panels(self.data[index], self.kind, self.scale[index])
 
 
+def of_one_kind(*panels: Panels) -> list[Panels]:
+    """The same matrices in numbers of one kind, as a kernel wants them: float32 where they differ."""
+    if len({each.kind for each in panels}) == 1:
+        return list(panels)
+    return [Panels(as_float32(each.data), NumberType.FLOAT32, each.scale) for each in panels]
+
+
 def pack(w: np.ndarray, kind: NumberType = NumberType.FLOAT32) -> np.ndarray:
     """The data of panels of matrices: [..., n_out, n_in] -> [..., ceil(n_out / 32), n_in, 32], filled up with zeros."""
     *stack, n_out, n_in = w.shape

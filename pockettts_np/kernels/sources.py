@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..version import __version__
 
-_FOLDERS = ("", "loops")  # below this one
+_SHARED = {"arguments", "panels", "scratch", "signatures"}  # what loops import from this folder
 
 
 @functools.cache
@@ -24,16 +24,17 @@ def library_version() -> str:
 
 
 def _contents() -> list[bytes]:
+    here = files(__package__)
     try:
-        found = [file for folder in _FOLDERS for file in _files(folder)]
+        shared = [file for file in _modules(here) if file.name.partition(".")[0] in _SHARED]
+        return [file.read_bytes() for file in (*shared, *_modules(here / "loops"))]
     except OSError:
-        found = []
-    return [file.read_bytes() for file in found]
+        return []
 
 
-def _files(folder: str) -> list[Traversable]:
-    inside = (files(__package__) / folder if folder else files(__package__)).iterdir()
-    return sorted((file for file in inside if file.name.endswith((".py", ".pyc"))), key=lambda file: file.name)
+def _modules(folder: Traversable) -> list[Traversable]:
+    found = (file for file in folder.iterdir() if file.name.endswith((".py", ".pyc")))
+    return sorted(found, key=lambda file: file.name)
 
 
 def _program() -> bytes:

@@ -13,6 +13,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ..errors import sentence
 from ..settings import setting
 
 logger = logging.getLogger(__name__)
@@ -50,7 +51,7 @@ def way() -> Way:
         try:
             module = importlib.import_module(f".{_MODULES[name]}", __package__)
         except ImportError as error:
-            passed_over[name] = str(error)
+            passed_over[name] = sentence(error)
         else:
             _tell(name, passed_over)
             return Way(name, module.ENTRIES, module.DETAIL, passed_over)
@@ -62,4 +63,4 @@ def _tell(name: str, passed_over: dict[str, str]) -> None:
     if name == "numba" and passed_over:
         logger.info("Numba compiles the kernels: %s", passed_over["prebuilt"])
     elif name == "numpy" and passed_over:
-        logger.warning("NumPy computes all, which is slower: %s And Numba cannot be used: %s", *passed_over.values())
+        logger.warning("NumPy computes everything, which is slower: %s Nor is there Numba: %s", *passed_over.values())

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..config.config import SEANetConfig
 from ..kernels import entry_points as kernels
+from ..kernels.panels import of_one_kind
 from ..modules.conv import Conv1d, Conv1dToOne, ConvState, ConvTranspose1d, Windows
 from ..modules.linear import Linear
 from ..weights.checkpoint import Weights
@@ -26,7 +27,9 @@ class ResidualBlock:
         hidden = width // config.compress
         windows = Windows(width, config.residual_kernel_size, 1, dilation, config.pad_mode == "replicate")
         conv = Conv1d.load(w.scope("block.1.conv"), windows, hidden)
-        return cls(conv, Conv1d.load(w.scope("block.3.conv"), Windows(hidden, 1), width).product)
+        last = Conv1d.load(w.scope("block.3.conv"), Windows(hidden, 1), width).product
+        one, two = of_one_kind(conv.product.panels, last.panels)
+        return cls(Conv1d(windows, Linear(one, conv.product.bias)), Linear(two, last.bias))
 
     def init_state(self) -> ConvState:
         return self.conv.init_state()

@@ -8,7 +8,7 @@ import numpy as np
 from ..config.config import FlowLMTransformerConfig, MimiTransformerConfig
 from ..kernels import entry_points as kernels
 from ..kernels.arguments import StackWeights
-from ..kernels.panels import NumberType, Panels
+from ..kernels.panels import NumberType, Panels, of_one_kind
 from ..modules.attention import KVCache, rope_frequencies
 from ..modules.linear import Linear
 from ..threads import wavefront
@@ -60,8 +60,12 @@ class Transformer:
         def panels(leaf: str, n_out: int, n_in: int) -> Panels:
             return stacked_panels(w, f"layers.{{}}.{leaf}.weight", len(layers), (n_out, n_in))
 
-        in_proj, out_proj = panels("self_attn.in_proj", qkv_dim, d), panels("self_attn.out_proj", d, sizes.q_dim)
-        linear1, linear2 = panels("linear1", ff, d), panels("linear2", d, ff)
+        in_proj, out_proj, linear1, linear2 = of_one_kind(
+            panels("self_attn.in_proj", qkv_dim, d),
+            panels("self_attn.out_proj", d, sizes.q_dim),
+            panels("linear1", ff, d),
+            panels("linear2", d, ff),
+        )
         out_scale, scale2 = out_proj.scale, linear2.scale
         if layer_scale:  # a product with the output, as the scale of a row is
             out_scale = out_scale * stacked("layer_scale_1.scale", d)

@@ -8,7 +8,7 @@ from ..config.config import FlowConfig
 from ..config.tensors import TIME_FREQUENCIES
 from ..kernels import entry_points as kernels
 from ..kernels.arguments import FlowWeights
-from ..kernels.panels import pack
+from ..kernels.panels import of_one_kind, pack
 from ..weights.checkpoint import Weights
 from ..weights.packing import stacked_panels
 from .linear import Linear
@@ -60,18 +60,20 @@ class FlowNet:
         def stacked(leaf: str, *shape: int) -> np.ndarray:
             return w.stack([f"res_blocks.{i}.{leaf}" for i in range(n)], shape)
 
-        linear1 = stacked_panels(w, "res_blocks.{}.mlp.0.weight", n, (h, h))
-        linear2 = stacked_panels(w, "res_blocks.{}.mlp.2.weight", n, (h, h))
-        modulation = stacked_panels(w, "res_blocks.{}.adaLN_modulation.1.weight", n, (3 * h, h))
-        last = stacked_panels(w, "final_layer.adaLN_modulation.1.weight", 1, (2 * h, h))[0]
+        linear1, linear2, modulation, last = of_one_kind(
+            stacked_panels(w, "res_blocks.{}.mlp.0.weight", n, (h, h)),
+            stacked_panels(w, "res_blocks.{}.mlp.2.weight", n, (h, h)),
+            stacked_panels(w, "res_blocks.{}.adaLN_modulation.1.weight", n, (3 * h, h)),
+            stacked_panels(w, "final_layer.adaLN_modulation.1.weight", 1, (2 * h, h)),
+        )
         weights = FlowWeights(
             in_proj=pack(w.take("input_proj.weight", (h, latent_dim))),
             in_bias=w.take("input_proj.bias", (h,)),
             modulation=modulation.data,
             modulation_scale=modulation.scale,
             modulation_bias=stacked("adaLN_modulation.1.bias", 3 * h),
-            last_modulation=last.data,
-            last_modulation_scale=last.scale,
+            last_modulation=last.data[0],
+            last_modulation_scale=last.scale[0],
             last_modulation_bias=w.take("final_layer.adaLN_modulation.1.bias", (2 * h,)),
             norm=np.stack([stacked("in_ln.weight", h), stacked("in_ln.bias", h)], axis=1),
             linear1=linear1.data,

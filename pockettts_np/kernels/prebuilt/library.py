@@ -7,6 +7,8 @@ nothing needs packing.
 """
 
 import ctypes
+import hashlib
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,9 @@ from .processor import library_names, usable_levels
 
 FOLDER = Path(__file__).parent / "libraries"
 PREFIX = "pockettts_np_"
+N_AXES = 8  # where an array keeps them, after the header and the pointer to its numbers
+POINTER_BYTES = 8
+_CHECKSUM_BYTES = 32
 NO_VARIANT = -1  # the status where no variant of a kernel fits its arguments
 
 _ARGUMENT_TYPES = {"i": ctypes.c_ssize_t, "d": ctypes.c_double}  # anything else is an object
@@ -27,42 +32,67 @@ _ARGUMENT_TYPES = {"i": ctypes.c_ssize_t, "d": ctypes.c_double}  # anything else
 
 def find(folder: Path = FOLDER) -> tuple[Path, ctypes.CDLL]:
     """The fastest library that this processor can use; UnavailableError says why there is none."""
-    reason = "no library of kernels was built for this processor and system."
     for level in usable_levels():
         path = folder / library_names(level)
         if path.is_file():
             return path, _opened(path)
-    raise UnavailableError(reason)
+    raise UnavailableError("no library of kernels was built for this processor and system.")
 
 
 def _opened(path: Path) -> ctypes.CDLL:
     """A library that is whole, of this version, and reads the objects of this Python rightly."""
     try:
+        _check_layout()
+        if not is_whole(path.read_bytes()):  # to open less than a whole one can end the process
+            raise ValueError("it is damaged; install the package again")
         library = ctypes.CDLL(str(path))
-        _check(path, library)
+        _check(library)
     except (OSError, ValueError, AttributeError) as error:
         raise UnavailableError(f"the library {path} cannot be used: {error}.") from error
     return library
 
 
-def _check(path: Path, library: ctypes.CDLL) -> None:
+def with_checksum(content: bytes) -> bytes:
+    """A library as it is stored: its checksum stands at its end, where no loader looks."""
+    return content + hashlib.sha256(content).digest()
+
+
+def is_whole(stored: bytes) -> bool:
+    """Whether a library is as it was stored."""
+    return with_checksum(stored[:-_CHECKSUM_BYTES]) == stored
+
+
+def _check(library: ctypes.CDLL) -> None:
     version = ctypes.string_at(ctypes.addressof(ctypes.c_char.in_dll(library, f"{PREFIX}version"))).decode()
     if version != library_version():
         raise ValueError(f"it is of version {version!r}, not {library_version()!r}; build the package again")
     for name in SIGNATURES:
         getattr(library, PREFIX + name)
-    ctypes.c_int64.in_dll(library, f"{PREFIX}header").value = object.__basicsize__
-    ctypes.c_int64.in_dll(library, f"{PREFIX}tuple_items").value = tuple.__basicsize__
-    array = np.arange(3, dtype=np.float32)
-    probe = library[f"{PREFIX}probe"]
-    probe.argtypes, probe.restype = (ctypes.py_object, ctypes.py_object), ctypes.c_double
-    if probe(array, (None, array)) != array[1] + array[2]:
-        raise ValueError("it does not read the arrays and tuples of this Python rightly")
+    for variable, offset in zip(("header", "tuple_items"), _offsets(), strict=True):
+        ctypes.c_int64.in_dll(library, PREFIX + variable).value = offset
+
+
+def _check_layout() -> None:
+    """That arrays and tuples of this Python are laid out as the library expects."""
+    header, items = _offsets()
+    array = np.zeros((2, 3), np.float32)
+    holder = (None, array)
+    if sys.implementation.name != "cpython" or (
+        ctypes.c_void_p.from_address(id(array) + header).value != array.__array_interface__["data"][0]
+        or ctypes.c_int.from_address(id(array) + header + N_AXES).value != array.ndim
+        or ctypes.c_void_p.from_address(id(holder) + items + POINTER_BYTES).value != id(array)
+    ):
+        raise ValueError("it does not know how this Python lays out arrays and tuples")
+
+
+def _offsets() -> tuple[int, int]:
+    """Where the fields of an object begin, and the items of a tuple."""
+    return object.__basicsize__, tuple.__basicsize__
 
 
 def function(library: ctypes.CDLL, name: str) -> Callable[..., None]:
     """A kernel. TypeError: an array is not of the type, the number of axes or the layout that it takes."""
-    kernel = library[PREFIX + name]
+    kernel = library[PREFIX + name]  # a function object of its own at each call
     letters = SIGNATURES[name].arguments.split()
     kernel.argtypes = [_ARGUMENT_TYPES.get(letter, ctypes.py_object) for letter in letters]
 
