@@ -12,7 +12,8 @@ from typing import Any, Literal, overload
 
 import numpy as np
 
-from .audio.recording import as_recording, end_on_pause, read_audio, resample
+from .audio.recording import as_recording, end_on_pause, read_audio
+from .audio.resampling import resample
 from .audio.samples import mono
 from .conditioners.text import Script, count_tokens, make_script, require_script_of
 from .conditioners.tokenizer.protocol import Tokenizer

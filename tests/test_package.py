@@ -18,8 +18,8 @@ from tools.build import requirements
 PACKAGE = Path(pockettts_np.__file__).parent
 PYPROJECT = Path(__file__).parent.parent / "pyproject.toml"
 MODULES = sorted(PACKAGE.rglob("*.py"))
-FORBIDDEN = {"torch", "pocket_tts", "onnxruntime", "tokenizers", "transformers", "huggingface_hub"}
-HEAVY = ("numba", "llvmlite", "scipy", "soundfile", "sentencepiece", "safetensors")
+FORBIDDEN = {"torch", "pocket_tts", "onnxruntime", "tokenizers", "transformers", "huggingface_hub", "scipy"}
+HEAVY = ("numba", "llvmlite", "soundfile", "sentencepiece", "safetensors")
 
 
 def imported(path: Path) -> set[str]:

@@ -13,6 +13,7 @@ from types import SimpleNamespace
 
 import llvmlite.binding as llvm
 import pytest
+import soundfile
 
 import pockettts_np
 from pockettts_np.files.usage import KEPT_DAYS, mark_used
@@ -23,6 +24,7 @@ from pockettts_np.kernels.places import Place
 from tests.support.helpers import GOLDEN
 
 PACKAGE = Path(pockettts_np.__file__).parent
+REF_WAV = Path(__file__).parent.parent / "ref.wav"
 SILU = """
 import json, logging, sys
 logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
@@ -488,11 +490,30 @@ def test_speaking_imports_nothing_that_only_others_need():
     code = """
 import json, sys
 from pockettts_np import __main__, model
-unwanted = ("scipy.signal", "scipy.linalg", "soundfile", "sentencepiece", "asyncio", "safetensors")
+unwanted = ("scipy.linalg", "soundfile", "sentencepiece", "asyncio", "safetensors")
 print(json.dumps([name for name in unwanted if name in sys.modules]))
 """
     modules, _ = run(code, PACKAGE.parent)
     assert modules == []
+
+
+def test_cloning_speaking_and_resampling_need_no_scipy(tmp_path):
+    """Neither for a recording and a result at another rate, nor for noise with a clamp."""
+    recording = tmp_path / "voice.wav"
+    soundfile.write(recording, soundfile.read(REF_WAV, frames=8_820)[0], 44_100)
+    code = f"""
+import json, sys
+sys.modules["scipy"] = None  # an import of it, or of a part, fails
+from pockettts_np import TTSModel
+from pockettts_np.audio.effects import processed
+model = TTSModel.load_model(config={str(GOLDEN / "lsd.toml")!r}, noise_clamp=1.0)
+voice = model.get_state_for_audio_prompt({str(recording)!r})
+spoken = next(model.generate_audio_stream(voice, "Yes.", noise=0))
+heard = processed([spoken], model.sample_rate, to_hz=48_000)
+print(json.dumps([len(spoken), sum(map(len, heard))]))
+"""
+    (n_spoken, n_heard), _ = run(code, PACKAGE.parent, NUMBA_DISABLE_JIT="1")
+    assert n_heard == 2 * n_spoken > 0
 
 
 @pytest.mark.parametrize(
@@ -519,7 +540,7 @@ with contextlib.redirect_stdout(io.StringIO()):
         status = main({arguments!r})
     except SystemExit as end:
         status = end.code
-libraries = ("numba", "llvmlite", "scipy", "soundfile", "sentencepiece", "safetensors", "ssl")
+libraries = ("numba", "llvmlite", "soundfile", "sentencepiece", "safetensors", "ssl")
 unwanted = (*libraries, "pockettts_np.models.flow_lm", "pockettts_np.kernels.tile")
 print(json.dumps([status, [name for name in unwanted if name in sys.modules]]))
 """

@@ -1,6 +1,6 @@
 """Sound in and out: recordings become mono float32, and speech becomes 16-bit WAV, also while it is made.
 
-Levels, channel mean, resampling, the pause at the end of a voice prompt and the WAV samples are those of
+Levels, channel mean, the pause at the end of a voice prompt and the WAV samples are those of
 pocket-tts 4.0.1 (data/audio.py, data/audio_utils.py). What it leaves to chance is refused here in a sentence:
 a recording cut short, silent, or too long to be a voice.
 """
@@ -66,17 +66,6 @@ def as_recording(samples: NDArray[Any], rate_hz: int, max_seconds: float | None 
         raise _too_long("The recording", f"{len(heard) / rate_hz:.0f}")
     _require_sound("The recording", heard)
     return heard
-
-
-def resample(samples: Samples, from_hz: int, to_hz: int) -> Samples:
-    """Polyphase resampling of float32 [n] by the reduced ratio to_hz / from_hz; float32 [ceil(n·ratio)]."""
-    if from_hz == to_hz:
-        return samples
-    from scipy.signal import resample_poly
-
-    divisor = math.gcd(from_hz, to_hz)
-    resampled = resample_poly(samples, to_hz // divisor, from_hz // divisor)
-    return np.asarray(resampled, dtype=np.float32)
 
 
 def end_on_pause(samples: Samples, rate_hz: int) -> Samples:

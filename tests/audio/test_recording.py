@@ -1,4 +1,4 @@
-"""audio.py: recordings of every kind, resampling, the pause at the end, and WAV written while it grows."""
+"""recording.py: recordings of every kind, the pause at the end, and WAV written while it grows."""
 
 import errno
 import io
@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from pockettts_np.audio import recording as recording_module
 from pockettts_np.audio import wav
-from pockettts_np.audio.recording import end_on_pause, read_audio, resample
+from pockettts_np.audio.recording import end_on_pause, read_audio
 from pockettts_np.audio.samples import to_int16
 from pockettts_np.audio.wav import WavStream, write_wav
 from pockettts_np.files import writing
@@ -393,42 +393,6 @@ def test_a_damaged_recording_is_read_or_refused_in_a_sentence(tmp_path, kind, da
         assert samples.dtype == np.float32
         assert np.isfinite(samples).all()
         assert len(samples) <= recording_module.LONGEST_SECONDS * rate_hz
-
-
-# Resampling
-
-
-def naive_resample(samples, up, down):
-    """Insert zeros, filter, take every `down`-th: float64, with the filter of scipy's documentation."""
-    half = 10 * max(up, down)
-    taps = up * scipy.signal.firwin(2 * half + 1, 1 / max(up, down), window=("kaiser", 5.0))
-    spread = np.zeros(len(samples) * up)
-    spread[::up] = samples
-    n_out = -(-len(samples) * up // down)
-    padded = np.concatenate([np.zeros(half), spread, np.zeros(half + down)])
-    return np.array([np.dot(padded[i * down : i * down + 2 * half + 1], taps) for i in range(n_out)])
-
-
-@pytest.mark.parametrize(("from_hz", "to_hz"), [(8_000, 24_000), (16_000, 24_000), (48_000, 24_000), (22_050, 24_000)])
-def test_resampling_equals_zero_stuffing_and_filtering(from_hz, to_hz):
-    divisor = np.gcd(from_hz, to_hz)
-    samples = tones(500)[:, 0].astype(np.float32)
-    wanted = naive_resample(samples.astype(np.float64), to_hz // divisor, from_hz // divisor)
-    assert_close(resample(samples, from_hz, to_hz), wanted)
-
-
-def test_a_tone_keeps_its_pitch_and_its_length():
-    t = np.arange(44_100) / 44_100
-    samples = resample(np.sin(2 * np.pi * 440 * t).astype(np.float32), 44_100, 24_000)
-    assert len(samples) == 24_000
-    middle = slice(2_000, 22_000)
-    wanted = np.sin(2 * np.pi * 440 * np.arange(24_000) / 24_000)
-    assert_close(samples[middle], wanted[middle], 2e-3)
-
-
-def test_an_equal_rate_changes_nothing():
-    samples = tones()[:, 0].astype(np.float32)
-    assert resample(samples, 24_000, 24_000) is samples
 
 
 # The pause at the end

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from scipy.special import ndtr
+from scipy.special import ndtr, ndtri
 
-from pockettts_np.synthesis.noise import draws, scale
+from pockettts_np.synthesis.noise import draws, normal_cdf, normal_quantile, scale
 from tests.support.helpers import assert_close
 
 
@@ -125,3 +125,25 @@ def test_clamped_noise_is_odd_bounded_and_ordered_for_every_draw(draw, clamp, te
     assert np.all(np.abs(got) <= clamp * (1 + 1e-6))
     assert got[0] == -got[1]
     assert got[1] <= got[2]
+
+
+# ---------------------------------------------------------------- the normal distribution
+
+LOWER_TAIL = [-np.inf, *-np.geomspace(37, 1e-300, 500), 0.0]
+
+
+def test_the_distribution_function_is_scipy_s_also_far_out():
+    x = np.array([*LOWER_TAIL, *np.geomspace(1e-300, 10, 100), np.inf])
+    np.testing.assert_allclose(normal_cdf(x), ndtr(x), rtol=1e-12, atol=0)
+    assert normal_cdf(-1.0) == normal_cdf(np.array([-1.0]))[0]
+
+
+def test_its_inverse_is_scipy_s_also_far_out():
+    half = 0.5 - np.geomspace(1e-16, 0.4, 300)
+    p = np.array([0.0, *np.geomspace(5e-324, 0.5, 500), *half, *(1 - half)])
+    np.testing.assert_allclose(normal_quantile(p), ndtri(p), rtol=1e-12, atol=0)
+
+
+def test_there_and_back_is_where_it_began():
+    x = np.linspace(-37, 0, 1001)
+    np.testing.assert_allclose(normal_quantile(normal_cdf(x)), x, rtol=1e-12, atol=1e-15)

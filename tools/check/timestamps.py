@@ -5,7 +5,8 @@
 
 Both say the same sentences, not quite at the same times. Dynamic time warping of their spectra finds what belongs
 together and carries the teacher's times over; it knows nothing of attention. Sentences in which the teacher runs words
-together, as in "of the", are passed over: its phonemes have no boundary there.
+together, as in "of the", are passed over: its phonemes have no boundary there. This needs scipy,
+which the extra `test` brings.
 """
 
 import argparse

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pockettts_np.audio.recording import resample
+from pockettts_np.audio.resampling import resample
 from pockettts_np.audio.samples import Samples
 from pockettts_np.audio.wav import write_wav
 
