@@ -1,0 +1,108 @@
+"""The libraries of kernels in the source tree: compiled, linked, and found again."""
+
+import importlib.util
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from tools.build.targets import TARGETS
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "pockettts_np" / "kernels" / "prebuilt" / "libraries"
+LINK = ("-shared", "-nostdlib", "-s", "-Wl,-z,noexecstack")
+LEVELS = "POCKETTTS_NP_LEVELS"  # names of targets, with spaces between; none: no libraries; default: this processor's
+
+
+class CannotBuildError(Exception):
+    """Why there will be no libraries."""
+
+
+def libraries() -> list[Path]:
+    """What has been built."""
+    return sorted(FOLDER.glob("*.so"))
+
+
+def wanted() -> list[str]:
+    """The levels to build for. CannotBuildError: there are none for this machine, or nothing links."""
+    if (named := os.environ.get(LEVELS)) is not None:
+        if unknown := set(named.split()) - TARGETS.keys() - {"none"}:
+            raise SystemExit(f"{LEVELS} names {', '.join(sorted(unknown))}; it wants none or some of {', '.join(TARGETS)}.")
+        levels = [level for level in named.split() if level != "none"]
+        if not levels:
+            raise CannotBuildError(f"{LEVELS} is {named!r}")
+    else:
+        levels = _of_this_machine()
+    for level in levels:
+        linker(level)
+    return levels
+
+
+def _of_this_machine() -> list[str]:
+    if sys.platform != "linux" or sys.maxsize < 2**32:
+        raise CannotBuildError(f"there is no target for {platform.system()} on {platform.machine()}")
+    from pockettts_np.kernels.prebuilt.processor import usable_levels
+
+    levels = usable_levels()[:1]
+    if not levels:
+        raise CannotBuildError(f"there is no target for {platform.machine()}")
+    return levels
+
+
+def linker(level: str) -> list[str]:
+    """The command that links for a level: the C compiler's, or that of the ziglang package, which links for all."""
+    triple = TARGETS[level].triple
+    machine = triple.partition("-")[0]
+    if importlib.util.find_spec("ziglang"):
+        return [sys.executable, "-m", "ziglang", "cc", "-target", f"{machine}-linux-gnu.2.17"]
+    names = ["cc", "gcc", "clang"] if machine == platform.machine() else [f"{machine}-linux-gnu-gcc"]
+    found = next(filter(None, map(shutil.which, names)), None)
+    if found is None:
+        raise CannotBuildError(f"nothing links for {machine}: neither {names[0]} nor the package ziglang is there")
+    return [found]
+
+
+def are_built(levels: Sequence[str]) -> bool:
+    """Whether the libraries of exactly these levels are there, of the sources as they are."""
+    from pockettts_np.kernels.sources import library_version
+
+    version = library_version().encode()
+    built = libraries()
+    return {path.stem for path in built} == set(levels) and all(version in path.read_bytes() for path in built)
+
+
+def remove() -> None:
+    """Leave no library for a wheel to hold."""
+    for path in libraries():
+        path.unlink()
+
+
+def build(levels: Sequence[str]) -> None:
+    """Compile and link, each level in a process of its own, two at once; then replace what was there."""
+    FOLDER.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=FOLDER) as folder:
+        with ThreadPoolExecutor(2) as pool:
+            made = list(pool.map(lambda level: _made(level, Path(folder)), levels))
+        remove()
+        for path in made:
+            path.replace(FOLDER / path.name)
+
+
+def _made(level: str, folder: Path) -> Path:
+    from pockettts_np.kernels.prebuilt.library import with_checksum
+
+    compiled, library = folder / f"{level}.o", folder / f"{level}.so"
+    for command in (
+        [sys.executable, "-m", "tools.build.emit", level, str(compiled)],
+        [*linker(level), *LINK, "-o", str(library), str(compiled)],
+    ):
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+        if done.returncode:
+            raise CannotBuildError(f"{' '.join(command)} ended with {done.returncode}: {done.stderr.strip()[-2000:]}")
+    library.write_bytes(with_checksum(library.read_bytes()))
+    return library
