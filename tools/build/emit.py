@@ -62,7 +62,9 @@ def emit(target: Target) -> bytes:
     compiled = []
     for name, signature in SIGNATURES.items():
         compiled += wrappers.add(name, KERNELS[name], signature)
-    module = llvm.parse_assembly(str(wrappers.module).replace('target triple = "unknown-unknown-unknown"', f'target triple = "{target.triple}"'))
+    module = llvm.parse_assembly(
+        str(wrappers.module).replace('target triple = "unknown-unknown-unknown"', f'target triple = "{target.triple}"')
+    )
     for text in dict.fromkeys(compiled):
         module.link_in(llvm.parse_assembly(text))
     for thing in (*module.functions, *module.global_variables):

@@ -32,7 +32,9 @@ def wanted() -> list[str]:
     """The levels to build for. CannotBuildError: there are none for this machine, or nothing links."""
     if (named := os.environ.get(LEVELS)) is not None:
         if unknown := set(named.split()) - TARGETS.keys() - {"none"}:
-            raise SystemExit(f"{LEVELS} names {', '.join(sorted(unknown))}; it wants none or some of {', '.join(TARGETS)}.")
+            raise SystemExit(
+                f"{LEVELS} names {', '.join(sorted(unknown))}; it wants none or some of {', '.join(TARGETS)}."
+            )
         levels = [level for level in named.split() if level != "none"]
         if not levels:
             raise CannotBuildError(f"{LEVELS} is {named!r}")

@@ -162,7 +162,7 @@ def _inlining_of_numpy() -> None:
 never_inline: Any = _inlining_of_numpy if config.DISABLE_JIT else intrinsic(_never_inline)  # type: ignore[attr-defined]
 
 
-def make_sums(n_rows: int) -> Callable[[], np.ndarray]:
+def make_sums(n_rows: int) -> Any:
     """A compiled `sums()`: an array [n_rows, COLUMNS] on the stack of the function that calls it, not cleared."""
 
     def sums_of_numpy() -> np.ndarray:

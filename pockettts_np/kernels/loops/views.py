@@ -16,7 +16,7 @@ from numpy.lib.stride_tricks import as_strided
 from .compiled import kernel
 
 
-def _make_view(layout: str, n_axes: int) -> Any:
+def _make_view(layout: Any, n_axes: int) -> Any:
     """An intrinsic (array, shape..., strides in numbers...) -> view of the array's numbers from its first on."""
 
     def view(typing: Any, array: Any, shape: Any, strides: Any) -> Any:

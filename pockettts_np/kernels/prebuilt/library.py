@@ -27,7 +27,8 @@ POINTER_BYTES = 8
 _CHECKSUM_BYTES = 32
 NO_VARIANT = -1  # the status where no variant of a kernel fits its arguments
 
-_ARGUMENT_TYPES = {"i": ctypes.c_ssize_t, "d": ctypes.c_double}  # anything else is an object
+_ARGUMENT_TYPES: dict[str, Any] = {"i": ctypes.c_ssize_t, "d": ctypes.c_double}
+_OBJECT: Any = ctypes.py_object
 
 
 def find(folder: Path = FOLDER) -> tuple[Path, ctypes.CDLL]:
@@ -94,7 +95,7 @@ def function(library: ctypes.CDLL, name: str) -> Callable[..., None]:
     """A kernel. TypeError: an array is not of the type, the number of axes or the layout that it takes."""
     kernel = library[PREFIX + name]  # a function object of its own at each call
     letters = SIGNATURES[name].arguments.split()
-    kernel.argtypes = [_ARGUMENT_TYPES.get(letter, ctypes.py_object) for letter in letters]
+    kernel.argtypes = [_ARGUMENT_TYPES.get(letter, _OBJECT) for letter in letters]
 
     def done(status: int) -> None:
         if status == NO_VARIANT:

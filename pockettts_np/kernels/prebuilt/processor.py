@@ -45,7 +45,7 @@ def usable_levels() -> list[str]:
 def _features() -> dict[str, bool]:
     """What NumPy found out about the processor when it was imported."""
     try:
-        from numpy._core._multiarray_umath import __cpu_features__
+        from numpy._core._multiarray_umath import __cpu_features__  # type: ignore[import-not-found]
     except ImportError:  # a NumPy to come: the lowest level is what every processor of its name has
         return dict.fromkeys(X86[-1].features, True)
     features: dict[str, bool] = __cpu_features__
