@@ -1,0 +1,52 @@
+"""Attention over a cache, and whole transformer layers."""
+
+import numpy as np
+
+from ..arguments import StackWeights
+from ..panels import PANEL, NumberType
+from .attention import View, attend, turn_pairs, turns
+from .elementwise import gelu, layer_norm
+from .products import scaled
+
+
+def _remember(k: np.ndarray, v: np.ndarray, n_rows: int, keys: np.ndarray, values: np.ndarray) -> None:
+    """Keys and values [T, H_kv, D] into the panels of a cache, from row `n_rows` on."""
+    kind = NumberType.of(k)
+    rows = np.arange(n_rows, n_rows + len(keys))
+    k[:, rows // PANEL, :, rows % PANEL] = kind.bits(keys)
+    for panel in range(v.shape[1]):
+        part = kind.bits(values[..., panel * PANEL : (panel + 1) * PANEL])
+        v[:, panel, n_rows : n_rows + len(keys), : part.shape[2]] = part.swapaxes(0, 1)
+
+
+def transformer(
+    x: np.ndarray,
+    keys: np.ndarray,
+    values: np.ndarray,
+    n_rows: int,
+    position: int,
+    context: int,
+    inv_freq: np.ndarray,
+    w: StackWeights,
+) -> None:
+    """All layers of a pre-norm transformer on T new rows, in place.
+
+    x [T, d]; keys and values of the L layers as in `attention`, of which `n_rows` rows are filled and the next T are
+    written; `position` of the first row for RoPE; w: StackWeights. A layer is x += out(attention(in(norm1 x))), then
+    x += linear2(gelu(linear1(norm2 x))).
+    """
+    n_new, dim = len(x), keys.shape[3]
+    n_kv_heads, n_heads = keys.shape[1], w.out_proj.shape[2] // dim
+    turn, view = turns(n_new, position, inv_freq), View.of(n_new, n_rows, context)
+    normed, attended = np.empty_like(x), np.empty((n_new, n_heads, dim), np.float32)
+    for layer, (k, v) in enumerate(zip(keys, values, strict=True)):
+        layer_norm(x, w.norm1[layer, 0], w.norm1[layer, 1], 1e-5, normed)
+        heads = scaled(normed, w.in_proj[layer], w.in_scale[layer]).reshape(n_new, -1, dim)
+        turn_pairs(heads[:, :-n_kv_heads], turn)
+        _remember(k, v, n_rows, heads[:, n_heads:-n_kv_heads], heads[:, -n_kv_heads:])
+        attend(heads[:, :n_heads] * np.float32(1 / np.sqrt(dim)), k, v, view, attended)
+        x += scaled(attended.reshape(n_new, -1), w.out_proj[layer], w.out_scale[layer])
+        layer_norm(x, w.norm2[layer, 0], w.norm2[layer, 1], 1e-5, normed)
+        hidden = scaled(normed, w.linear1[layer], w.scale1[layer])
+        gelu(hidden)
+        x += scaled(hidden, w.linear2[layer], w.scale2[layer])
