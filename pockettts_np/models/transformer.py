@@ -13,7 +13,7 @@ from ..modules.attention import KVCache, rope_frequencies
 from ..modules.linear import Linear
 from ..threads import wavefront
 from ..weights.checkpoint import Weights
-from ..weights.packing import stacked_panels
+from ..weights.packing import held_kind, stacked_panels
 
 BLOCK_ROWS = 64  # rows that go through all layers together: activations stay in the cache
 UNLIMITED = 2**31
@@ -85,7 +85,7 @@ class Transformer:
             scale2=scale2,
         )
         inv_freq = rope_frequencies(sizes.head_dim, max_period)
-        return cls(weights, inv_freq, sizes.kv_heads, context or UNLIMITED, w.storage.cache)
+        return cls(weights, inv_freq, sizes.kv_heads, context or UNLIMITED, held_kind(w.storage.cache))
 
     def init_state(self) -> KVCache:
         sizes = len(self.weights.norm1), self.n_kv_heads, 2 * len(self.inv_freq)
