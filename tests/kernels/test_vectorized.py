@@ -1,5 +1,6 @@
 """The NumPy form of the kernels: equal to the compiled loops but for rounding, and without numba."""
 
+import os
 import subprocess
 import sys
 
@@ -17,7 +18,8 @@ from tests.support.helpers import assert_close
 
 pytestmark = pytest.mark.numerics
 
-ROUNDING = 1e-6  # largest difference, relative to the largest value
+# Largest difference, relative to the largest value; sums of plain loops, without the compiler, are rounded more.
+ROUNDING = 1e-6 if os.environ.get("NUMBA_DISABLE_JIT", "0") == "0" else 2e-6
 
 
 def normal(*shape: int, seed: int = 0) -> np.ndarray:
