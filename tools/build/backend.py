@@ -37,8 +37,6 @@ def get_requires_for_build_wheel(settings: Settings = None) -> list[str]:
         kernels.wanted()
     except kernels.CannotBuildError:
         return needed
-    except ImportError:  # NumPy, which tells what the processor can do
-        pass
     return [*needed, COMPILER]
 
 

@@ -1,9 +1,10 @@
-"""Machine code of every kernel for one processor, as an object file without a Python symbol.
+"""Machine code of kernels for one processor, as an object file without a Python symbol.
 
-    python -m tools.build.emit x86-64-v3 kernels.o
+    python -m tools.build.emit x86-64-v3 kernels.o [KERNEL...]
 
-Numba compiles each kernel for the kinds of numbers that models hold. Its modules become one, beside a function of each
-kernel's name for C to call; what these do not reach, Numba's ways from and to Python among it, is left out.
+All kernels, or those that are named: the object files of several parts make one library. Numba compiles each kernel for
+the kinds of numbers that models hold. Its modules become one, beside a function of each kernel's name for C to call;
+what these do not reach, Numba's ways from and to Python among it, is left out.
 
 Such a function takes arrays and tuples as what Python holds: pointers to PyArrayObject and PyTupleObject, whose layouts
 NumPy and CPython promise (`header` and `tuple_items` are set by who loads the library). It finds the variant for the
@@ -12,6 +13,7 @@ arrays' types and axes, calls it, and returns 0; -1 where there is no variant, a
 
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +51,8 @@ def aim(target: Target) -> None:
     JITCPUCodegen.set_env = lambda codegen, name, environment: None
 
 
-def emit(target: Target) -> bytes:
-    """The object file of all kernels, in a process that has been aimed."""
+def emit(target: Target, names: Iterable[str]) -> bytes:
+    """The object file of some kernels, in a process that has been aimed."""
     import llvmlite.binding as llvm
 
     from pockettts_np.kernels.loops.entries import KERNELS
@@ -60,16 +62,16 @@ def emit(target: Target) -> bytes:
 
     wrappers = Wrappers(library_version())
     compiled = []
-    for name, signature in SIGNATURES.items():
-        compiled += wrappers.add(name, KERNELS[name], signature)
+    for name in names:
+        compiled += wrappers.add(name, KERNELS[name], SIGNATURES[name])
     module = llvm.parse_assembly(
         str(wrappers.module).replace('target triple = "unknown-unknown-unknown"', f'target triple = "{target.triple}"')
     )
     for text in dict.fromkeys(compiled):
         module.link_in(llvm.parse_assembly(text))
     for thing in (*module.functions, *module.global_variables):
-        if not thing.is_declaration:
-            thing.linkage = "external" if thing.name.startswith(PREFIX) else "internal"
+        if not thing.is_declaration:  # weak: every part has what is common to all
+            thing.linkage = "weak_any" if thing.name.startswith(PREFIX) else "internal"
     machine = llvm.Target.from_triple(target.triple).create_target_machine(
         cpu=target.cpu, features=target.features, opt=3, reloc="pic", codemodel="small"
     )
@@ -93,10 +95,12 @@ def _optimize(module: Any, machine: Any) -> None:
     builder.getModulePassManager().run(module, builder)
 
 
-def main(name: str, path: str) -> None:
+def main(name: str, path: str, *kernels: str) -> None:
+    from pockettts_np.kernels.signatures import SIGNATURES
+
     target = TARGETS[name]
     aim(target)
-    Path(path).write_bytes(emit(target))
+    Path(path).write_bytes(emit(target, kernels or SIGNATURES))
 
 
 if __name__ == "__main__":

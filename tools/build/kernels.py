@@ -11,11 +11,13 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from pockettts_np.kernels.signatures import SIGNATURES
 from tools.build.targets import TARGETS
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "pockettts_np" / "kernels" / "prebuilt" / "libraries"
 LINK = ("-shared", "-nostdlib", "-s", "-Wl,-z,noexecstack")
+PARTS = (("transformer",), tuple(name for name in SIGNATURES if name != "transformer"))  # of about the same work
 LEVELS = "POCKETTTS_NP_LEVELS"  # names of targets, with spaces between; none: no libraries; default: this processor's
 
 
@@ -85,26 +87,38 @@ def remove() -> None:
 
 
 def build(levels: Sequence[str]) -> None:
-    """Compile and link, each level in a process of its own, two at once; then replace what was there."""
+    """Compile and link, two processes at once; then replace what was there."""
     FOLDER.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=FOLDER) as folder:
+    with tempfile.TemporaryDirectory(dir=FOLDER) as name:
+        folder = Path(name)
         with ThreadPoolExecutor(2) as pool:
-            made = list(pool.map(lambda level: _made(level, Path(folder)), levels))
+            parts = [(level, part) for level in levels for part in PARTS]
+            compiled = list(pool.map(lambda of: _compiled(*of, folder), parts))
+        made = [
+            _linked(level, [path for path, (of, _) in zip(compiled, parts, strict=True) if of == level], folder)
+            for level in levels
+        ]
         remove()
         for path in made:
             path.replace(FOLDER / path.name)
 
 
-def _made(level: str, folder: Path) -> Path:
+def _compiled(level: str, part: Sequence[str], folder: Path) -> Path:
+    path = folder / f"{level}-{part[0]}.o"
+    _run([sys.executable, "-m", "tools.build.emit", level, str(path), *part])
+    return path
+
+
+def _linked(level: str, parts: Sequence[Path], folder: Path) -> Path:
     from pockettts_np.kernels.prebuilt.library import with_checksum
 
-    compiled, library = folder / f"{level}.o", folder / f"{level}.so"
-    for command in (
-        [sys.executable, "-m", "tools.build.emit", level, str(compiled)],
-        [*linker(level), *LINK, "-o", str(library), str(compiled)],
-    ):
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-        if done.returncode:
-            raise CannotBuildError(f"{' '.join(command)} ended with {done.returncode}: {done.stderr.strip()[-2000:]}")
+    library = folder / f"{level}.so"
+    _run([*linker(level), *LINK, "-o", str(library), *map(str, parts)])
     library.write_bytes(with_checksum(library.read_bytes()))
     return library
+
+
+def _run(command: Sequence[str]) -> None:
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    if done.returncode:
+        raise CannotBuildError(f"{' '.join(command)} ended with {done.returncode}: {done.stderr.strip()[-2000:]}")
