@@ -16,7 +16,8 @@ from tools.build.targets import TARGETS
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "pockettts_np" / "kernels" / "prebuilt" / "libraries"
-LINK = ("-shared", "-nostdlib", "-s", "-Wl,-z,noexecstack")
+# What is missing, memset and sincosf, the process has already; where not, opening the library fails, not a call.
+LINK = ("-shared", "-nostdlib", "-s", "-Wl,-z,noexecstack,-z,now")
 PARTS = (("transformer",), tuple(name for name in SIGNATURES if name != "transformer"))  # of about the same work
 LEVELS = "POCKETTTS_NP_LEVELS"  # names of targets, with spaces between; none: no libraries; default: this processor's
 
