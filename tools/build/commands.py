@@ -7,9 +7,7 @@ import sysconfig
 from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_py import build_py
 
-from tools.build.kernels import libraries
-
-PLATFORM = "POCKETTTS_NP_PLATFORM"  # the tag of a wheel that is built for another system
+from tools.build.kernels import PLATFORM, libraries
 
 
 class FreshBuild(build_py):

@@ -19,6 +19,7 @@ FOLDER = ROOT / "pockettts_np" / "kernels" / "prebuilt" / "libraries"
 # What is missing, memset and sincosf, the process has already; where not, opening the library fails, not a call.
 LINK = ("-shared", "-nostdlib", "-s", "-Wl,-z,noexecstack,-z,now")
 PARTS = (("transformer",), tuple(name for name in SIGNATURES if name != "transformer"))  # of about the same work
+PLATFORM = "POCKETTTS_NP_PLATFORM"  # the tag of a wheel that is built for another system
 LEVELS = "POCKETTTS_NP_LEVELS"  # names of targets, with spaces between; none: no libraries; default: this processor's
 
 

@@ -1,6 +1,6 @@
 """The wheels of a release, built on any Linux machine: `python -m tools.build.wheels DIR`.
 
-It needs pip, setuptools, numba and ziglang, which links for other processors, in the environment that runs it.
+It needs pip, setuptools 77, numba and ziglang, which links for other processors, in the environment that runs it.
 """
 
 import argparse
@@ -9,8 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tools.build.commands import PLATFORM
-from tools.build.kernels import LEVELS, ROOT
+from tools.build.kernels import LEVELS, PLATFORM, ROOT
 
 # The libraries ask for nothing of the C library that one version has and another has not: manylinux_2_17 is as old as
 # NumPy's own wheels go.
