@@ -16,7 +16,7 @@ from tools.build.targets import TARGETS
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "pockettts_np" / "kernels" / "prebuilt" / "libraries"
-# What is missing, memset and sincosf, the process has already; where not, opening the library fails, not a call.
+NEEDED = ("-lm", "-lc")  # memset and sincosf, by their oldest names; a program need not have libm by itself
 LINK = ("-shared", "-nostdlib", "-s", "-Wl,-z,noexecstack,-z,now")
 PARTS = (("transformer",), tuple(name for name in SIGNATURES if name != "transformer"))  # of about the same work
 PLATFORM = "POCKETTTS_NP_PLATFORM"  # the tag of a wheel that is built for another system
@@ -115,7 +115,7 @@ def _linked(level: str, parts: Sequence[Path], folder: Path) -> Path:
     from pockettts_np.kernels.prebuilt.library import with_checksum
 
     library = folder / f"{level}.so"
-    _run([*linker(level), *LINK, "-o", str(library), *map(str, parts)])
+    _run([*linker(level), *LINK, "-o", str(library), *map(str, parts), *NEEDED])
     library.write_bytes(with_checksum(library.read_bytes()))
     return library
 
