@@ -9,7 +9,8 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from .commands import batch, cache, download, export_voice, generate, info, models, quantize, voices, warmup
+from .commands import batch, download, export_voice, generate, quantize, warmup
+from .commands.inspection import cache, info, models, voices
 from .commands.serving import serve, wyoming
 from .commands.terminal.options import require_named
 from .commands.terminal.progress import show_fetching

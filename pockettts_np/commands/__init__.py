@@ -1,5 +1,5 @@
 """The command line, one module a command.
 
-Read in this order: generate, batch, cluster, export_voice, quantize, warmup; models, voices, download, info, cache;
-serving; terminal.
+Read in this order: generate, batch, cluster, export_voice, quantize, download, warmup; inspection; serving;
+terminal.
 """

@@ -51,11 +51,17 @@ def way() -> Way:
         try:
             module = importlib.import_module(f".{_MODULES[name]}", __package__)
         except ImportError as error:
-            passed_over[name] = sentence(error)
+            passed_over[name] = _reason(error)
         else:
             _tell(name, passed_over)
             return Way(name, module.ENTRIES, module.DETAIL, passed_over)
     raise ValueError(f"{VARIABLE} is {wanted}, but {passed_over[wanted or WAYS[-1]]}")
+
+
+def _reason(error: ImportError) -> str:
+    if error.name == "numba":
+        return 'Numba is not installed, as pip install "pockettts-np[jit]" does.'
+    return sentence(error)
 
 
 def _tell(name: str, passed_over: dict[str, str]) -> None:

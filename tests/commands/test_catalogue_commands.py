@@ -24,7 +24,7 @@ from safetensors.numpy import load_file, save, save_file
 
 from pockettts_np import TTSModel, __main__
 from pockettts_np import model as model_module
-from pockettts_np.commands import info
+from pockettts_np.commands.inspection import info
 from pockettts_np.commands.terminal import progress
 from pockettts_np.config.load import load_config, released_models
 from pockettts_np.config.parameter_count import count_parameters

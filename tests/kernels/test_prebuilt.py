@@ -216,6 +216,15 @@ def test_the_best_way_is_taken_without_a_word(choose, caplog):
     assert caplog.records == []
 
 
+def test_without_numba_the_reason_says_how_to_install_it(monkeypatch):
+    monkeypatch.setenv(ways.VARIABLE, "numba")
+    for module in ("pockettts_np.kernels.loops.entries", "numba"):
+        monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.delitem(sys.modules, "pockettts_np.kernels.loops.entries")
+    with pytest.raises(ValueError, match=r"^POCKETTTS_NP_KERNELS is numba, but Numba is not installed, as pip install"):
+        ways.way.__wrapped__()
+
+
 def test_without_a_library_numba_compiles(choose, caplog):
     caplog.set_level(logging.INFO)
     assert choose("", "prebuilt").name == "numba"

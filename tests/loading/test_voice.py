@@ -13,7 +13,7 @@ from safetensors.numpy import load_file, save, save_file
 from pockettts_np import export_model_state
 from pockettts_np.audio.recording import end_on_pause
 from pockettts_np.audio.resampling import resample
-from pockettts_np.commands.info import describe
+from pockettts_np.commands.inspection.info import describe
 from pockettts_np.files.memory import InMemoryFile
 from pockettts_np.loading.voice import load_voice
 from pockettts_np.modules.attention import KVCache

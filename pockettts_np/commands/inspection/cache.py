@@ -9,16 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..config.load import load_config, released_models
-from ..files.usage import inode, megabytes
-from ..files.writing import UNFINISHED
-from ..hub import catalogue
-from ..hub.cache import HubFile, cached_files, hub_cache
-from ..kernels.places import places
-from ..loading import int8_cache
-from ..settings import cache_dir
-from .terminal.options import add_command
-from .terminal.progress import table
+from ...config.load import load_config, released_models
+from ...files.usage import inode, megabytes
+from ...files.writing import UNFINISHED
+from ...hub import catalogue
+from ...hub.cache import HubFile, cached_files, hub_cache
+from ...kernels.places import places
+from ...loading import int8_cache
+from ...settings import cache_dir
+from ..terminal.options import add_command
+from ..terminal.progress import table
 
 logger = logging.getLogger(__name__)
 

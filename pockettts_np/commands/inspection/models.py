@@ -4,13 +4,13 @@ import argparse
 import json
 from typing import Any
 
-from ..config.config import Config
-from ..config.load import load_config, released_models
-from ..config.parameter_count import count_parameters
-from ..files.usage import megabytes
-from ..hub import catalogue, fetch
-from .terminal.options import add_command
-from .terminal.progress import table
+from ...config.config import Config
+from ...config.load import load_config, released_models
+from ...config.parameter_count import count_parameters
+from ...files.usage import megabytes
+from ...hub import catalogue, fetch
+from ..terminal.options import add_command
+from ..terminal.progress import table
 
 
 def add_parser(commands: Any) -> None:
@@ -45,8 +45,8 @@ def _released(config: Config) -> dict[str, Any]:
 
 
 def _builtin() -> dict[str, Any]:
-    from ..loading.headers import stored_config
-    from ..weights.safetensors_file import SafetensorsFile
+    from ...loading.headers import stored_config
+    from ...weights.safetensors_file import SafetensorsFile
 
     file = SafetensorsFile(catalogue.builtin_file())
     return _described(stored_config(file), catalogue.BUILTIN) | {

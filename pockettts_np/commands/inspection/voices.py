@@ -4,10 +4,10 @@ import argparse
 import json
 from typing import Any
 
-from ..files.usage import megabytes
-from ..hub import catalogue, fetch
-from .terminal.options import add_command
-from .terminal.progress import table
+from ...files.usage import megabytes
+from ...hub import catalogue, fetch
+from ..terminal.options import add_command
+from ..terminal.progress import table
 
 
 def add_parser(commands: Any) -> None:

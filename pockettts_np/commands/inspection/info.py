@@ -1,4 +1,4 @@
-"""pockettts-np info: what is in a file of weights or a saved voice."""
+"""pockettts-np info: what is in a file of weights or a saved voice, or what the package runs on."""
 
 import argparse
 import json
@@ -6,15 +6,16 @@ import math
 import re
 from typing import TYPE_CHECKING, Any
 
-from ..config.config import Config
-from ..config.load import load_config, released_models
-from ..config.parameter_count import count_parameters
-from ..hub import fetch
-from .terminal.options import add_command
-from .terminal.progress import table
+from ...config.config import Config
+from ...config.load import load_config, released_models
+from ...config.parameter_count import count_parameters
+from ...hub import fetch
+from ..terminal.options import add_command
+from ..terminal.progress import table
+from . import system
 
 if TYPE_CHECKING:
-    from ..weights.safetensors_file import SafetensorsFile
+    from ...weights.safetensors_file import SafetensorsFile
 
 FRAME_HZ = 12.5  # of every released model
 Shapes = dict[str, tuple[int, ...]]
@@ -23,25 +24,38 @@ Shapes = dict[str, tuple[int, ...]]
 def add_parser(commands: Any) -> None:
     """The command and its options."""
     parser = add_command(
-        commands, "info", info, "Describe a checkpoint, a quantised model or a saved voice; nothing in the file is run."
+        commands,
+        "info",
+        info,
+        "Describe a checkpoint, a quantised model or a saved voice; nothing in the file is run. Or this system.",
     )
-    parser.add_argument("file", metavar="FILE", help="a .safetensors file: a path, https:// or hf:// address")
+    subject = parser.add_mutually_exclusive_group(required=True)
+    subject.add_argument(
+        "file", metavar="FILE", nargs="?", help="a .safetensors file: a path, https:// or hf:// address"
+    )
+    subject.add_argument("--system", action="store_true", help="the processor, and how the kernels are run on it")
     parser.add_argument("--json", action="store_true", help="for programs")
 
 
 def info(args: argparse.Namespace) -> None:
-    from ..weights.safetensors_file import SafetensorsFile
+    """Print what the file holds, or what the package runs on."""
+    found, as_table = (system.describe(), system.as_table) if args.system else (_of_file(args.file), _as_table)
+    print(json.dumps(found, indent=2) if args.json else as_table(found), flush=True)
 
-    found = describe(SafetensorsFile(fetch.local_path(args.file)))
-    if args.json:
-        print(json.dumps(found, indent=2), flush=True)
-    else:
-        print(table([(_spaced(key), _text(value)) for key, value in found.items()]), flush=True)
+
+def _of_file(name: str) -> dict[str, Any]:
+    from ...weights.safetensors_file import SafetensorsFile
+
+    return describe(SafetensorsFile(fetch.local_path(name)))
+
+
+def _as_table(found: dict[str, Any]) -> str:
+    return table([(_spaced(key), _text(value)) for key, value in found.items()])
 
 
 def describe(file: "SafetensorsFile") -> dict[str, Any]:
     """What the file is, from its header and, of a voice, two numbers. ValueError: damaged."""
-    from ..loading.headers import MODEL_KEY, VOICE_PREFIX, is_model, stored_config
+    from ...loading.headers import MODEL_KEY, VOICE_PREFIX, is_model, stored_config
 
     shapes = {name: file.shape(name) for name in file.names()}
     types: dict[str, int] = {}
@@ -121,7 +135,7 @@ def _part(shapes: Shapes, prefix: str, width_name: str) -> dict[str, int] | None
 
 
 def _of_voice(file: "SafetensorsFile", shapes: Shapes) -> dict[str, Any]:
-    from ..loading.headers import filled_rows
+    from ...loading.headers import filled_rows
 
     if "audio_prompt" in shapes:
         shape = shapes["audio_prompt"]
