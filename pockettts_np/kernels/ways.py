@@ -55,7 +55,7 @@ def way() -> Way:
         else:
             _tell(name, passed_over)
             return Way(name, module.ENTRIES, module.DETAIL, passed_over)
-    raise ValueError(f"{VARIABLE} is {wanted}, but {passed_over[wanted or WAYS[-1]]}")
+    raise ValueError(f"{VARIABLE} is {wanted or 'not set'}, but {passed_over[wanted or WAYS[-1]]}")
 
 
 def _reason(error: ImportError) -> str:

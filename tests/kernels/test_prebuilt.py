@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections import namedtuple
+from fnmatch import fnmatch
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from pockettts_np.kernels import arguments, signatures, sources, ways
 from pockettts_np.kernels.loops.entries import KERNELS
 from pockettts_np.kernels.prebuilt import library, processor
 from pockettts_np.kernels.ways import UnavailableError, Way
+from pockettts_np.version import __version__
 from tools.build.targets import TARGETS
 
 ROOT = Path(__file__).parents[2]
@@ -47,7 +49,7 @@ def run(module: str, **environment: str) -> dict[str, str]:
 
 
 def test_the_library_and_numba_agree_to_the_bit_on_the_same_instructions(built):
-    target = TARGETS[built.stem].environment
+    target = TARGETS[processor.level_of(built.name)].environment
     same = {name: target[name] for name in ("NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES")}
     by_library = run("tests.support.every_kernel", POCKETTTS_NP_KERNELS="prebuilt")
     assert {name.split()[0] for name in by_library} == set(signatures.SIGNATURES)
@@ -127,6 +129,23 @@ def test_a_library_of_other_sources_is_passed_over(folder, monkeypatch):
     monkeypatch.setattr(library, "library_version", lambda: "9.9.9 f00")
     with pytest.raises(UnavailableError, match=r"it is of version '.*', not '9\.9\.9 f00'; build the package again"):
         library.load(folder)
+
+
+def test_a_frozen_program_without_sources_takes_the_library_of_its_version(folder, monkeypatch):
+    monkeypatch.setattr(sources, "_contents", list)
+    assert sources.library_version() == __version__
+    library.load(folder)
+    monkeypatch.setattr(sources, "__version__", "9.9.9")
+    with pytest.raises(UnavailableError, match=r"it is of version '.*', not '9\.9\.9'"):
+        library.load(folder)
+
+
+@pytest.mark.parametrize("level", TARGETS)
+def test_what_freezes_programs_knows_a_library_by_its_name(level, monkeypatch):
+    """PyInstaller collects lib*.so, *.dylib and *.dll; a file of another name stays behind without a word."""
+    monkeypatch.setattr(processor.sys, "platform", "linux")
+    assert fnmatch(processor.library_name(level), "lib*.so")
+    assert processor.level_of(processor.library_name(level)) == level
 
 
 def test_a_library_without_one_of_the_kernels_is_passed_over(folder, built):

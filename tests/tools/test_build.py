@@ -36,7 +36,7 @@ def compiling(monkeypatch):
         kernels.FOLDER.mkdir(exist_ok=True)
         kernels.remove()
         for level in levels:
-            (kernels.FOLDER / f"{level}.so").write_bytes(b"library of " + library_version().encode())
+            (kernels.FOLDER / f"lib{level}.so").write_bytes(b"library of " + library_version().encode())
 
     from pockettts_np.kernels.sources import library_version
 
@@ -70,7 +70,7 @@ def test_the_levels_of_a_release_are_named(monkeypatch):
 def test_a_wheel_without_kernels_requires_the_compiler(checkout, monkeypatch, capsys, compiling, spoil, reason):
     spoil(monkeypatch)
     kernels.FOLDER.mkdir()
-    (kernels.FOLDER / "x86-64-v3.so").write_bytes(b"of an earlier build")
+    (kernels.FOLDER / "libx86-64-v3.so").write_bytes(b"of an earlier build")
     assert COMPILER not in backend.get_requires_for_build_wheel()
     assert backend._with_kernels() == [COMPILER]
     assert kernels.libraries() == []
@@ -90,7 +90,7 @@ def test_a_wheel_with_kernels_requires_no_compiler(checkout, monkeypatch, compil
 
 def test_libraries_of_other_sources_or_levels_are_built_again(monkeypatch, compiling):
     backend._with_kernels()
-    (kernels.FOLDER / "x86-64-v3.so").write_bytes(b"library of 0.0.0 f00")
+    (kernels.FOLDER / "libx86-64-v3.so").write_bytes(b"library of 0.0.0 f00")
     backend._with_kernels()
     monkeypatch.setenv(kernels.LEVELS, "x86-64-v2 x86-64-v3")
     backend._with_kernels()

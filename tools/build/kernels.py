@@ -75,11 +75,14 @@ def linker(level: str) -> list[str]:
 
 def are_built(levels: Sequence[str]) -> bool:
     """Whether the libraries of exactly these levels are there, of the sources as they are."""
+    from pockettts_np.kernels.prebuilt.processor import level_of
     from pockettts_np.kernels.sources import library_version
 
     version = library_version().encode()
     built = libraries()
-    return {path.stem for path in built} == set(levels) and all(version in path.read_bytes() for path in built)
+    return {level_of(path.name) for path in built} == set(levels) and all(
+        version in path.read_bytes() for path in built
+    )
 
 
 def remove() -> None:
@@ -114,7 +117,7 @@ def _compiled(level: str, part: Sequence[str], folder: Path) -> Path:
 def _linked(level: str, parts: Sequence[Path], folder: Path) -> Path:
     from pockettts_np.kernels.prebuilt.library import with_checksum
 
-    library = folder / f"{level}.so"
+    library = folder / f"lib{level}.so"
     _run([*linker(level), *LINK, "-o", str(library), *map(str, parts), *NEEDED])
     library.write_bytes(with_checksum(library.read_bytes()))
     return library

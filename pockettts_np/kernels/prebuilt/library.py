@@ -18,7 +18,7 @@ import numpy as np
 from ..signatures import SIGNATURES
 from ..sources import library_version
 from ..ways import UnavailableError
-from .processor import library_names, usable_levels
+from .processor import library_name, usable_levels
 
 FOLDER = Path(__file__).parent / "libraries"
 PREFIX = "pockettts_np_"
@@ -34,7 +34,7 @@ _OBJECT: Any = ctypes.py_object
 def find(folder: Path = FOLDER) -> tuple[Path, ctypes.CDLL]:
     """The fastest library that this processor can use; UnavailableError says why there is none."""
     for level in usable_levels():
-        path = folder / library_names(level)
+        path = folder / library_name(level)
         if path.is_file():
             return path, _opened(path)
     raise UnavailableError("no library of kernels was built for this processor and system.")
@@ -65,7 +65,7 @@ def is_whole(stored: bytes) -> bool:
 
 def _check(library: ctypes.CDLL) -> None:
     version = ctypes.string_at(ctypes.addressof(ctypes.c_char.in_dll(library, f"{PREFIX}version"))).decode()
-    if version != library_version():
+    if library_version() not in (version, version.partition(" ")[0]):  # a frozen program has no sources to compare
         raise ValueError(f"it is of version {version!r}, not {library_version()!r}; build the package again")
     for name in SIGNATURES:
         getattr(library, PREFIX + name)

@@ -24,9 +24,14 @@ _LEVELS = {"x86_64": X86, "amd64": X86, "aarch64": ARM, "arm64": ARM}
 _SUFFIXES = {"linux": ".so", "darwin": ".dylib", "win32": ".dll"}
 
 
-def library_names(level: str) -> str:
-    """The file of a level's library on this system."""
-    return level + _SUFFIXES.get(sys.platform, ".so")
+def library_name(level: str) -> str:
+    """The file of a level's library on this system. What freezes programs knows libraries by their `lib`."""
+    return f"lib{level}{_SUFFIXES.get(sys.platform, '.so')}"
+
+
+def level_of(name: str) -> str:
+    """The level of which a file is the library."""
+    return name.partition(".")[0].removeprefix("lib")
 
 
 def usable_levels() -> list[str]:
