@@ -9,7 +9,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from .commands import batch, download, export_voice, generate, quantize, warmup
+from .commands import batch, bundle, download, export_voice, generate, quantize, warmup
 from .commands.inspection import cache, info, models, voices
 from .commands.serving import serve, wyoming
 from .commands.terminal.options import require_named
@@ -20,7 +20,21 @@ from .version import __version__
 
 PROGRAM = "pockettts-np"
 # In the order of --help.
-COMMANDS = (generate, batch, export_voice, models, voices, download, info, cache, quantize, warmup, serve, wyoming)
+COMMANDS = (
+    generate,
+    batch,
+    export_voice,
+    models,
+    voices,
+    download,
+    info,
+    cache,
+    quantize,
+    bundle,
+    warmup,
+    serve,
+    wyoming,
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

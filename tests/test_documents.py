@@ -85,7 +85,9 @@ def test_commands_are_understood(page, line):
 
 
 def test_every_command_is_described():
-    assert {line.split()[0] for page in ("using.md", "serving.md") for line in commands(page)} == command_names()
+    assert {
+        line.split()[0] for page in ("using.md", "serving.md", "small_machines.md") for line in commands(page)
+    } == command_names()
     assert len(commands("README.md")) >= 7
 
 
@@ -219,7 +221,7 @@ def test_every_name_in_the_reference_is_there():
 
 
 def variables_read() -> set[str]:
-    """The environment variables that the package reads itself, and those of its own and of Numba's that it names."""
+    """The environment variables that the package and its build read, and those of Numba's that the package names."""
     readers = {"setting", "is_on", "os.environ.get", "os.getenv"}
     found: set[str] = set()
     for path in PACKAGE.rglob("*.py"):
@@ -235,6 +237,8 @@ def variables_read() -> set[str]:
             found |= {argument.value for argument in arguments if isinstance(argument, ast.Constant)}
             if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "config" and node.attr.isupper():
                 found.add(f"NUMBA_{node.attr}")  # numba.core.config
+    for path in (ROOT / "tools" / "build").glob("*.py"):
+        found |= set(re.findall(r"\bPOCKETTTS_NP_[A-Z]+\b", path.read_text(encoding="utf-8")))
     return found
 
 

@@ -1,5 +1,5 @@
 """The command line, one module a command.
 
-Read in this order: generate, batch, cluster, export_voice, quantize, download, warmup; inspection; serving;
+Read in this order: generate, batch, cluster, export_voice, quantize, bundle, download, warmup; inspection; serving;
 terminal.
 """

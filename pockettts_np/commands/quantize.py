@@ -27,15 +27,20 @@ def add_parser(commands: Any) -> None:
 
 
 def quantize(args: argparse.Namespace) -> None:
-    from ..model import quantize_model
-
     if Path(args.out).suffix != ".safetensors":
         raise ValueError(f"{args.out} must end in .safetensors, by which a model in one file is known.")
     require_writable(args.out)
+    quantize_model_of(args, args.out)
+    logger.info("%s written", args.out)
+
+
+def quantize_model_of(args: argparse.Namespace, path: str | Path) -> None:
+    """Write the model that the arguments name with the voice that they name, or with its own."""
+    from ..model import quantize_model
+
     options.choose_language(args, needs_voices=True)
     if args.voice is not None:
         require_voice(args.voice)
     elif args.language not in (None, BUILTIN):
         args.voice = default_voice(args.language)
-    quantize_model(args.out, args.language, args.config, args.voice)
-    logger.info("%s written", args.out)
+    quantize_model(path, args.language, args.config, args.voice)

@@ -75,6 +75,29 @@ def beside(target: Path) -> Iterator[Path]:
         path.unlink(missing_ok=True)
 
 
+@contextmanager
+def new_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """A folder that takes the name `path` when the block ends well; else `path` stays as it was.
+
+    FileExistsError: it has something in it, or is a file. FileNotFoundError: there is no folder to make it in.
+    """
+    target = Path(os.path.realpath(path))
+    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
+        raise FileExistsError(f"{path} is there and is not an empty folder; name another, or remove it.")
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"{path} cannot be made: there is no folder {target.parent}.")
+    written = target.with_name(UNFINISHED.format(secrets.token_hex(6)))
+    with _naming(path, written):
+        written.mkdir()
+        try:
+            yield written
+            if target.exists():
+                target.rmdir()  # Windows renames onto nothing
+            written.rename(target)
+        finally:
+            shutil.rmtree(written, ignore_errors=True)
+
+
 def publish(written: Path, target: Path) -> None:
     """Give a whole file its final name so that both outlast a power cut."""
     sync_file(written)

@@ -24,7 +24,19 @@ _LOAD_OPTIONS = {
     "quantize": "quantize",
 }
 # Arguments that name a file, a folder, a model or a voice.
-_NAMES = ("language", "config", "voice", "output_path", "subtitles", "audio", "manifest", "file", "out", "cluster")
+_NAMES = (
+    "language",
+    "config",
+    "voice",
+    "output_path",
+    "subtitles",
+    "audio",
+    "manifest",
+    "file",
+    "out",
+    "wheel",
+    "cluster",
+)
 
 
 def add_command(commands: Any, name: str, command: Command, what: str) -> argparse.ArgumentParser:
