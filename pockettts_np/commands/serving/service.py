@@ -78,6 +78,6 @@ def open_service(args: argparse.Namespace, limits: "Limits", allow_urls: bool = 
 
 def _warm_up(model: "TTSModel", voice: "VoiceState") -> None:
     """Compile what the first caller would wait for."""
-    logger.info("Getting ready; the first time, this compiles for half a minute.")
+    logger.info("Getting ready.")
     with closing(model.generate_audio_stream(voice, "Hello.", noise=0)) as chunks:
         next(chunks)
