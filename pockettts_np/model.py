@@ -27,8 +27,8 @@ from .language.pauses import Pause
 from .loading import model_source
 from .loading.int8_cache import load_kept
 from .loading.model_source import ModelSource
-from .loading.single_file import stored_voice, write_model
-from .loading.voice import OtherModelError, VoiceState, load_voice, require_voice_of
+from .loading.single_file import write_model
+from .loading.voice import OtherModelError, VoiceState, load_voice, read_voice, require_voice_of
 from .models.flow_lm import FlowLM
 from .models.mimi import MimiDecoder, MimiEncoder
 from .synthesis.generation import Sampling, require_whole
@@ -134,8 +134,6 @@ class TTSModel(SamplingOptions):
         source = model_source.find(language, config)
         model = _load_kept(source) if quantize and isinstance(source, str) else None
         model = model or cls._build(model_source.open_source(source, quantize))
-        if model_source.is_whole_model(source):
-            model = replace(model, own_voice=stored_voice(source, model.flow_lm))
         defaults = model.sampling
         sampling = Sampling(
             defaults.temperature if temp is None else temp,
@@ -161,13 +159,15 @@ class TTSModel(SamplingOptions):
         config, weights = source.config, source.weights
         mimi = weights.scope("mimi").held_as(source.plan.codec)
         has_encoder = config.mimi.has_encoder and mimi.has("encoder")
+        flow_lm = FlowLM.load(weights.scope("flow_lm").held_as(source.plan.language_model), config)
         model = cls(
             config,
             source.tokenizer,
-            FlowLM.load(weights.scope("flow_lm").held_as(source.plan.language_model), config),
+            flow_lm,
             MimiEncoder.load(mimi, config.mimi) if has_encoder else None,
             MimiDecoder.load(mimi, config.mimi),
             sampling or Sampling(config.default_temperature, 1, None, config.default_eos_threshold),
+            own_voice=read_voice(source.voice, flow_lm) if source.voice else None,
             files=weights.files(),
         )
         weights.release()

@@ -13,6 +13,7 @@ from ..files.memory import File, InMemoryFile
 from ..hub import catalogue, fetch
 from ..weights.checkpoint import Source, Weights, open_checkpoint
 from ..weights.packing import packed_shape
+from ..weights.safetensors_file import SafetensorsFile
 from ..weights.storage import AS_PUBLISHED, QUANTIZED, StoragePlan
 from ..weights.training_names import open_flow_lm, open_mimi
 from .single_file import open_model
@@ -47,6 +48,7 @@ class ModelSource:
     weights: Weights  # checked against the configuration, not read
     tokenizer: Tokenizer
     plan: StoragePlan  # in which numbers it is to be held
+    voice: SafetensorsFile | None = None  # what it starts with, of a model in one file
 
 
 def is_whole_model(source: str | File) -> TypeGuard[File]:
@@ -56,8 +58,9 @@ def is_whole_model(source: str | File) -> TypeGuard[File]:
 
 def open_source(source: str | File, quantize: bool = False) -> ModelSource:
     """What `find` found, its files fetched where they are not here. Errors as `TTSModel.load_model`."""
+    voice = None
     if is_whole_model(source):
-        config, weights, tokenizer = open_model(source)
+        config, weights, tokenizer, voice = open_model(source)
         quantize = True
     else:
         config = load_config(str(source) if isinstance(source, InMemoryFile) else source)
@@ -65,7 +68,7 @@ def open_source(source: str | File, quantize: bool = False) -> ModelSource:
         tokenizer = load_tokenizer(fetch.local_path(table.tokenizer_path), table.n_bins, table.tokenizer)
         weights = _open_weights(config)
     weights.require(_expected_tensors(weights, config))
-    return ModelSource(config, weights, tokenizer, QUANTIZED if quantize else AS_PUBLISHED)
+    return ModelSource(config, weights, tokenizer, QUANTIZED if quantize else AS_PUBLISHED, voice)
 
 
 def _open_weights(config: Config) -> Weights:

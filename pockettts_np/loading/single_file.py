@@ -26,12 +26,11 @@ from ..files.memory import File, InMemoryFile
 from ..files.writing import replacing_file
 from ..hub import fetch
 from ..kernels.panels import NumberType, pack
-from ..models.flow_lm import FlowLM
 from ..weights.checkpoint import Weights, source_of
 from ..weights.packing import packed_shape, quantize_rows, row_scales
 from ..weights.safetensors_file import SafetensorsFile
 from .headers import CONFIG_KEY, TOKENIZER_KEY, VOICE_PREFIX, is_model, stored_config
-from .voice import VoiceState, read_voice, voice_tensors
+from .voice import VoiceState, voice_tensors
 
 PAGE_BYTES = 4096
 INT8, FLOAT32, FLOAT16, INT64 = (np.dtype(t) for t in (np.int8, np.float32, np.float16, np.int64))
@@ -127,8 +126,11 @@ def _write_safetensors(path: str | os.PathLike[str], tensors: dict[str, Planned]
                 file.write(np.ascontiguousarray(piece).data)
 
 
-def open_model(path: File) -> tuple[Config, Weights, Tokenizer]:
-    """What `write_model` wrote. ValueError: a safetensors file without a configuration inside."""
+def open_model(path: File) -> tuple[Config, Weights, Tokenizer, SafetensorsFile | None]:
+    """What `write_model` wrote; the voice, for `read_voice`, where there is one.
+
+    ValueError: a safetensors file without a configuration inside.
+    """
     file = SafetensorsFile(path)
     if not is_model(file):
         raise ValueError(
@@ -145,10 +147,5 @@ def open_model(path: File) -> tuple[Config, Weights, Tokenizer]:
     inside = InMemoryFile(f"{path}, the tokenizer inside", tokenizer_bytes)
     tokenizer = load_tokenizer(inside, lookup.n_bins, "json" if is_json else "sentencepiece")
     sources = {name: source_of(file, name) for name in file.names() if not name.startswith(VOICE_PREFIX)}
-    return config, Weights(str(path), sources), tokenizer
-
-
-def stored_voice(path: File, flow_lm: FlowLM) -> VoiceState | None:
-    """The voice inside a quantised model, if there is one. ValueError: damaged."""
-    file = SafetensorsFile(path).under(VOICE_PREFIX)
-    return read_voice(file, flow_lm) if any(file.names()) else None
+    voice = file.under(VOICE_PREFIX)
+    return config, Weights(str(path), sources), tokenizer, voice if any(voice.names()) else None

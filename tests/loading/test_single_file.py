@@ -17,6 +17,7 @@ from pockettts_np.loading import model_source
 from pockettts_np.loading.headers import CONFIG_KEY, TOKENIZER_KEY
 from pockettts_np.loading.single_file import open_model
 from pockettts_np.model import quantize_model
+from pockettts_np.weights import safetensors_file
 from tests.support.helpers import GOLDEN, assert_close
 
 pytestmark = pytest.mark.numerics
@@ -114,8 +115,17 @@ def test_a_released_model_stays_one(tmp_path, monkeypatch):
     released = dataclasses.replace(load_config(GOLDEN / "lsd.toml"), name="english", released=True)
     monkeypatch.setattr(model_source, "load_config", lambda source: released)
     quantize_model(tmp_path / "m.safetensors", "english")
-    config, _, _ = open_model(tmp_path / "m.safetensors")
+    config, *_ = open_model(tmp_path / "m.safetensors")
     assert config == portable(released)
+
+
+def test_a_model_with_a_voice_is_mapped_once(tmp_path, monkeypatch):
+    """Where a limit counts addresses, a second map of the file is a second model."""
+    path, mapped, map_file = tmp_path / "m.safetensors", [], safetensors_file._mapped
+    quantize_model(path, config=GOLDEN / "lsd.toml", voice=GOLDEN / "voice_saved.safetensors")
+    monkeypatch.setattr(safetensors_file, "_mapped", lambda path: (mapped.append(path), map_file(path))[1])
+    assert TTSModel.load_model(config=path).own_voice is not None
+    assert mapped == [path]
 
 
 def test_a_quantised_model_is_not_quantised_again(quantized, tmp_path):
