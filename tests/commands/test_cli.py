@@ -3,6 +3,7 @@
 Most tests put a fake model behind `options.load_tts_model`; those at the end speak with a tiny random one.
 """
 
+import errno
 import io
 import logging
 import os
@@ -354,6 +355,16 @@ ERRORS = [
     (OSError(28, "No space left on device"), 1, "error: a.wav: the disk is full."),
     (PermissionError(13, "Permission denied"), 1, "error: Permission denied."),
     (MemoryError(), 1, "error: There is not enough memory; take a shorter recording or a smaller model."),
+    (
+        OSError(errno.ENOMEM, "Cannot allocate memory"),
+        1,
+        "error: There is not enough memory; take a shorter recording or a smaller model.",
+    ),
+    (
+        RuntimeError("can't start new thread"),
+        1,
+        "error: There is not enough memory; take a shorter recording or a smaller model.",
+    ),
     (ImportError("Install PyYAML."), 1, "error: Install PyYAML."),
     (KeyError("x"), 1, "error: KeyError: 'x'. This is a fault of the program: run it again with --traceback"),
     (KeyboardInterrupt(), 130, "interrupted"),
