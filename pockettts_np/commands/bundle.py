@@ -28,8 +28,8 @@ _REQUIREMENTS = f"""\
 # What pockettts_np {__version__} needs beside it. On a device with a network:
 #     python3 -m pip install -r requirements.txt
 # Ahead of time, on another machine, put into this folder what the device needs, for example:
-#     pip install --target . --platform manylinux_2_28_aarch64 --python-version 3.11 --only-binary :all: \\
-#         -r requirements.txt
+#     pip install --target . --platform manylinux_2_28_aarch64 --platform manylinux_2_17_aarch64 \\
+#         --python-version 3.11 --only-binary :all: -r requirements.txt
 """
 
 _MAIN = '''\
@@ -38,9 +38,13 @@ _MAIN = '''\
 import sys
 from pathlib import Path
 
-from pockettts_np.__main__ import main
+FOLDER = Path(__file__).parent
+MODEL = FOLDER / "model.safetensors"
 
-MODEL = Path(__file__).with_name("model.safetensors")
+try:
+    from pockettts_np.__main__ import main
+except ModuleNotFoundError as error:
+    sys.exit(f"The package {error.name} is missing: {sys.executable} -m pip install -r {FOLDER / 'requirements.txt'}")
 
 arguments = sys.argv[1:]
 if not arguments or arguments[0].startswith("-"):

@@ -60,6 +60,23 @@ def test_a_bundle_says_what_it_needs(run):
     assert tuple(line for line in lines if not line.startswith("#")) == requirements.ALWAYS
 
 
+def test_a_package_that_is_missing_on_the_device_is_named(run, tmp_path):
+    run("bundle", "device")
+    command = [
+        sys.executable,
+        "-I",
+        "-S",
+        "-B",
+        str(tmp_path / "device"),
+        "--text",
+        "Yes.",
+    ]  # -S: without what pip installs
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith("The package numpy is missing: ")
+    assert done.stderr.endswith(f"-m pip install -r {tmp_path / 'device' / 'requirements.txt'}\n")
+
+
 def test_a_bundle_speaks_with_its_model_and_its_voice(run, tmp_path):
     assert run("bundle", "device", "--config", GOLDEN / "lsd.toml", "--voice", VOICE)[0] == 0
     assert "model.safetensors" in files("device")
