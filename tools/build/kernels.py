@@ -29,7 +29,7 @@ class CannotBuildError(Exception):
 
 def libraries() -> list[Path]:
     """What has been built."""
-    return sorted(FOLDER.glob("*.so"))
+    return sorted(FOLDER.glob("lib*.so"))
 
 
 def wanted() -> list[str]:
@@ -87,7 +87,7 @@ def are_built(levels: Sequence[str]) -> bool:
 
 def remove() -> None:
     """Leave no library for a wheel to hold."""
-    for path in libraries():
+    for path in FOLDER.glob("*.so"):
         path.unlink()
 
 
