@@ -559,8 +559,9 @@ def test_model_and_language_exclude_each_other(root, one_file, capsys):
 
 
 @pytest.fixture
-def kept(server, tiny_english, root):
-    """Load the tiny released model with int8; the files kept so far."""
+def kept(server, tiny_english, root, caplog):
+    """Load the tiny released model with int8; the files kept so far. Of the log, warnings, whatever ran before."""
+    caplog.set_level("WARNING", logger="pockettts_np")
 
     def kept():
         model = TTSModel.load_model("english", quantize=True)
