@@ -4,7 +4,7 @@
 * numba: the same loops, compiled on this machine, where no library fits;
 * numpy: vectorised NumPy, where there is no compiler either.
 
-All compute the same: prebuilt and numba to the bit on the same instructions, numpy within 1e-6.
+All compute the same: prebuilt and numba to the bit on the same instructions, each kernel of numpy within 1e-6.
 """
 
 import functools
@@ -60,7 +60,7 @@ def way() -> Way:
 
 def _reason(error: ImportError) -> str:
     if error.name == "numba":
-        return 'Numba is not installed, as pip install "pockettts-np[jit]" does.'
+        return 'Numba is not installed (pip install "pockettts-np[jit]").'
     return sentence(error)
 
 
@@ -69,4 +69,8 @@ def _tell(name: str, passed_over: dict[str, str]) -> None:
     if name == "numba" and passed_over:
         logger.info("Numba compiles the kernels: %s", passed_over["prebuilt"])
     elif name == "numpy" and passed_over:
-        logger.warning("NumPy computes everything, which is slower: %s Nor is there Numba: %s", *passed_over.values())
+        logger.warning(
+            "NumPy computes everything, which is slower: %s %s The environment variable "
+            "OPENBLAS_NUM_THREADS=1 spares it threads that wait for each other.",
+            *passed_over.values(),
+        )

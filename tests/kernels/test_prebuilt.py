@@ -161,8 +161,23 @@ def test_a_python_whose_objects_lie_otherwise_is_found_out(folder, monkeypatch):
         library.load(folder)
 
 
+def test_a_damaged_library_does_not_hide_that_of_a_lower_level(folder, built, monkeypatch):
+    monkeypatch.setattr(library, "usable_levels", lambda: ["best", processor.level_of(built.name)])
+    (folder / processor.library_name("best")).write_bytes(b"damaged")
+    assert library.find(folder)[0].name == built.name
+
+
+def test_a_folder_that_cannot_be_read_is_passed_over(folder, monkeypatch):
+    def refused(path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "is_file", refused)
+    with pytest.raises(UnavailableError, match=r"cannot be used: .*Permission denied"):
+        library.find(folder)
+
+
 def test_without_a_library_the_reason_is_said(tmp_path):
-    with pytest.raises(UnavailableError, match="no library of kernels was built for this processor and system"):
+    with pytest.raises(UnavailableError, match="there is no library of kernels for this processor and system"):
         library.load(tmp_path)
 
 
@@ -240,7 +255,7 @@ def test_without_numba_the_reason_says_how_to_install_it(monkeypatch):
     for module in ("pockettts_np.kernels.loops.entries", "numba"):
         monkeypatch.setitem(sys.modules, module, None)
     monkeypatch.delitem(sys.modules, "pockettts_np.kernels.loops.entries")
-    with pytest.raises(ValueError, match=r"^POCKETTTS_NP_KERNELS is numba, but Numba is not installed, as pip install"):
+    with pytest.raises(ValueError, match=r"^POCKETTTS_NP_KERNELS is numba, but Numba is not installed \(pip install"):
         ways.way.__wrapped__()
 
 

@@ -16,6 +16,8 @@ def checkout(tmp_path, monkeypatch):
     monkeypatch.setattr(kernels.importlib.util, "find_spec", lambda name: None)
     monkeypatch.setattr(kernels.shutil, "which", {"cc": "/bin/cc"}.get)
     monkeypatch.setattr(kernels.platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr(kernels.sysconfig, "get_platform", lambda: "linux-x86_64")
+    monkeypatch.delenv(kernels.PLATFORM, raising=False)
     monkeypatch.setattr(kernels.sys, "platform", "linux")
     monkeypatch.setattr(processor, "usable_levels", lambda: ["x86-64-v3", "x86-64-v2"])
     monkeypatch.chdir(tmp_path)
@@ -36,8 +38,9 @@ def compiling(monkeypatch):
         kernels.FOLDER.mkdir(exist_ok=True)
         kernels.remove()
         for level in levels:
-            (kernels.FOLDER / f"lib{level}.so").write_bytes(b"library of " + library_version().encode())
+            (kernels.FOLDER / f"lib{level}.so").write_bytes(with_checksum(b"library of " + library_version().encode()))
 
+    from pockettts_np.kernels.prebuilt.library import with_checksum
     from pockettts_np.kernels.sources import library_version
 
     monkeypatch.setattr(kernels, "build", build)
@@ -49,8 +52,10 @@ def test_an_installation_is_compiled_for_the_best_level_of_its_processor():
 
 
 def test_the_levels_of_a_release_are_named(monkeypatch):
-    monkeypatch.setenv(kernels.LEVELS, "x86-64-v2 x86-64-v4")
+    monkeypatch.setenv(kernels.LEVELS, "x86-64-v2 x86-64-v4 x86-64-v2")
     assert kernels.wanted() == ["x86-64-v2", "x86-64-v4"]
+    monkeypatch.setenv(kernels.LEVELS, "")
+    assert kernels.wanted() == ["x86-64-v3"]
     monkeypatch.setenv(kernels.LEVELS, "x86-64-v9")
     with pytest.raises(SystemExit, match=r"^POCKETTTS_NP_LEVELS names x86-64-v9; it wants none or some of x86-64-v2, "):
         kernels.wanted()
@@ -107,6 +112,20 @@ def test_a_compiler_that_fails_is_told_of(monkeypatch, tmp_path):
     with pytest.raises(kernels.CannotBuildError, match=r"tools\.build\.emit .* ended with 1: .*No module named"):
         kernels.build(["x86-64-v3"])
     assert kernels.libraries() == []
+
+
+def test_a_wheel_for_one_processor_holds_no_kernels_for_another(monkeypatch):
+    monkeypatch.setenv(kernels.PLATFORM, "manylinux_2_17_aarch64")
+    with pytest.raises(SystemExit, match="x86-64-v3 is for x86_64, but the wheel would be for manylinux_2_17_aarch64"):
+        kernels.wanted()
+
+
+def test_a_damaged_library_is_built_again(compiling):
+    backend._with_kernels()
+    (path,) = kernels.libraries()
+    path.write_bytes(path.read_bytes()[:-1])
+    backend._with_kernels()
+    assert compiling == [["x86-64-v3"]] * 2
 
 
 @pytest.mark.parametrize("level", TARGETS)

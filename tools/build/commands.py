@@ -1,13 +1,11 @@
 """The steps of setuptools that differ for this package."""
 
-import os
 import shutil
-import sysconfig
 
 from setuptools.command.bdist_wheel import bdist_wheel
 from setuptools.command.build_py import build_py
 
-from tools.build.kernels import PLATFORM, libraries
+from tools.build.kernels import libraries, wheel_platform
 
 
 class FreshBuild(build_py):
@@ -25,5 +23,4 @@ class PlatformWheel(bdist_wheel):
     def get_tag(self) -> tuple[str, str, str]:
         if not libraries():
             return super().get_tag()
-        here = sysconfig.get_platform().replace("-", "_").replace(".", "_")
-        return "py3", "none", os.environ.get(PLATFORM, here)
+        return "py3", "none", wheel_platform()

@@ -6,6 +6,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -34,19 +35,31 @@ def libraries() -> list[Path]:
 
 def wanted() -> list[str]:
     """The levels to build for. CannotBuildError: there are none for this machine, or nothing links."""
-    if (named := os.environ.get(LEVELS)) is not None:
+    if named := os.environ.get(LEVELS, "").strip():
         if unknown := set(named.split()) - TARGETS.keys() - {"none"}:
             raise SystemExit(
                 f"{LEVELS} names {', '.join(sorted(unknown))}; it wants none or some of {', '.join(TARGETS)}."
             )
-        levels = [level for level in named.split() if level != "none"]
+        levels = [level for level in dict.fromkeys(named.split()) if level != "none"]
         if not levels:
             raise CannotBuildError(f"{LEVELS} is {named!r}")
     else:
         levels = _of_this_machine()
     for level in levels:
         linker(level)
+        machine = TARGETS[level].triple.partition("-")[0]
+        if not wheel_platform().endswith(machine):
+            raise SystemExit(
+                f"The level {level} is for {machine}, but the wheel would be for {wheel_platform()}; name its platform "
+                f"in {PLATFORM}, such as manylinux_2_17_{machine}."
+            )
     return levels
+
+
+def wheel_platform() -> str:
+    """What the name of a wheel with libraries says it is for."""
+    here = sysconfig.get_platform().replace("-", "_").replace(".", "_")
+    return os.environ.get(PLATFORM, "").strip() or here
 
 
 def _of_this_machine() -> list[str]:
@@ -74,14 +87,15 @@ def linker(level: str) -> list[str]:
 
 
 def are_built(levels: Sequence[str]) -> bool:
-    """Whether the libraries of exactly these levels are there, of the sources as they are."""
+    """Whether the libraries of exactly these levels are there, whole, and of the sources as they are."""
+    from pockettts_np.kernels.prebuilt.library import is_whole
     from pockettts_np.kernels.prebuilt.processor import level_of
     from pockettts_np.kernels.sources import library_version
 
     version = library_version().encode()
     built = libraries()
     return {level_of(path.name) for path in built} == set(levels) and all(
-        version in path.read_bytes() for path in built
+        version in content and is_whole(content) for content in (path.read_bytes() for path in built)
     )
 
 

@@ -33,23 +33,23 @@ _OBJECT: Any = ctypes.py_object
 
 def find(folder: Path = FOLDER) -> tuple[Path, ctypes.CDLL]:
     """The fastest library that this processor can use; UnavailableError says why there is none."""
-    for level in usable_levels():
-        path = folder / library_name(level)
-        if path.is_file():
-            return path, _opened(path)
-    raise UnavailableError("no library of kernels was built for this processor and system.")
+    reasons = []
+    for path in (folder / library_name(level) for level in usable_levels()):
+        try:
+            if path.is_file():
+                return path, _opened(path)
+        except (OSError, ValueError, AttributeError) as error:
+            reasons.append(f"the library {path} cannot be used: {error}.")
+    raise UnavailableError(reasons[0] if reasons else "there is no library of kernels for this processor and system.")
 
 
 def _opened(path: Path) -> ctypes.CDLL:
     """A library that is whole, of this version, and reads the objects of this Python rightly."""
-    try:
-        _check_layout()
-        if not is_whole(path.read_bytes()):  # to open less than a whole one can end the process
-            raise ValueError("it is damaged; install the package again")
-        library = ctypes.CDLL(str(path))
-        _check(library)
-    except (OSError, ValueError, AttributeError) as error:
-        raise UnavailableError(f"the library {path} cannot be used: {error}.") from error
+    _check_layout()
+    if not is_whole(path.read_bytes()):  # to open less than a whole one can end the process
+        raise ValueError("it is damaged; install the package again")
+    library = ctypes.CDLL(str(path))
+    _check(library)
     return library
 
 
