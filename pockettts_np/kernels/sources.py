@@ -15,12 +15,17 @@ _SHARED = {"arguments", "panels", "scratch", "signatures"}  # what loops import 
 @functools.cache
 def sources_hash() -> str:
     """Of every file that compiled code depends on; where a frozen program has none, of what tells it from others."""
-    return hashlib.sha256(b"\0".join(_contents() or [_program()])).hexdigest()[:12]
+    return _hash(_contents() or [_program()])
 
 
 def library_version() -> str:
     """What a library of kernels must say of itself: the package's version, and its sources where they are known."""
-    return f"{__version__} {sources_hash()}" if _contents() else __version__
+    sources = _contents()
+    return f"{__version__} {_hash(sources)}" if sources else __version__
+
+
+def _hash(contents: list[bytes]) -> str:
+    return hashlib.sha256(b"\0".join(contents)).hexdigest()[:12]
 
 
 def _contents() -> list[bytes]:
