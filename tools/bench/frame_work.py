@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pockettts_np.config.config import Config, FlowLMTransformerConfig, MimiTransformerConfig, SEANetConfig
-from pockettts_np.kernels.panels import NumberType, n_panels
+from pockettts_np.kernels.panels import PANEL, NumberType, n_panels
 
 PAST_ROWS = 250  # in the language model's cache: a voice of ten seconds, a sentence, half of its speech
 
@@ -29,8 +29,8 @@ class Product:
 
     @property
     def n_bytes(self) -> int:
-        """Of the matrices, as panels of 32 outputs hold them."""
-        return self.count * n_panels(self.n_out) * 32 * self.n_in * self.kind.stored.itemsize
+        """Of the matrices, as panels hold them."""
+        return self.count * n_panels(self.n_out) * PANEL * self.n_in * self.kind.stored.itemsize
 
 
 @dataclass(frozen=True)

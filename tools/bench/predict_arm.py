@@ -19,7 +19,7 @@ from pathlib import Path
 from pockettts_np.config.config import Config
 from pockettts_np.config.load import load_config
 from pockettts_np.hub import catalogue
-from pockettts_np.kernels.panels import NumberType, n_panels
+from pockettts_np.kernels.panels import PANEL, NumberType, n_panels
 from pockettts_np.loading.headers import stored_config
 from pockettts_np.weights.safetensors_file import SafetensorsFile
 from tools.bench import machine_code
@@ -27,7 +27,7 @@ from tools.bench.frame_work import PUBLISHED, QUANTIZED, Kinds, Work, decoder, l
 from tools.bench.machine_code import Loop
 
 TILE_ROWS, COLUMNS, STREAMS = 4, 16, 4  # of the NEON tile in pockettts_np/kernels/loops/tile.py
-COLUMNS_A_PANEL = 32 // COLUMNS
+COLUMNS_A_PANEL = PANEL // COLUMNS
 
 
 @dataclass(frozen=True)
