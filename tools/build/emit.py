@@ -17,14 +17,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from pockettts_np.kernels.prebuilt.library import PREFIX
 from tools.build.targets import TARGETS, Target
 
-PREFIX = "pockettts_np_"
-TYPE_NUMBERS = {"int8": 1, "int16": 3, "uint16": 4, "float32": 11}  # NPY_BYTE and so on
 C_CONTIGUOUS_AND_ALIGNED = 0x101  # NPY_ARRAY_C_CONTIGUOUS | NPY_ARRAY_ALIGNED
-DATA, N_AXES, SHAPE, DESCR, FLAGS = 0, 8, 16, 40, 48  # in a PyArrayObject, after the header
+DATA, SHAPE, DESCR, FLAGS = 0, 16, 40, 48  # beside N_AXES, in a PyArrayObject, after the header
 TYPE_NUMBER = 12  # in a PyArray_Descr, after the header
-NO_VARIANT = -1
 
 
 def aim(target: Target) -> None:

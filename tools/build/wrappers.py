@@ -4,6 +4,7 @@ import functools
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
@@ -12,19 +13,9 @@ from numba.core.compiler_lock import global_compiler_lock
 from pockettts_np.kernels.arguments import FlowWeights, StackWeights
 from pockettts_np.kernels.loops.compiled import kernel
 from pockettts_np.kernels.panels import NumberType
+from pockettts_np.kernels.prebuilt.library import N_AXES, NO_VARIANT, PREFIX
 from pockettts_np.kernels.signatures import FLOW_WEIGHTS, STACK_WEIGHTS, Kinds, Signature
-from tools.build.emit import (
-    C_CONTIGUOUS_AND_ALIGNED,
-    DATA,
-    DESCR,
-    FLAGS,
-    N_AXES,
-    NO_VARIANT,
-    PREFIX,
-    SHAPE,
-    TYPE_NUMBER,
-    TYPE_NUMBERS,
-)
+from tools.build.emit import C_CONTIGUOUS_AND_ALIGNED, DATA, DESCR, FLAGS, SHAPE, TYPE_NUMBER
 
 _BYTE, _I32, _I64 = ir.IntType(8), ir.IntType(32), ir.IntType(64)
 _POINTER = _BYTE.as_pointer()
@@ -131,7 +122,7 @@ class _Reader:
         flags = self._load(array, self._after_header(FLAGS), _I32)
         wanted = _I32(C_CONTIGUOUS_AND_ALIGNED)
         checks = [
-            self.builder.icmp_signed("==", number, _I32(TYPE_NUMBERS[kind.dtype.name])),
+            self.builder.icmp_signed("==", number, _I32(np.dtype(kind.dtype.name).num)),
             self.builder.icmp_signed("==", self.builder.and_(flags, wanted), wanted),
         ]
         if not self.flattens:
