@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Sequence
 
 from .commands import batch, bundle, download, export_voice, generate, quantize, warmup
-from .commands.inspection import cache, info, models, voices
+from .commands.inspection import bench, cache, info, models, voices
 from .commands.serving import serve, wyoming
 from .commands.terminal.options import require_named
 from .commands.terminal.progress import show_fetching
@@ -32,6 +32,7 @@ COMMANDS = (
     quantize,
     bundle,
     warmup,
+    bench,
     serve,
     wyoming,
 )

@@ -6,6 +6,7 @@ of BLAS or its bytes at the speed of memory, whichever takes longer (Williams et
 """
 
 import itertools
+import statistics
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,7 +27,7 @@ from pockettts_np.weights.checkpoint import Source, Weights
 from pockettts_np.weights.packing import quantize_rows, stacked_panels
 from pockettts_np.weights.storage import PUBLISHED, QUANTIZED
 from tools.bench import numpy_kernels
-from tools.bench.worker import median, relative_error, seconds
+from tools.bench.worker import relative_error, seconds
 
 OPERATION, NETWORK = 1e-5, 1e-4  # largest error, relative to the largest value
 BATCH_S = 0.02  # calls are timed in batches about so long
@@ -97,7 +98,7 @@ def time_in_turns(kernel: Callable[[], Array], plain: Callable[[], Array], reps:
     both = (kernel, plain)
     calls = [max(1, round(BATCH_S / max(seconds(run), 1e-9))) for run in both]
     batches = [[seconds(run, n) for run, n in zip(both, calls, strict=True)] for _ in range(reps)]
-    return [median(list(times)) for times in zip(*batches, strict=True)]
+    return [statistics.median(times) for times in zip(*batches, strict=True)]
 
 
 @njit(nogil=True, fastmath={"reassoc", "contract", "nsz"})

@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pockettts_np.commands.inspection.measure import processor_name
 from pockettts_np.threads import usable_cores
 
 PACKAGE, REFERENCE = "pockettts_np", "pocket-tts"
@@ -86,7 +87,7 @@ WANTED = (
 def machine() -> dict[str, Any]:
     """Where and when of a run, before it begins."""
     return {
-        "cpu": _cpu_model(),
+        "cpu": processor_name(),
         "cores": usable_cores(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
@@ -94,16 +95,6 @@ def machine() -> dict[str, Any]:
         "load_average": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
         "blas_threads": os.environ.get("OPENBLAS_NUM_THREADS"),
     }
-
-
-def _cpu_model() -> str:
-    table = Path("/proc/cpuinfo")
-    names = (
-        [line.split(":", 1)[1].strip() for line in table.read_text().splitlines() if line.startswith("model name")]
-        if table.exists()
-        else []
-    )
-    return names[0] if names else platform.processor() or platform.machine()
 
 
 def _revision() -> str | None:

@@ -11,11 +11,14 @@ import importlib
 import json
 import logging
 import os
+import statistics
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from pockettts_np.commands.inspection.measure import peak_bytes
 
 if TYPE_CHECKING:
     import numpy as np
@@ -83,12 +86,6 @@ def seconds(run: Callable[[], object], repeat: int = 1) -> float:
     return (time.perf_counter() - begin) / repeat
 
 
-def median(values: list[float]) -> float:
-    values = sorted(values)
-    middle = len(values) // 2
-    return values[middle] if len(values) % 2 else (values[middle - 1] + values[middle]) / 2
-
-
 def relative_error(got: "np.ndarray", want: "np.ndarray") -> float:
     """Largest error as a part of the largest value."""
     if got.shape != want.shape:
@@ -115,7 +112,7 @@ def speed(job: Job) -> dict[str, Any]:
 
     def measure(timed: Callable[[], float]) -> float:
         timed()
-        return median([timed() for _ in range(job.calls)])
+        return statistics.median([timed() for _ in range(job.calls)])
 
     figures["clone_s"] = measure(lambda: seconds(lambda: engine.clone(inputs["prompt"])))
     figures["first_sound_ms"] = 1e3 * measure(lambda: first_sound_s(engine, voice))
@@ -245,17 +242,6 @@ def generate(job: Job) -> dict[str, Any]:
     options += ["--max-tokens", str(MAX_TOKENS), "--output-path", f"{job.folder}/{job.engine}.wav"]
     module.run_command(["generate", *module.model_options(job), *options], job.frames)
     return {"figures": {"peak_mb": peak_bytes() / 1e6}}
-
-
-def peak_bytes() -> int:
-    """Largest resident size of this process since it began, shared pages of mapped files included."""
-    try:
-        with open("/proc/self/status") as status:  # noqa: PTH123
-            return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM:"))
-    except FileNotFoundError:
-        import resource
-
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS
 
 
 def first_sound(job: Job) -> dict[str, Any]:
