@@ -9,7 +9,7 @@ from ..terminal.options import add_model_command, whole
 from .service import add_service_options, limits_of, open_service, require_extra
 
 if TYPE_CHECKING:
-    from ...server.http.access import Access
+    from ...server.http.guard.access import Access
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ def serve(args: argparse.Namespace) -> None:
 
 def _access(args: argparse.Namespace) -> "Access":
     """Who may use the server. ValueError: an option that could never work."""
-    from ...server.http.access import access
+    from ...server.http.guard.access import access
 
     key = os.environ.get(KEY_VARIABLE) if args.api_key is None else args.api_key
     return access(key, args.allow_origin, args.allow_host, args.trust_proxy, args.root_path)

@@ -14,12 +14,12 @@ from starlette.types import ASGIApp
 
 from ..limits import Refusal
 from ..service import Service
-from .access import Access
-from .answers import on_departure, on_fault, on_http_exception, on_refusal
-from .guard import Guard
+from .answers.refusals import on_departure, on_fault, on_http_exception, on_refusal
+from .guard.access import Access
+from .guard.guard import Guard
 from .log import RequestLog
-from .openai import create_speech, list_models, list_voices, retrieve_model
-from .reference import health, text_to_speech
+from .routes.openai import create_speech, list_models, list_voices, retrieve_model
+from .routes.reference import health, text_to_speech
 
 _PAGE = Path(__file__).parent / "page"
 _TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}

@@ -6,11 +6,11 @@ import time
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .access import Access, is_number
+from .answers.refusals import CLIENT_LEFT
+from .guard.access import Access, client_of, is_number
 
 logger = logging.getLogger(__name__)
 
-CLIENT_LEFT = 499  # the status that stands in logs for a client that left before it was answered
 _QUIET = ("/health", "/page/")  # what is asked for again and again
 
 
@@ -61,11 +61,6 @@ def _level(status: int, path: str) -> int:
 def _path(scope: Scope) -> str:
     """As it was sent, so that no line can hold another."""
     return str((scope.get("raw_path") or b"").partition(b"?")[0], "ascii", "replace")
-
-
-def client_of(scope: Scope) -> str:
-    """The address of whoever is connected."""
-    return str((scope.get("client") or ("nobody", 0))[0])
 
 
 def _client(scope: Scope, access: Access) -> str:

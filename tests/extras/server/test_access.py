@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pockettts_np.server.http.access import Access, access, is_same_site, require_origin
+from pockettts_np.server.http.guard.access import Access, access, is_same_site, require_origin
 from tests.support.live_server import get, make_service, post, raw_connection, served
 
 TEXT = {"text": "Hello world."}

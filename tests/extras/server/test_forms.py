@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pockettts_np.server.http import form as forms
-from pockettts_np.server.http.form import UploadedFile, media_type, multipart_form, urlencoded_form
+from pockettts_np.server.http.requests import form as forms
+from pockettts_np.server.http.requests.form import UploadedFile, media_type, multipart_form, urlencoded_form
 from pockettts_np.server.limits import Limits, Refusal
 from tests.support.live_server import get, make_service, post, raw_connection, recording, served
 
@@ -124,7 +124,7 @@ def test_a_text_over_the_limit_is_refused_before_it_is_parsed(server, monkeypatc
         raise AssertionError("it was parsed")
 
     request = big(kind, n_bytes)
-    monkeypatch.setattr("pockettts_np.server.http.form.parse_qsl", parse)
+    monkeypatch.setattr("pockettts_np.server.http.requests.form.parse_qsl", parse)
     monkeypatch.setattr("pockettts_np.server.service.require_characters", parse)
     got = post(server + request.pop("path"), **request)
     assert got.status_code == 413

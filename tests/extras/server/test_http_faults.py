@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from pockettts_np.server.http import patience, run
-from pockettts_np.server.http.access import access
+from pockettts_np.server.http.guard.access import access
 from pockettts_np.server.limits import Limits, Refusal, refusal_of
 from tests.support.live_server import (
     get,

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from pockettts_np import TTSModel, export_model_state
-from pockettts_np.server.http.access import access
+from pockettts_np.server.http.guard.access import access
 from tests.support.live_server import PATIENCE_SECONDS, get, make_service, post, served
 
 PAGE = resources.files("pockettts_np.server.http") / "page"

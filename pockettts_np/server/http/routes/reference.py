@@ -6,13 +6,13 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from ...version import __version__
-from ..limits import Refusal
-from ..service import Service
-from ..voices import Voices, VoiceSource
-from .answers import SpeechResponse
-from .body import announces_at_most, read_form
-from .form import Form, UploadedFile
+from ....version import __version__
+from ...limits import Refusal
+from ...service import Service
+from ...voices import Voices, VoiceSource
+from ..answers.speech import SpeechResponse
+from ..requests.body import announces_at_most, read_form
+from ..requests.form import Form, UploadedFile
 
 
 async def health(request: Request) -> Response:

@@ -7,14 +7,14 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from ...audio.effects import FASTEST, SLOWEST
-from ...audio.encoding import FORMATS, require_format
-from ...hub.catalogue import default_text
-from ..limits import Refusal
-from ..service import Service
-from ..voices import VoiceSource
-from .answers import SpeechResponse
-from .body import read_json
+from ....audio.effects import FASTEST, SLOWEST
+from ....audio.encoding import FORMATS, require_format
+from ....hub.catalogue import default_text
+from ...limits import Refusal
+from ...service import Service
+from ...voices import VoiceSource
+from ..answers.speech import SpeechResponse
+from ..requests.body import read_json
 
 _FORMS = {"mp3": "mp3", "opus": "opus", "flac": "flac", "wav": "wav", "pcm": "s16le"}  # theirs: ours
 _OPENAI_MODELS = ("tts-1", "tts-1-hd", "gpt-4o-mini-tts")  # what programs name that let nobody choose

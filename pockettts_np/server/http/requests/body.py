@@ -6,7 +6,7 @@ from typing import Any
 
 from starlette.requests import Request
 
-from ..limits import Limits, Refusal
+from ...limits import Limits, Refusal
 from .form import MULTIPART, URLENCODED, Form, media_type, multipart_form, urlencoded_form
 
 

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
+from starlette.types import Scope
+
 _ORIGIN = re.compile(r"([a-z][a-z0-9+.-]*)://(\[[0-9a-f:.]+\]|[^\s/?#@:\[\]\\*]+)(?::([0-9]{1,5}))?/?", re.IGNORECASE)
 _LABEL = r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?"
 _NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*\.?")
@@ -134,6 +136,11 @@ def is_same_site(origin: str, host: str) -> bool:
     scheme, _, place = origin.lower().partition("://")
     port = _DEFAULT_PORTS.get(scheme)
     return bool(place) and place.removesuffix(f":{port}") == host.lower().removesuffix(f":{port}")
+
+
+def client_of(scope: Scope) -> str:
+    """The address of whoever is connected."""
+    return str((scope.get("client") or ("nobody", 0))[0])
 
 
 def is_number(name: str) -> bool:

@@ -6,7 +6,7 @@ from email.parser import HeaderParser
 from email.utils import collapse_rfc2231_value
 from urllib.parse import parse_qsl
 
-from ..limits import Refusal
+from ...limits import Refusal
 
 URLENCODED = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"

@@ -6,10 +6,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ..limits import Refusal
-from .access import Access, is_same_site, name_of
-from .answers import refuse
-from .log import client_of
+from ...limits import Refusal
+from ..answers.refusals import refuse
+from .access import Access, client_of, is_same_site, name_of
 
 _NEED_KEY = ("/v1/", "/tts")
 _READING = ("GET", "HEAD")  # what another site's page may ask for, but not see

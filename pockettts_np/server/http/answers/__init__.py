@@ -1,0 +1,4 @@
+"""What is sent.
+
+Read in this order: refusals, speech.
+"""

@@ -1,0 +1,4 @@
+"""Who may ask.
+
+Read in this order: access, guard.
+"""

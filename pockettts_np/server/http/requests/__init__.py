@@ -1,0 +1,4 @@
+"""What a request holds.
+
+Read in this order: body, form.
+"""

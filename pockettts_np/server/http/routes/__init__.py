@@ -1,0 +1,4 @@
+"""What each path does.
+
+Read in this order: openai, reference.
+"""
