@@ -342,8 +342,22 @@ class TTSModel(SamplingOptions):
         stop: threading.Event | None = ...,
         noise: Noise = ...,
         *,
-        timestamps: Literal[True],
+        timestamps: Literal[True] | WordClock,
     ) -> Generator[TimedAudio]: ...
+
+    @overload
+    def generate_audio_stream(
+        self,
+        model_state: VoiceState,
+        text_to_generate: str | Script,
+        max_tokens: int = ...,
+        frames_after_eos: int | None = ...,
+        copy_state: bool = ...,
+        stop: threading.Event | None = ...,
+        noise: Noise = ...,
+        *,
+        timestamps: bool | WordClock,
+    ) -> Generator[np.ndarray] | Generator[TimedAudio]: ...
 
     def generate_audio_stream(
         self,
@@ -355,7 +369,7 @@ class TTSModel(SamplingOptions):
         stop: threading.Event | None = None,
         noise: Noise = None,
         *,
-        timestamps: bool = False,
+        timestamps: bool | WordClock = False,
     ) -> Generator[np.ndarray] | Generator[TimedAudio]:
         """Speech while it is made: float32 samples [n], n a multiple of a frame (80 ms) but beside pauses.
 
@@ -369,7 +383,8 @@ class TTSModel(SamplingOptions):
             copy_state: False continues in `model_state` itself, which then holds the speech too.
             stop: set it to end the speech within a frame.
             noise: a seed, a `numpy.random.Generator`, or standard-normal draws [n_frames, latent_dim], one row a frame.
-            timestamps: yield `TimedAudio` instead: the same samples, with words and when each is spoken.
+            timestamps: yield `TimedAudio` instead: the same samples, with words and when each is spoken. The parts of
+                one script (`Script.in_turns`), spoken one after another, share its `word_clock`.
 
         Raises:
             ValueError: nothing to say, a pause that is too long, another model's voice or script, unusable noise, or
@@ -388,7 +403,7 @@ class TTSModel(SamplingOptions):
                 raise ValueError(f"max_tokens is {max_tokens}, but a script is cut already: give it to script().")
         else:
             script = self.script(text_to_generate, max_tokens)
-        clock = self._word_clock(script) if timestamps else None
+        clock = timestamps if isinstance(timestamps, WordClock) else self.word_clock(script) if timestamps else None
         rows = draws(noise, self.config.mimi.latent_dim)
         stop = stop or threading.Event()
         speech = self._performer.perform(script, model_state, rows, stop, frames_after_eos, copy_state, clock)
@@ -404,6 +419,20 @@ class TTSModel(SamplingOptions):
         if not isinstance(text, str):
             raise TypeError(f"The text is a {type(text).__name__}; wanted a string, or what script() returns.")
         return make_script(self.tokenizer, pauses.parts(text), max_tokens, self.config)
+
+    def word_clock(self, script: Script) -> WordClock:
+        """What tells when the words of a script are spoken, from its first sample on. It is good for one utterance.
+
+        Raises:
+            ValueError: the model's `timestamp_heads` are not known.
+        """
+        heads = self.config.timestamp_heads
+        if not heads:
+            raise ValueError(NO_TIMESTAMPS.format(name=self.config.name or "this model"))
+        prompts = [chunk.ids for chunk in script.chunks]
+        return WordClock(
+            heads, self.tokenizer, script.drafts, prompts, self.sample_rate, self.config.mimi.frame_samples
+        )
 
     def scripts(self, pieces: Iterable[str], max_tokens: int = MAX_TOKENS_PER_CHUNK) -> Iterator[Script]:
         """The scripts, of a prompt or a pause each, in which `generate_from` speaks a text that comes in pieces.
@@ -480,15 +509,6 @@ class TTSModel(SamplingOptions):
             return self._performer.perform(script, voice, rows, stop, frames_after_eos)
 
         return Speaker(lambda text: count_tokens(self.tokenizer, text, self.config), max_tokens, speak)
-
-    def _word_clock(self, script: Script) -> WordClock:
-        heads = self.config.timestamp_heads
-        if not heads:
-            raise ValueError(NO_TIMESTAMPS.format(name=self.config.name or "this model"))
-        prompts = [chunk.ids for chunk in script.chunks]
-        return WordClock(
-            heads, self.tokenizer, script.drafts, prompts, self.sample_rate, self.config.mimi.frame_samples
-        )
 
     @property
     def _performer(self) -> Performer:

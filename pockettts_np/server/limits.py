@@ -12,6 +12,7 @@ class Limits:
     n_workers: int = field(default_factory=lambda: max(2, usable_cores()))  # speeches made at once
     n_waiting: int = 16  # requests that wait for one of them
     text_characters: int = 10_000
+    whole_characters: int = 20_000  # of a text whose speech is held until all of it is made
     chunk_tokens: int = 150  # longest text without punctuation that is spoken in one go, as the model likes it
     upload_bytes: int = 20_000_000
     n_uploads: int = 4  # received at once

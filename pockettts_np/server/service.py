@@ -1,20 +1,24 @@
 """One model that many callers speak with: their texts and voices in, pieces of sound out."""
 
+import io
 from collections.abc import AsyncIterator, Generator, Iterable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import AbstractAsyncContextManager, closing, suppress
 from dataclasses import replace
 
 from ..audio.effects import closing_silence, processed
-from ..audio.encoding import encoded
+from ..audio.encoding import encoded, open_sink
 from ..audio.samples import Samples
 from ..conditioners.text import Script
 from ..model import TTSModel
+from .delivery import Delivery, Spoken, WordsTold
 from .incoming_text import IncomingText
 from .jobs import JobQueue
 from .limits import Limits, Refusal, require_characters
 from .turns import Turn
 from .voices import Voices, VoiceSource
+
+_AS_IT_IS = Delivery()
 
 
 class Service:
@@ -39,38 +43,49 @@ class Service:
         return text
 
     def speech(
-        self, text: str | IncomingText, voice: VoiceSource, form: str, speed: float = 1.0
-    ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
-        """Bytes of speech in one of `audio.encoding.FORMATS`, from this request's turn on; none before the first sound.
+        self, text: str | IncomingText, voice: VoiceSource, form: str, delivery: Delivery = _AS_IT_IS
+    ) -> AbstractAsyncContextManager[AsyncIterator[Spoken]]:
+        """Speech in one of `audio.encoding.FORMATS`, from this request's turn on; none before the first sound.
 
         A text that is still being written is spoken sentence by sentence; it must be closed when the block is left.
         Errors as `refusal_of` knows them.
         """
-        return self.jobs.results(lambda turn: self._speech(text, voice, form, speed, turn))
+        return self.jobs.results(lambda turn: self._speech(text, voice, form, delivery, turn))
 
     def _speech(
-        self, text: str | IncomingText, voice: VoiceSource, form: str, speed: float, turn: Turn
-    ) -> Generator[bytes]:
+        self, text: str | IncomingText, voice: VoiceSource, form: str, delivery: Delivery, turn: Turn
+    ) -> Generator[Spoken]:
         rate_hz = self.model.sample_rate
-        with closing(self._sound(text, voice, turn)) as blocks:
-            yield from encoded(_with_silence(processed(blocks, rate_hz, speed=speed), rate_hz), form, rate_hz)
+        told = WordsTold(rate_hz, delivery.speed)
+        with closing(self._sound(text, voice, delivery, told, turn)) as blocks:
+            heard = _with_silence(processed(blocks, rate_hz, speed=delivery.speed), rate_hz)
+            contents = _whole(heard, form, rate_hz) if delivery.as_whole else encoded(heard, form, rate_hz)
+            for content in contents:
+                yield Spoken(content, told.taken())
+        if words := told.taken():
+            yield Spoken(b"", words)
 
-    def _sound(self, text: str | IncomingText, voice: VoiceSource, turn: Turn) -> Generator[Samples]:
-        """Speech, one script in a turn: between two of them, nothing is held but the voice."""
+    def _sound(
+        self, text: str | IncomingText, voice: VoiceSource, delivery: Delivery, told: WordsTold, turn: Turn
+    ) -> Generator[Samples]:
+        """Speech, one chunk in a turn: between two of them, nothing is held but the voice."""
+        models = {is_alone: delivery.model(model) for is_alone, model in self._models.items()}
+        noise = delivery.noise()
         with suppress(CancelledError):  # the caller left
             state = self.voices.state(voice, turn)
-            for script in self._scripts(text, turn):
-                model = self._models[self.jobs.n_running == 1]
-                with closing(model.generate_audio_stream(state, script, stop=turn.stop)) as blocks:
-                    yield from blocks
-                turn.pass_on()
-                if turn.stop.is_set():
-                    return
-
-    def _scripts(self, text: str | IncomingText, turn: Turn) -> Iterator[Script]:
-        """What to speak in one turn each, made as it is asked for."""
-        for script in self._whole_scripts(text, turn):
-            yield from script.in_turns()
+            for script in self._whole_scripts(text, turn):
+                timestamps = self.model.word_clock(script) if delivery.with_words else False
+                told.begin_script()
+                for part in script.in_turns():
+                    model = models[self.jobs.n_running == 1]
+                    speech = model.generate_audio_stream(
+                        state, part, stop=turn.stop, noise=noise, timestamps=timestamps
+                    )
+                    with closing(speech) as pieces:
+                        yield from told.samples_of(pieces)
+                    turn.pass_on()
+                    if turn.stop.is_set():
+                        return
 
     def _whole_scripts(self, text: str | IncomingText, turn: Turn) -> Iterable[Script]:
         if isinstance(text, IncomingText):
@@ -79,6 +94,15 @@ class Service:
         if all(len(chunk.ids) <= self.limits.chunk_tokens for chunk in script.chunks):
             return [script]
         return self.model.scripts([text])  # which cuts between words where it must
+
+
+def _whole(blocks: Iterable[Samples], form: str, rate_hz: int) -> Iterator[bytes]:
+    """All of a speech in one piece, whose header knows how long it is."""
+    file = io.BytesIO()
+    with open_sink(file, form, rate_hz) as sink:
+        for block in blocks:
+            sink.write(block)
+    yield file.getvalue()
 
 
 def _with_silence(blocks: Generator[Samples], rate_hz: int) -> Generator[Samples]:

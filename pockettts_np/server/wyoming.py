@@ -25,6 +25,7 @@ from wyoming.tts import Synthesize, SynthesizeChunk, SynthesizeStart, Synthesize
 from ..files.usage import inode
 from ..version import __version__
 from .incoming_text import IncomingText
+from .languages import language_code
 from .limits import Refusal, refusal_of
 from .service import Service
 from .voices import VoiceSource
@@ -37,14 +38,6 @@ IDLE_SECONDS = 300.0  # for which a client may ask nothing and hear nothing
 LINGER_SECONDS = 2.0  # in which a client may read the last event
 STALL_SECONDS = 30.0  # in which a client must take something of its answer
 _KYUTAI = Attribution("Kyutai", "https://github.com/kyutai-labs/pocket-tts")
-_LANGUAGES = {
-    "french": "fr",
-    "german": "de",
-    "italian": "it",
-    "portuguese": "pt",
-    "spanish": "es",
-    "dutch": "nl",
-}
 
 
 @dataclass(frozen=True)
@@ -131,9 +124,9 @@ class Connection:
             async with self._service.speech(request.text, request.voice, "s16le") as pieces:
                 first = await anext(pieces)
                 await self._send(AudioStart(rate_hz, 2, 1))
-                await self._send(AudioChunk(rate_hz, 2, 1, first))
+                await self._send(AudioChunk(rate_hz, 2, 1, first.content))
                 async for piece in pieces:
-                    await self._send(AudioChunk(rate_hz, 2, 1, piece))
+                    await self._send(AudioChunk(rate_hz, 2, 1, piece.content))
             await self._send(AudioStop())
             if isinstance(request.text, IncomingText):
                 await self._send(SynthesizeStopped())
@@ -227,7 +220,7 @@ def _voice(event: Event, service: Service) -> VoiceSource:
 def _info(service: Service) -> Info:
     """What Home Assistant shows."""
     model = service.model.config.name
-    language = next((code for name, code in _LANGUAGES.items() if name in model), "en")
+    language = language_code(model) or "en"
     voices = [
         TtsVoice(
             name=name,

@@ -1,4 +1,4 @@
 """Speech over HTTP.
 
-Read in this order: app, routes; requests, answers; guard, log; run, patience.
+Read in this order: app, routes; requests, answers; guard, metrics, log; run, patience.
 """

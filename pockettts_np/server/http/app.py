@@ -1,7 +1,7 @@
 """The HTTP application: which path leads where."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp
 
 from ..limits import Refusal
@@ -18,15 +18,28 @@ from .answers.refusals import on_departure, on_fault, on_http_exception, on_refu
 from .guard.access import Access
 from .guard.guard import Guard
 from .log import RequestLog
-from .routes.openai import create_speech, list_models, list_voices, retrieve_model
-from .routes.reference import health, text_to_speech
+from .metrics import Metrics
+from .routes.listen import Recent, listen
+from .routes.lists import health, list_audio_models, list_models, list_voices, metrics, retrieve_model
+from .routes.openai import create_captioned_speech, create_speech
+from .routes.reference import text_to_speech
+from .routes.stream import MOST_STREAMS, stream, stream_without_socket
+
+Handler = Callable[[Request], Awaitable[Response]]
 
 _PAGE = Path(__file__).parent / "page"
 _TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 
-def create_app(service: Service, access: Access = Access()) -> ASGIApp:  # noqa: B008  # it is frozen
-    """An ASGI application for `service`, which it closes at the end, for those who have `access`."""
+def create_app(
+    service: Service,
+    access: Access = Access(),  # noqa: B008  # it is frozen
+    any_model: bool = False,
+) -> ASGIApp:
+    """An ASGI application for `service`, which it closes at the end, for those who have `access`.
+
+    The model answers to any name where `any_model` is set.
+    """
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -39,24 +52,43 @@ def create_app(service: Service, access: Access = Access()) -> ASGIApp:  # noqa:
         ClientDisconnect: on_departure,
         Exception: on_fault,
     }
-    app = Starlette(routes=_routes(), exception_handlers=handlers, lifespan=lifespan)
+    routes = _routes()
+    app = Starlette(routes=routes, exception_handlers=handlers, lifespan=lifespan)
     app.router.redirect_slashes = False  # to an address of its own making
     app.state.service = service
+    app.state.any_model = any_model
+    app.state.recent = Recent()
+    app.state.metrics = Metrics(route.path for route in routes)
+    app.state.streams = asyncio.BoundedSemaphore(MOST_STREAMS)
     app.state.uploads = asyncio.Semaphore(service.limits.n_uploads)
-    return RequestLog(Guard(app, access), access)
+    return RequestLog(Guard(app, access), access, app.state.metrics)
 
 
-def _routes() -> list[Route]:
+def _routes() -> list[Route | WebSocketRoute]:
     return [
         Route("/", _page),
         *(Route(f"/page/{path.name}", _page) for path in sorted(_PAGE.iterdir())),
         Route("/health", health),
-        Route("/tts", text_to_speech, methods=["POST"]),
+        Route("/metrics", metrics),
+        Route("/tts", _by_method(GET=listen, HEAD=listen, POST=text_to_speech), methods=["GET", "POST"]),
+        Route("/v1", list_models),  # which LiveKit asks for to open its connection
         Route("/v1/audio/speech", create_speech, methods=["POST"]),
         Route("/v1/audio/voices", list_voices),
+        Route("/v1/audio/speech/voices", list_voices),
+        Route("/v1/audio/stream", stream_without_socket),
+        WebSocketRoute("/v1/audio/stream", stream),
+        Route("/v1/audio/models", list_audio_models),
         Route("/v1/models", list_models),
-        Route("/v1/models/{name}", retrieve_model),
+        Route("/v1/models/{name:path}", retrieve_model),
+        Route("/dev/captioned_speech", create_captioned_speech, methods=["POST"]),
     ]
+
+
+def _by_method(**handlers: Handler) -> Handler:
+    async def handle(request: Request) -> Response:
+        return await handlers[request.method](request)
+
+    return handle
 
 
 async def _page(request: Request) -> Response:

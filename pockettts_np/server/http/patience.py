@@ -19,7 +19,14 @@ STALL_SECONDS = 30.0  # in which a client must take something of its answer
 PROBE_SECONDS = 0.5  # after which a client that sends nothing more is asked whether it still listens
 _FREE_PIECES = 4000  # of a body, of any size
 _PIECE_BYTES = 256  # that further ones must have on average: each takes some 50 µs
-_NEEDED = ("handle_events", "on_response_complete", "send_400_response", "eof_received", "pause_writing")
+_NEEDED = (
+    "handle_events",
+    "on_response_complete",
+    "send_400_response",
+    "eof_received",
+    "pause_writing",
+    "handle_websocket_upgrade",
+)
 
 if not all(hasattr(H11Protocol, name) for name in _NEEDED):
     raise ImportError("This version of uvicorn has another protocol.")
@@ -77,6 +84,11 @@ class PatientProtocol(H11Protocol):
         super().handle_events()
         if self.cycle is not cycle:  # a request's head has come
             self._keep()
+
+    def handle_websocket_upgrade(self, event: h11.Request) -> None:
+        """From here on, the socket's own protocol has the connection, and `routes.stream` bounds it."""
+        self._keep()
+        super().handle_websocket_upgrade(event)
 
     def send_400_response(self, msg: str) -> None:
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
@@ -138,7 +150,7 @@ def make_room(connections: Iterable[Any]) -> None:
     """Drop a connection where there are too many: the one whose client has kept the server waiting longest."""
     opened = [connection for connection in connections if not connection.transport.is_closing()]
     if len(opened) > MAX_CONNECTIONS:
-        waiting = [connection for connection in opened if connection.may_be_dropped]
+        waiting = [connection for connection in opened if getattr(connection, "may_be_dropped", False)]
         dropped = min(waiting, key=lambda connection: connection.worth)  # the new one waits, at the least
         logger.warning("Over %d connections: one that was waited for is dropped.", MAX_CONNECTIONS)
         dropped.transport.abort()

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 
 logger = logging.getLogger(__name__)
 
+LONGEST_MESSAGE_BYTES = 1 << 17  # that a client may send in a WebSocket
 GRACE_SECONDS = 5  # for running requests, once the server is told to end; containers kill it after ten
 
 
@@ -70,7 +71,9 @@ def make_server(app: ASGIApp) -> Server:
         uvicorn.Config(
             app,
             http=_protocol(),
-            ws="none",
+            ws=_socket_protocol(),
+            ws_max_size=LONGEST_MESSAGE_BYTES,
+            ws_per_message_deflate=False,  # sound is not made smaller
             log_config=None,
             log_level="critical",  # what it has to say, this package says itself; it also tells of all that is cut
             access_log=False,
@@ -79,6 +82,16 @@ def make_server(app: ASGIApp) -> Server:
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
     )
+
+
+def _socket_protocol() -> Any:
+    """How WebSockets are spoken, if they can be."""
+    try:
+        from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+    except ImportError:
+        logger.warning("There are no WebSockets at /v1/audio/stream: they need websockets and a newer uvicorn.")
+        return "none"
+    return WebSocketsSansIOProtocol
 
 
 def _protocol() -> Any:

@@ -162,7 +162,7 @@ OPENAI_REFUSALS = {
     "no model": ({"model": None}, 400, "model", "missing_required_parameter", "model is missing"),
     "unknown model": ({"model": "gpt"}, 404, "model", "model_not_found", "no model 'gpt'"),
     "model of another type": ({"model": []}, 404, "model", "model_not_found", "no model"),
-    "aac": ({"response_format": "aac"}, 400, "response_format", "invalid_value", "wanted mp3, opus, flac, wav, pcm"),
+    "no format": ({"response_format": "mp4"}, 400, "response_format", "invalid_value", "wanted mp3, opus, aac, flac, wav, pcm"),
     "format of another type": ({"response_format": {}}, 400, "response_format", "invalid_value", "wanted mp3"),
     "stream format": ({"stream_format": "udp"}, 400, "stream_format", "invalid_value", "wanted audio, sse"),
     "too fast": ({"speed": 4}, 400, "speed", "invalid_value", "0.5 to 2"),

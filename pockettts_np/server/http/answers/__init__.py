@@ -1,4 +1,4 @@
 """What is sent.
 
-Read in this order: refusals, speech.
+Read in this order: refusals, ranges, wrapping, speech.
 """

@@ -12,6 +12,7 @@ from ...limits import Refusal
 logger = logging.getLogger(__name__)
 
 CLIENT_LEFT = 499  # the status that stands in logs for a client that left before it was answered
+_AS_OPENAI = ("/v1", "/dev/")  # what is asked for by clients that know its form
 _KINDS = {401: "authentication_error", 403: "permission_error", 429: "rate_limit_error"}
 
 
@@ -32,7 +33,7 @@ def in_reference_form(refusal: Refusal) -> dict[str, object]:
 def refuse(scope: Scope, refusal: Refusal) -> JSONResponse:
     """The answer to a request that cannot be served; the log will say why."""
     scope.setdefault("state", {})["refusal"] = refusal.code
-    content = in_openai_form(refusal) if scope["path"].startswith("/v1/") else in_reference_form(refusal)
+    content = in_openai_form(refusal) if scope["path"].startswith(_AS_OPENAI) else in_reference_form(refusal)
     headers = {}
     if refusal.retry_after_s is not None:
         headers["Retry-After"] = str(refusal.retry_after_s)

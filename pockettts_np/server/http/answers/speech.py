@@ -1,22 +1,24 @@
-"""Speech, sent while it is made."""
+"""Speech, sent while it is made, or as a whole."""
 
 import asyncio
-import base64
-import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from ....errors import sentence
+from ...delivery import Spoken
 from ...limits import Refusal, refusal_of
-from .refusals import in_openai_form
+from .ranges import whole_answer
+from .wrapping import Wrapping
 
 logger = logging.getLogger(__name__)
 
-Speech = AbstractAsyncContextManager[AsyncIterator[bytes]]
+Speech = AbstractAsyncContextManager[AsyncIterator[Spoken]]
+
+NOT_STORED = {"Cache-Control": "no-store"}
 
 
 class SpeechResponse(Response):
@@ -26,17 +28,14 @@ class SpeechResponse(Response):
     which HTTP tells a broken body from a whole one.
     """
 
-    def __init__(self, speech: Speech, media_type: str, as_events: bool = False, file_name: str | None = None) -> None:
-        headers = {"Cache-Control": "no-store"}
-        if file_name is not None:
-            headers["Content-Disposition"] = f"attachment; filename={file_name}"
-        super().__init__(None, 200, headers, "text/event-stream" if as_events else media_type)
+    def __init__(self, speech: Speech, wrapping: Wrapping, headers: Mapping[str, str] = NOT_STORED) -> None:
+        super().__init__(None, 200, headers, wrapping.media_type)
         del self.headers["content-length"]
         self._speech = speech
-        self._as_events = as_events
+        self._wrapping = wrapping
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        speaking = asyncio.create_task(self._speak(send))
+        speaking = asyncio.create_task(self._speak(scope, receive, send))
         leaving = asyncio.create_task(_until_gone(receive))
         try:
             await asyncio.wait({speaking, leaving}, return_when=asyncio.FIRST_COMPLETED)
@@ -47,38 +46,51 @@ class SpeechResponse(Response):
         if not speaking.cancelled() and (error := speaking.exception()):
             raise error
 
-    async def _speak(self, send: Send) -> None:
+    async def _speak(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with self._speech as pieces:
-            first = await _first(pieces)
+            first = await first_of(pieces)
             await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-            await self._send(send, first)
+            await _send(send, self._wrapping.piece(first))
             try:
                 async for piece in pieces:
-                    await self._send(send, piece)
+                    await _send(send, self._wrapping.piece(piece))
             except Exception as error:
-                await self._send_error(send, error)
-                return
-            if self._as_events:
-                await _send_event(send, {"type": "speech.audio.done"})
-            await send({"type": "http.response.body", "body": b""})
-
-    async def _send(self, send: Send, piece: bytes) -> None:
-        if self._as_events:
-            await _send_event(send, {"type": "speech.audio.delta", "audio": base64.b64encode(piece).decode()})
-        else:
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
-        await asyncio.sleep(0)  # so that a client which has left is seen before more is sent to it
-
-    async def _send_error(self, send: Send, error: Exception) -> None:
-        """Too late for a status: an event where there are events; else the body stays without its end."""
-        logger.error("The speech was cut: %s", sentence(error))
-        if self._as_events:
-            refusal = refusal_of(error) or Refusal(500, "The server failed; its log says why.", "internal_error")
-            await _send_event(send, {"type": "error", **in_openai_form(refusal)})
-            await send({"type": "http.response.body", "body": b""})
+                logger.error("The speech was cut: %s", sentence(error))
+                if (last := self._wrapping.error(as_refusal(error))) is None:
+                    return  # without its end
+            else:
+                last = self._wrapping.end()
+            await send({"type": "http.response.body", "body": last})
 
 
-async def _first(pieces: AsyncIterator[bytes]) -> bytes:
+class WholeSpeech(SpeechResponse):
+    """Speech whose length is known before its first byte is sent, or a part of it that is asked for as Range."""
+
+    def __init__(
+        self,
+        speech: Speech,
+        wrapping: Wrapping,
+        headers: Mapping[str, str] = NOT_STORED,
+        keep: Callable[[bytes], None] = lambda content: None,
+    ) -> None:
+        """`keep` is handed all of it."""
+        super().__init__(speech, wrapping, headers)
+        self._own_headers = headers
+        self._keep = keep
+
+    async def _speak(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with self._speech as pieces:
+            content = self._wrapping.piece(await first_of(pieces))
+        self._keep(content)
+        await whole_answer(scope, content, self._wrapping.media_type, self._own_headers)(scope, receive, send)
+
+
+def as_refusal(error: Exception) -> Refusal:
+    """What a caller is told of an error of speaking."""
+    return refusal_of(error) or Refusal(500, "The server failed; its log says why.", "internal_error")
+
+
+async def first_of(pieces: AsyncIterator[Spoken]) -> Spoken:
     """The first piece; an error that is no fault of the program becomes a refusal."""
     try:
         return await anext(pieces)
@@ -91,8 +103,9 @@ async def _first(pieces: AsyncIterator[bytes]) -> bytes:
         raise refusal from error
 
 
-async def _send_event(send: Send, event: dict[str, object]) -> None:
-    await send({"type": "http.response.body", "body": f"data: {json.dumps(event)}\n\n".encode(), "more_body": True})
+async def _send(send: Send, body: bytes) -> None:
+    await send({"type": "http.response.body", "body": body, "more_body": True})
+    await asyncio.sleep(0)  # so that a client which has left is seen before more is sent to it
 
 
 async def _until_gone(receive: Receive) -> None:

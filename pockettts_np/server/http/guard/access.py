@@ -15,6 +15,9 @@ _NAME = re.compile(rf"{_LABEL}(\.{_LABEL})*\.?")
 _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^\s:/?#@\[\]]+)(:[0-9]*)?", re.IGNORECASE)
 _KEY = re.compile(r"[!-~]+")
 _ROOT_PATH = re.compile(r"(/[\w.~%-]+)+", re.ASCII)
+_EVERY_EXTENSION = re.compile(r"([a-z]+-extension://\*)/?", re.IGNORECASE)
+EVERY_SITE = "*"
+NO_SITE = "null"
 _DEFAULT_PORTS = {"http": "80", "https": "443"}
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -25,16 +28,22 @@ class Access:
     """What callers must know, and where they may come from."""
 
     api_key: str | None = None  # as a bearer token
-    origins: frozenset[str] = frozenset()  # other sites whose pages may use this server
+    origins: frozenset[str] = frozenset()  # other sites whose pages may use this server; "*" is every one
     hosts: frozenset[str] | None = None  # names of this server, beside its numbers; None: any
     proxies: tuple[Network, ...] = ()  # whose X-Forwarded-… is believed
     root_path: str = ""  # under which a proxy shows this server, with / before and none behind
+    open_lists: bool = False  # models and voices are listed for those without the key, too
 
     def is_proxy(self, address: str) -> bool:
         """Whether this is a proxy of the server's owner."""
         with suppress(ValueError):
             return any(ipaddress.ip_address(address) in network for network in self.proxies)
         return False
+
+    def allows_page(self, origin: str) -> bool:
+        """Whether the pages of another site may use this server."""
+        scheme = origin.partition("://")[0]
+        return not self.origins.isdisjoint((origin, EVERY_SITE, f"{scheme}://*"))
 
     def knows_host(self, host: str) -> bool:
         """Whether a Host header means this server.
@@ -54,6 +63,7 @@ def access(
     hosts: Iterable[str] = (),
     proxies: Iterable[str] = (),
     root_path: str = "",
+    open_lists: bool = False,
 ) -> Access:
     """What these words of the server's owner mean. ValueError: one of them could never work.
 
@@ -65,19 +75,24 @@ def access(
     if names or api_key is None:
         machine = socket.gethostname().lower()
         names |= {"localhost", machine, f"{machine}.local", *(name_of(site.partition("://")[2]) for site in sites)}
+        names -= {"", "*"}
     return Access(
         require_key(api_key) if api_key is not None else None,
         sites,
         names or None,
         tuple(map(require_proxy, proxies)),
         require_root_path(root_path),
+        open_lists,
     )
 
 
 def require_origin(text: str) -> str:
-    """A site as browsers write it in Origin. ValueError: it is none, or stands for every site."""
-    if text.strip() in ("*", "null"):
-        raise ValueError(f"The origin {text!r} would let the pages of every site use the server; name one site each.")
+    """A site as browsers write it in Origin; "*" for every one, "null" for files and frames without a site,
+    moz-extension://* for every extension of a browser. ValueError: it is none of these."""
+    if text.strip() in (EVERY_SITE, NO_SITE):
+        return text.strip()
+    if match := _EVERY_EXTENSION.fullmatch(text):
+        return match[1].lower()
     match = _ORIGIN.fullmatch(text)
     if match is None or int(match[3] or 0) > 65535:
         raise ValueError(

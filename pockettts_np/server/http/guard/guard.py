@@ -1,17 +1,21 @@
 """Who may ask, and what browsers may do with the answer."""
 
 import hmac
+from contextlib import suppress
+from urllib.parse import urlsplit
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders, QueryParams
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ...limits import Refusal
 from ..answers.refusals import refuse
-from .access import Access, client_of, is_same_site, name_of
+from .access import NO_SITE, Access, client_of, is_same_site, name_of
 
-_NEED_KEY = ("/v1/", "/tts")
+_NEED_KEY = ("/v1", "/tts", "/dev/", "/metrics")
+_LISTS = ("/v1/models", "/v1/audio/models", "/v1/audio/voices", "/v1/audio/speech/voices")
 _READING = ("GET", "HEAD")  # what another site's page may ask for, but not see
+_SOUND = "/tts"  # which another site's page could also hear, and have made
 # The page plays what it has put together itself (blob:), and loads nothing from elsewhere.
 _POLICY = "; ".join(
     (
@@ -49,7 +53,7 @@ class Guard:
         self._access = access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
         _below(scope, self._access.root_path)
@@ -62,9 +66,9 @@ class Guard:
                 answered.update(_HEADERS)
                 if self._access.origins:
                     answered.add_vary_header("Origin")
-                if origin in self._access.origins:
+                if origin is not None and self._access.allows_page(origin):
                     answered["Access-Control-Allow-Origin"] = origin
-                    answered["Access-Control-Expose-Headers"] = "Retry-After"
+                    answered["Access-Control-Expose-Headers"] = "Retry-After, Content-Range"
             await send(message)
 
         await self._answer(scope, headers)(scope, receive, guarded)
@@ -99,7 +103,11 @@ class Guard:
 
     def _wrong_page(self, scope: Scope, headers: Headers) -> Refusal | None:
         origin = headers.get("origin")
-        if scope["method"] in _READING or origin is None or origin in self._access.origins:
+        if _method(scope) in _READING:
+            if scope["path"] != _SOUND:
+                return None
+            origin = origin or _page_that_plays(headers)
+        if origin is None or self._access.allows_page(origin):
             return None
         if headers.get("sec-fetch-site") == "same-origin" or is_same_site(origin, self._host(scope, headers) or ""):
             return None
@@ -108,31 +116,59 @@ class Guard:
 
     def _wrong_key(self, scope: Scope, headers: Headers) -> Refusal | None:
         wanted = self._access.api_key
-        if wanted is None or not scope["path"].startswith(_NEED_KEY):
+        if wanted is None or not scope["path"].startswith(_NEED_KEY) or self._is_open_list(scope):
             return None
-        scheme, _, key = headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not key.strip():
+        key = _key(scope, headers)
+        if not key:
             return Refusal(401, "This server wants its API key: Authorization: Bearer …", "missing_api_key")
-        if not hmac.compare_digest(key.strip().encode(), wanted.encode()):
+        if not hmac.compare_digest(key.encode(), wanted.encode()):
             return Refusal(401, "The API key is wrong.", "invalid_api_key")
         return None
 
+    def _is_open_list(self, scope: Scope) -> bool:
+        return self._access.open_lists and _method(scope) in _READING and scope["path"].startswith(_LISTS)
+
+
+def _method(scope: Scope) -> str:
+    """How the server is asked; a socket is opened to work."""
+    return "POST" if scope["type"] == "websocket" else str(scope["method"])
+
+
+def _page_that_plays(headers: Headers) -> str | None:
+    """The site of a page that has the server's sound among its own: browsers name it only as where they come from."""
+    with suppress(ValueError):
+        parts = urlsplit(headers.get("referer", ""))
+        if parts.netloc:
+            return f"{parts.scheme}://{parts.netloc}"
+    return NO_SITE if headers.get("sec-fetch-site") in ("cross-site", "same-site") else None
+
+
+def _key(scope: Scope, headers: Headers) -> str:
+    """The key that a caller gives: as a header, or, where a browser can send none, in the address."""
+    scheme, _, key = headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return key.strip()
+    if scope["type"] == "websocket" or (scope["path"] == _SOUND and _method(scope) in _READING):
+        return QueryParams(scope["query_string"]).get("api_key", "")
+    return ""
+
 
 def _below(scope: Scope, root_path: str) -> None:
-    """Take away the path under which a proxy shows this server, if it has not done so itself."""
+    """Take away the path under which a proxy shows this server, if it has not done so itself, and a last slash."""
     path = scope["path"]
     if root_path and (path == root_path or path.startswith(f"{root_path}/")):
-        scope["path"] = path.removeprefix(root_path)
+        path = path.removeprefix(root_path)
+    scope["path"] = path.rstrip("/") or path[:1]
 
 
 def _is_preflight(scope: Scope, headers: Headers) -> bool:
-    return scope["method"] == "OPTIONS" and "origin" in headers and "access-control-request-method" in headers
+    return scope.get("method") == "OPTIONS" and "origin" in headers and "access-control-request-method" in headers
 
 
 def _preflight(headers: Headers) -> Response:
     """That a page which may use the server may do it with any headers: the key is what counts."""
     allowed = {
-        "Access-Control-Allow-Methods": "GET, POST",
+        "Access-Control-Allow-Methods": "GET, POST, DELETE",
         "Access-Control-Allow-Headers": headers.get("access-control-request-headers", ""),
         "Access-Control-Max-Age": "600",
     }

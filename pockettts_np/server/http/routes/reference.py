@@ -1,37 +1,27 @@
-"""POST /tts and GET /health, as the server of pocket-tts 4.0.1 has them."""
+"""POST /tts, as the server of pocket-tts 4.0.1 has it."""
 
 import asyncio
 from contextlib import AbstractAsyncContextManager, nullcontext
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
-from ....version import __version__
+from ...delivery import Delivery
 from ...limits import Refusal
 from ...service import Service
 from ...voices import Voices, VoiceSource
-from ..answers.speech import SpeechResponse
+from ..answers.speech import NOT_STORED, SpeechResponse, WholeSpeech
+from ..answers.wrapping import Bare
 from ..requests.body import announces_at_most, read_form
 from ..requests.form import Form, UploadedFile
+from ..requests.spoken import SHORT_CHARACTERS
 
-
-async def health(request: Request) -> Response:
-    """That the server is there, and how busy it is."""
-    service: Service = request.app.state.service
-    n_running = service.jobs.n_running
-    return JSONResponse(
-        {
-            "status": "healthy",
-            "version": __version__,
-            "model": service.model.config.name,
-            "running": n_running,
-            "waiting": max(0, service.jobs.n_inside - n_running),
-        }
-    )
+_HEADERS = NOT_STORED | {"Content-Disposition": "attachment; filename=generated_speech.wav"}
 
 
 async def text_to_speech(request: Request) -> Response:
-    """A growing WAV of `text` in the voice `voice_url` (a name or an address), `voice_wav` (a file) or the default."""
+    """A WAV of `text`, which grows where the text is long, in the voice `voice_url` (a name or an address), `voice_wav`
+    (a file) or the default."""
     service: Service = request.app.state.service
     async with _place(request):
         form = await read_form(request, service.limits)
@@ -39,7 +29,9 @@ async def text_to_speech(request: Request) -> Response:
             raise Refusal(422, "The field text is missing.", "missing", "text")
         text = service.require_text(_string(form, "text", "a text"), "text")
         voice = await _voice(form, service)
-    return SpeechResponse(service.speech(text, voice, "wav"), "audio/wav", file_name="generated_speech.wav")
+    as_whole = len(text) <= SHORT_CHARACTERS
+    speech = service.speech(text, voice, "wav", Delivery(as_whole=as_whole))
+    return (WholeSpeech if as_whole else SpeechResponse)(speech, Bare("audio/wav"), _HEADERS)
 
 
 def _place(request: Request) -> AbstractAsyncContextManager[object]:
