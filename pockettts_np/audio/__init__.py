@@ -1,5 +1,5 @@
 """Sound in and out.
 
-Read in this order: samples, recording, truncation, foreign, wav, encoding; effects, time_stretch, resampling, limiter;
-playback.
+Read in this order: samples, recording, truncation, foreign, wav, codecs, encoding; effects, time_stretch, resampling,
+limiter; playback.
 """

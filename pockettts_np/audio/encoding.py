@@ -1,4 +1,4 @@
-"""Speech into bytes while it is made: WAV, FLAC, Vorbis, Opus and MP3 through libsndfile, and bare samples.
+"""Speech into bytes while it is made: WAV; FLAC, Vorbis, Opus and MP3 through libsndfile; AAC through PyAV; samples.
 
 with replacing_file(path) as file, open_sink(file, format_of(path), rate_hz) as sink:
     for block in blocks:  # float32 [n] in ±1
@@ -7,15 +7,14 @@ with replacing_file(path) as file, open_sink(file, format_of(path), rate_hz) as 
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
-import numpy as np
-
-from ..files.writing import start_of
-from .samples import Samples, int16_bytes, speech_block, to_int16
+from .codecs import aac
+from .codecs.libsndfile import LibsndfileStream
+from .samples import Samples, in_range, int16_bytes
 from .wav import WavStream
 
 _OPUS_HZ = (8_000, 12_000, 16_000, 24_000, 48_000)
@@ -24,8 +23,6 @@ _MP3_HZ = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000
 _CONSTANT_RATE = {"bitrate_mode": "CONSTANT", "compression_level": 0.6}
 # Some 60 kbit/s, as MP3 has. Below 55, the codec works in two layers and takes twice the time.
 _ONE_LAYER = {"compression_level": 0.78}
-_PAGE_MS = 80.0  # a second by default, which is too long to wait for the first sound
-_SET_OGG_PAGE_LATENCY_MS = 0x1302  # sndfile.h; Opus alone obeys
 
 
 @dataclass(frozen=True)
@@ -45,6 +42,7 @@ FORMATS = {
     "ogg": Format("audio/ogg", "OGG", "VORBIS"),
     "opus": Format("audio/ogg; codecs=opus", "OGG", "OPUS", _OPUS_HZ, _ONE_LAYER),
     "mp3": Format("audio/mpeg", "MP3", "MPEG_LAYER_III", _MP3_HZ, _CONSTANT_RATE),
+    "aac": Format("audio/aac", rates_hz=aac.RATES_HZ),
     "s16le": Format("audio/L16"),
     "f32le": Format("application/octet-stream"),
 }
@@ -68,13 +66,15 @@ def format_of(path: str | os.PathLike[str]) -> str:
 
 
 def require_format(name: str, rate_hz: int) -> None:
-    """Raise ValueError when speech of `rate_hz` cannot be written as `name` by the installed libsndfile."""
+    """Raise ValueError when speech of `rate_hz` cannot be written as `name` by what is installed."""
     if name not in FORMATS:
         raise ValueError(f"There is no format {name!r}; wanted one of {', '.join(FORMATS)}.")
     form = FORMATS[name]
     if form.rates_hz and rate_hz not in form.rates_hz:
         rates = ", ".join(map(str, form.rates_hz))
         raise ValueError(f"{name} cannot hold {rate_hz} samples a second; wanted a rate of {rates} Hz.")
+    if name == "aac":
+        aac.require_encoder()
     if form.container:
         import soundfile
 
@@ -90,23 +90,27 @@ def open_sink(file: BinaryIO, name: str, rate_hz: int) -> Iterator[Sink]:
     """A sink that writes mono speech in the format `name` to a binary file, which is left open.
 
     Every block is handed on as soon as the codec gives it: FLAC after 0.2 s at most, MP3 and Opus within 0.1 s,
-    Vorbis by pages of some seconds. Where the file cannot be written over, the length in the header stays unknown.
-    The sink is closed when the block ends well; FLAC, Opus and MP3 of no samples at all are no files.
+    AAC within 0.2 s, Vorbis by pages of some seconds. Where the file cannot be written over, the length in the header
+    stays unknown.
+    The sink is closed when the block ends well; FLAC, Opus, MP3 and AAC of no samples at all are no files.
 
     Args:
         file: a binary file, open for writing.
-        name: wav, flac, ogg, opus or mp3; or s16le or f32le, samples without a header.
+        name: wav, flac, ogg, opus, mp3 or aac; or s16le or f32le, samples without a header.
         rate_hz: of the speech.
 
     Raises:
         ValueError: another format, a rate that it cannot hold, or a block that is no float samples [n], or holds NaN.
     """
     require_format(name, rate_hz)
+    form = FORMATS[name]
     sink: Sink
     if name == "wav":
         sink = WavStream(file, rate_hz)
-    elif FORMATS[name].container:
-        sink = _CodecStream(file, name, rate_hz)
+    elif name == "aac":
+        sink = aac.AacStream(file, rate_hz)
+    elif form.container:
+        sink = LibsndfileStream(file, name, rate_hz, form.container, form.codec, form.options)
     else:
         sink = _RawStream(file, name)
     yield sink
@@ -150,96 +154,8 @@ class _RawStream:
         self._is_int16 = name == "s16le"
 
     def write(self, samples: Samples) -> None:
-        self._file.write(int16_bytes(samples) if self._is_int16 else _in_range(samples).astype("<f4").tobytes())
+        self._file.write(int16_bytes(samples) if self._is_int16 else in_range(samples).astype("<f4").tobytes())
         self._file.flush()
 
     def close(self) -> None:
         self._file.flush()
-
-
-class _CodecStream:
-    """What libsndfile encodes. It writes to memory first: an error in its own callback would be lost."""
-
-    def __init__(self, file: BinaryIO, name: str, rate_hz: int) -> None:
-        import soundfile
-
-        form = FORMATS[name]
-        self._file = file
-        self._start = start_of(file)
-        self._n_bytes = 0
-        self._written = _Written()
-        self._is_int16 = form.codec == "PCM_16"
-        self._error = soundfile.SoundFileError
-        self._cannot = f"libsndfile cannot write {name} at {rate_hz} samples a second; take another rate or wav."
-        with self._sentence():
-            self._sound = soundfile.SoundFile(
-                self._written, "w", rate_hz, 1, form.codec, format=form.container, **form.options
-            )
-        _shorten_pages(soundfile, self._sound)
-
-    def write(self, samples: Samples) -> None:
-        with self._sentence():
-            self._sound.write(to_int16(speech_block(samples)) if self._is_int16 else _in_range(samples))
-        self._hand_on()
-
-    def close(self) -> None:
-        with self._sentence():
-            self._sound.close()
-        self._hand_on()
-
-    @contextmanager
-    def _sentence(self) -> Iterator[None]:
-        try:
-            yield
-        except self._error as error:
-            raise ValueError(self._cannot) from error
-
-    def _hand_on(self) -> None:
-        for position, data in self._written.taken():
-            if position == self._n_bytes:
-                self._file.write(data)
-                self._n_bytes += len(data)
-            elif self._start is not None:  # a header that now knows the length
-                self._file.seek(self._start + position)
-                self._file.write(data)
-                self._file.seek(0, os.SEEK_END)
-        self._file.flush()
-
-
-class _Written:
-    """A file that remembers which bytes were written where, for libsndfile."""
-
-    def __init__(self) -> None:
-        self._pieces: list[tuple[int, bytes]] = []
-        self._position = 0
-        self._n_bytes = 0
-
-    def write(self, data: Any) -> int:
-        piece = bytes(data)
-        self._pieces.append((self._position, piece))
-        self._position += len(piece)
-        self._n_bytes = max(self._n_bytes, self._position)
-        return len(piece)
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        self._position = offset + {os.SEEK_SET: 0, os.SEEK_CUR: self._position, os.SEEK_END: self._n_bytes}[whence]
-        return self._position
-
-    def tell(self) -> int:
-        return self._position
-
-    def taken(self) -> list[tuple[int, bytes]]:
-        pieces = self._pieces[:]
-        self._pieces.clear()
-        return pieces
-
-
-def _shorten_pages(soundfile: Any, sound: Any) -> None:
-    """Ask for short pages where soundfile lets its library be asked, which is not part of its interface."""
-    with suppress(AttributeError):
-        page_ms = soundfile._ffi.new("double *", _PAGE_MS)
-        soundfile._snd.sf_command(sound._file, _SET_OGG_PAGE_LATENCY_MS, page_ms, 8)
-
-
-def _in_range(samples: Samples) -> Samples:
-    return np.clip(speech_block(samples), -1, 1)

@@ -30,6 +30,11 @@ def speech_block(samples: NDArray[Any]) -> Samples:
     return np.asarray(samples, np.float32)
 
 
+def in_range(samples: NDArray[Any]) -> Samples:
+    """Mono samples [n] as float32 in ±1; errors as `speech_block`."""
+    return np.clip(speech_block(samples), -1, 1)
+
+
 def mono(samples: NDArray[Any]) -> Samples:
     """Samples [n] or [channels, n] as their mean [n], float32.
 

@@ -110,7 +110,7 @@ def test_speed_and_rate(model, generate, speed, rate_hz):
 
 
 REFUSED = {
-    "--output-path a.m4a": "a.m4a ends in .m4a; wanted .wav, .flac, .ogg, .opus, .mp3, or name the format.",
+    "--output-path a.m4a": "a.m4a ends in .m4a; wanted .wav, .flac, .ogg, .opus, .mp3, .aac, or name the format.",
     "--speed 0.4": "The speed is 0.4; wanted 0.5 to 2 times the natural one.",
     "--rate 7999": "The rate is 7999 Hz; wanted 8000 to 192000.",
     "--rate 44100 --output-path a.opus": "opus cannot hold 44100 samples a second; wanted a rate of 8000, 12000, "
@@ -128,7 +128,7 @@ def test_what_cannot_be_is_refused_before_a_model_is_loaded(monkeypatch, generat
 
 
 def test_wrong_usage(generate):
-    for argv in (["--format", "aac"], ["--rate", "x"], ["--speed", "fast"]):
+    for argv in (["--format", "m4a"], ["--rate", "x"], ["--speed", "fast"]):
         with pytest.raises(SystemExit) as caught:
             generate(*argv)
         assert caught.value.code == 2
