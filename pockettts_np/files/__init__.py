@@ -1,4 +1,4 @@
 """Files on this disk and in memory, however they are used.
 
-Read in this order: memory, writing, locks, usage.
+Read in this order: memory, writing, locks, usage, sockets.
 """

@@ -332,7 +332,7 @@ TTS_REFUSALS = {
         "cut short",
     ),
     "many files": ({"files": [("voice_wav", ("a", b"a")), ("voice_wav", ("b", b"b"))]}, 400, "Too many files"),
-    "many fields": ({"files": [(f"f{i}", (None, "x")) for i in range(11)]}, 400, "Too many fields"),
+    "many fields": ({"files": [(f"f{i}", (None, "x")) for i in range(21)]}, 400, "Too many fields"),
     "unknown voice": ({"data": {"text": TEXT, "voice_url": "nobody"}}, 400, "no voice 'nobody'"),
     "address": ({"data": {"text": TEXT, "voice_url": "https://x.org/a.wav"}}, 403, "--allow-voice-urls"),
     "file address": ({"data": {"text": TEXT, "voice_url": "file:///etc/passwd"}}, 400, "must start with http://"),

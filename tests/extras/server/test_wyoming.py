@@ -22,11 +22,11 @@ from wyoming.tts import Synthesize, SynthesizeChunk, SynthesizeStart, Synthesize
 from pockettts_np import export_model_state
 from pockettts_np.audio.effects import CLOSING_SILENCE_SECONDS, processed
 from pockettts_np.audio.samples import to_int16
-from pockettts_np.server import wyoming
 from pockettts_np.server.incoming_text import IncomingText
 from pockettts_np.server.limits import Limits
 from pockettts_np.server.turns import Turn, Turns
-from pockettts_np.server.wyoming import WyomingServer
+from pockettts_np.server.wyoming import connection, events, listening
+from pockettts_np.server.wyoming.listening import WyomingServer
 from tests.support.live_server import PATIENCE_SECONDS, make_service, tone, until
 
 TEXT = "Hello world."
@@ -263,7 +263,7 @@ def test_text_that_stops_coming_keeps_its_answer(model):
 
 
 def test_text_that_never_comes_is_given_up_as_a_client_that_asks_nothing(uri, monkeypatch):
-    monkeypatch.setattr(wyoming, "IDLE_SECONDS", 0.2)
+    monkeypatch.setattr(events, "IDLE_SECONDS", 0.2)
     got = ask(uri, SynthesizeStart(), SynthesizeChunk("Hello"))
     assert "Nothing was asked for 0.2 seconds." in Error.from_event(got[-1]).text
 
@@ -345,7 +345,7 @@ def test_half_an_event_is_given_up(model, data):
 
 
 def test_a_client_that_asks_nothing_is_dropped_but_not_one_that_listens(uri, held, monkeypatch):
-    monkeypatch.setattr(wyoming, "IDLE_SECONDS", 0.2)
+    monkeypatch.setattr(events, "IDLE_SECONDS", 0.2)
     with connected(uri, Synthesize(TEXT)) as listening, connected(uri) as silent:
         assert b"Nothing was asked for 0.2 seconds." in silent.makefile("rb").read()
         time.sleep(0.3)
@@ -378,7 +378,7 @@ def test_a_client_that_leaves_in_the_middle_of_its_text_stops_it(uri, service):
 
 
 def test_a_client_that_takes_nothing_is_dropped(uri, service, held, monkeypatch):
-    monkeypatch.setattr(wyoming, "STALL_SECONDS", 0.3)
+    monkeypatch.setattr(connection, "STALL_SECONDS", 0.3)
     held.gate.set()
     held.n_frames = 10_000
     with connected(uri, Synthesize(TEXT)):
@@ -386,7 +386,7 @@ def test_a_client_that_takes_nothing_is_dropped(uri, service, held, monkeypatch)
 
 
 def test_only_so_many_connections(uri, monkeypatch, held):
-    monkeypatch.setattr(wyoming, "MAX_CONNECTIONS", 2)
+    monkeypatch.setattr(listening, "MAX_CONNECTIONS", 2)
     with connected(uri, Synthesize(TEXT)), connected(uri, Synthesize(TEXT)):
         until(lambda: len(held.texts) == 2)
         assert Error.from_event(ask(uri, Describe(), until_type="info")[-1]).code == "busy"
@@ -395,7 +395,7 @@ def test_only_so_many_connections(uri, monkeypatch, held):
 
 
 def test_connections_on_which_nothing_is_asked_shut_nobody_out(uri, monkeypatch):
-    monkeypatch.setattr(wyoming, "MAX_CONNECTIONS", 2)
+    monkeypatch.setattr(listening, "MAX_CONNECTIONS", 2)
     with connected(uri) as first, connected(uri) as second:
         assert ask(uri, Describe(), until_type="info")[-1].type == "info"
         assert first.recv(1) == b""  # the oldest went
@@ -446,7 +446,7 @@ def test_a_port_that_is_taken_is_a_sentence(model, uri):
 
 def test_the_language_is_that_of_the_model(model):
     german = replace(model, config=replace(model.config, name="german_24l"))
-    assert wyoming._info(make_service(german)).tts[0].voices[0].languages == ["de"]
+    assert events.info_of(make_service(german)).tts[0].voices[0].languages == ["de"]
 
 
 def test_written_text_is_read_piece_by_piece():

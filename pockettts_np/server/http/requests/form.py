@@ -10,7 +10,7 @@ from ...limits import Refusal
 
 URLENCODED = "application/x-www-form-urlencoded"
 MULTIPART = "multipart/form-data"
-MAX_FIELDS = 10
+MAX_FIELDS = 20
 MAX_FILES = 1
 _MAX_HEAD_BYTES = 4_000  # of a part
 

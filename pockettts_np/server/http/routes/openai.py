@@ -3,13 +3,13 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ...limits import Refusal
 from ...service import Service
-from ..answers.speech import SpeechResponse, WholeSpeech
-from ..answers.wrapping import Bare, Captions, Events
+from ..answers.speech import SpeechResponse
+from ..answers.wrapping import Captions
 from ..requests.body import read_json
 from ..requests.fields import Fields
 from ..requests.spoken import delivery_of, form_of, is_whole, require_model, voice_of
+from .speech import speech_answer
 
 
 async def create_speech(request: Request) -> Response:
@@ -18,17 +18,7 @@ async def create_speech(request: Request) -> Response:
     fields = await _fields(request)
     text = service.require_text(fields.required("input"), "input")
     voice = voice_of(fields, service)
-    form, media_type = form_of(fields, service)
-    as_events = fields.one_of("stream_format", ("audio", "sse"), "audio") == "sse"
-    with_words = bool(fields.switch("return_timing"))
-    if with_words and not as_events:
-        sentence = 'return_timing needs "stream_format": "sse": sound alone has no room for the times of words.'
-        raise Refusal(400, sentence, "invalid_value", "return_timing")
-    as_whole = is_whole(fields, text, "" if as_events else form, service)
-    speech = service.speech(text, voice, form, delivery_of(fields, service, with_words, as_whole))
-    if as_events:
-        return SpeechResponse(speech, Events(with_words))
-    return (WholeSpeech if as_whole else SpeechResponse)(speech, Bare(media_type))
+    return speech_answer(service, fields, text, voice)
 
 
 async def create_captioned_speech(request: Request) -> Response:

@@ -1,4 +1,4 @@
-"""POST /tts, as the server of pocket-tts 4.0.1 has it."""
+"""POST /tts, as the server of pocket-tts 4.0.1 has it, and with what OpenAI's clients can ask for."""
 
 import asyncio
 from contextlib import AbstractAsyncContextManager, nullcontext
@@ -6,22 +6,18 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ...delivery import Delivery
 from ...limits import Refusal
 from ...service import Service
 from ...voices import Voices, VoiceSource
-from ..answers.speech import NOT_STORED, SpeechResponse, WholeSpeech
-from ..answers.wrapping import Bare
 from ..requests.body import announces_at_most, read_form
+from ..requests.fields import QueryFields
 from ..requests.form import Form, UploadedFile
-from ..requests.spoken import SHORT_CHARACTERS
-
-_HEADERS = NOT_STORED | {"Content-Disposition": "attachment; filename=generated_speech.wav"}
+from .speech import speech_answer
 
 
 async def text_to_speech(request: Request) -> Response:
-    """A WAV of `text`, which grows where the text is long, in the voice `voice_url` (a name or an address), `voice_wav`
-    (a file) or the default."""
+    """Speech of `text`, by default a WAV, in the voice `voice_url` (a name or an address), `voice_wav` (a file) or the
+    default; other fields as OpenAI's clients send them."""
     service: Service = request.app.state.service
     async with _place(request):
         form = await read_form(request, service.limits)
@@ -29,9 +25,8 @@ async def text_to_speech(request: Request) -> Response:
             raise Refusal(422, "The field text is missing.", "missing", "text")
         text = service.require_text(_string(form, "text", "a text"), "text")
         voice = await _voice(form, service)
-    as_whole = len(text) <= SHORT_CHARACTERS
-    speech = service.speech(text, voice, "wav", Delivery(as_whole=as_whole))
-    return (WholeSpeech if as_whole else SpeechResponse)(speech, Bare("audio/wav"), _HEADERS)
+    fields = QueryFields({name: value for name, value in form.items() if isinstance(value, str)})
+    return speech_answer(service, fields, text, voice, "wav", "generated_speech")
 
 
 def _place(request: Request) -> AbstractAsyncContextManager[object]:
