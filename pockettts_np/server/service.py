@@ -52,6 +52,16 @@ class Service:
         """
         return self.jobs.results(lambda turn: self._speech(text, voice, form, delivery, turn))
 
+    async def require_voice(self, voice: VoiceSource) -> None:
+        """Make the voice, when its turn comes. Errors as `refusal_of` knows them."""
+
+        def load(turn: Turn) -> Generator[None]:
+            self.voices.state(voice, turn)
+            yield None
+
+        async with self.jobs.results(load) as results:
+            await anext(results)
+
     def _speech(
         self, text: str | IncomingText, voice: VoiceSource, form: str, delivery: Delivery, turn: Turn
     ) -> Generator[Spoken]:

@@ -6,7 +6,6 @@ A name is looked up, never opened: no request can reach a file that the server's
 import hashlib
 import logging
 import math
-import os
 import re
 import threading
 from collections import OrderedDict
@@ -15,24 +14,38 @@ from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..audio.recording import RECORDING_SUFFIXES
 from ..errors import sentence
 from ..files.memory import InMemoryFile
 from ..hub.catalogue import VOICES
-from ..hub.voices import SAVED_SUFFIX, SavedVoice, voice_of
+from ..hub.voices import SavedVoice, voice_of
 from ..loading.voice import VoiceState, load_voice
 from ..model import TRUNCATE_SECONDS, TTSModel
-from .fetch import fetch
+from .fetching.fetch import fetch
+from .languages import language_code
 from .limits import Limits, Refusal
 from .turns import Turn
+from .voice_folder import VoiceFolder
 
 logger = logging.getLogger(__name__)
 
 DEFAULT = "default"
-# Programs written for OpenAI's service name one of its voices when nobody chooses: here they get the default.
-OPENAI_VOICES = (
-    *("alloy", "ash", "ballad", "cedar", "coral", "echo", "fable", "marin", "nova", "onyx", "sage", "shimmer", "verse"),
-)
+# OpenAI's voices, which its clients name, and who speaks for them where the model has the catalogue and speaks English.
+# Programs name alloy when nobody chooses, so that is the server's own.
+OPENAI_VOICES = {
+    "alloy": DEFAULT,
+    "ash": "charles",
+    "ballad": "george",
+    "cedar": "michael",
+    "coral": "anna",
+    "echo": "paul",
+    "fable": "peter_yearsley",
+    "marin": "mary",
+    "nova": "vera",
+    "onyx": "javert",
+    "sage": "jane",
+    "shimmer": "eve",
+    "verse": "marius",
+}
 _ADDRESS = re.compile(r"(https?|hf)://", re.IGNORECASE)
 
 
@@ -42,6 +55,7 @@ class VoiceSource:
 
     key: str  # names the content
     load: Callable[[Turn], VoiceState]
+    is_kept: bool = True  # in memory, by its key
 
 
 class Voices:
@@ -52,11 +66,14 @@ class Voices:
     ) -> None:
         self._model = model
         self._limits = limits
-        self._folder = folder
+        self.folder = None if folder is None else VoiceFolder(folder, model.has_voice_cloning)
         self._allow_urls = allow_urls
-        self._nameless: set[Path] = set()  # files that callers cannot name, told of in the log
         self._cache = _Cache(limits.cached_voice_bytes)
         self.default = VoiceSource(DEFAULT, lambda turn: default)
+
+    def reserved(self) -> set[str]:
+        """Names that no file may take: each means another voice."""
+        return {DEFAULT, *OPENAI_VOICES, *VOICES}
 
     def names(self) -> list[str]:
         """What `named` knows, the default first, without OpenAI's names."""
@@ -72,7 +89,7 @@ class Voices:
         if name in VOICES and self._model.config.released:
             return VoiceSource(f"catalogue {name}", lambda turn: self._of_catalogue(name, turn))
         if name in OPENAI_VOICES:
-            return self.default
+            return self._stand_in(OPENAI_VOICES[name])
         says = f"There is no voice {name[:100]!r}. Wanted one of: {', '.join(self.names())}."
         raise Refusal(400, says, "voice_not_found", param)
 
@@ -116,32 +133,12 @@ class Voices:
         found = self._cache.get(source.key)
         if found is None:
             found = source.load(turn)
-            self._cache.put(source.key, found)
+            if source.is_kept:
+                self._cache.put(source.key, found)
         return found
 
     def _files(self) -> dict[str, Path]:
-        """The voices in the folder, as it is now, by name; a saved voice before a recording."""
-        if self._folder is None:
-            return {}
-        suffixes = (*(RECORDING_SUFFIXES if self._model.has_voice_cloning else ()), SAVED_SUFFIX)
-        try:
-            paths = [path for path in self._folder.iterdir() if path.suffix in suffixes and path.is_file()]
-        except OSError as error:
-            logger.warning("The folder of voices cannot be read: %s", sentence(error))
-            return {}
-        paths.sort(key=lambda path: (path.suffix == SAVED_SUFFIX, path.name))
-        return {path.stem: path for path in paths if self._has_name(path)}
-
-    def _has_name(self, path: Path) -> bool:
-        """Whether callers can name the file; one that they cannot is told of once."""
-        try:
-            path.stem.encode()
-        except UnicodeEncodeError:  # bytes of another encoding
-            if path not in self._nameless:
-                logger.warning("Left out, as its name is not UTF-8: %r", os.fsencode(path))
-            self._nameless.add(path)
-            return False
-        return True
+        return {} if self.folder is None else self.folder.files()
 
     def _own(self, name: str, path: Path) -> VoiceSource:
         """A file of the folder: what is wrong with it is for the server's owner, in the log, and not for callers."""
@@ -155,6 +152,22 @@ class Voices:
                 raise Refusal(503, says, "voice_unavailable") from error
 
         return VoiceSource(_version(path), load)
+
+    def _stand_in(self, name: str) -> VoiceSource:
+        """A voice for one of OpenAI's: the default where there is no other, or it cannot be fetched."""
+        config = self._model.config
+        if name == DEFAULT or not config.released or language_code(config.name) != "en":
+            return self.default
+        source = self.named(name)
+
+        def load(turn: Turn) -> VoiceState:
+            try:
+                return self.state(source, turn)
+            except OSError as error:
+                logger.warning("The default voice speaks for %s, which cannot be had: %s", name, sentence(error))
+                return self.state(self.default, turn)
+
+        return VoiceSource(f"stand-in {name}", load, is_kept=False)
 
     def _of_catalogue(self, name: str, turn: Turn) -> VoiceState:
         with turn.aside():  # it may have to be fetched; to read it is no work

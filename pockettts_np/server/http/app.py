@@ -1,7 +1,7 @@
 """The HTTP application: which path leads where."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -19,13 +19,12 @@ from .guard.access import Access
 from .guard.guard import Guard
 from .log import RequestLog
 from .metrics import Metrics
+from .routes.kept_voices import add_voice, remove_voice
 from .routes.listen import Recent, listen
 from .routes.lists import health, list_audio_models, list_models, list_voices, metrics, retrieve_model
 from .routes.openai import create_captioned_speech, create_speech
 from .routes.reference import text_to_speech
 from .routes.stream import MOST_STREAMS, stream, stream_without_socket
-
-Handler = Callable[[Request], Awaitable[Response]]
 
 _PAGE = Path(__file__).parent / "page"
 _TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -35,10 +34,11 @@ def create_app(
     service: Service,
     access: Access = Access(),  # noqa: B008  # it is frozen
     any_model: bool = False,
+    edits_voices: bool = False,
 ) -> ASGIApp:
     """An ASGI application for `service`, which it closes at the end, for those who have `access`.
 
-    The model answers to any name where `any_model` is set.
+    The model answers to any name where `any_model` is set. Callers add and remove voices where `edits_voices` is.
     """
 
     @asynccontextmanager
@@ -57,6 +57,7 @@ def create_app(
     app.router.redirect_slashes = False  # to an address of its own making
     app.state.service = service
     app.state.any_model = any_model
+    app.state.edits_voices = edits_voices
     app.state.recent = Recent()
     app.state.metrics = Metrics(route.path for route in routes)
     app.state.streams = asyncio.BoundedSemaphore(MOST_STREAMS)
@@ -70,10 +71,13 @@ def _routes() -> list[Route | WebSocketRoute]:
         *(Route(f"/page/{path.name}", _page) for path in sorted(_PAGE.iterdir())),
         Route("/health", health),
         Route("/metrics", metrics),
-        Route("/tts", _by_method(GET=listen, HEAD=listen, POST=text_to_speech), methods=["GET", "POST"]),
+        Route("/tts", listen),
+        Route("/tts", text_to_speech, methods=["POST"]),
         Route("/v1", list_models),  # which LiveKit asks for to open its connection
         Route("/v1/audio/speech", create_speech, methods=["POST"]),
         Route("/v1/audio/voices", list_voices),
+        Route("/v1/audio/voices", add_voice, methods=["POST"]),
+        Route("/v1/audio/voices/{name}", remove_voice, methods=["DELETE"]),
         Route("/v1/audio/speech/voices", list_voices),
         Route("/v1/audio/stream", stream_without_socket),
         WebSocketRoute("/v1/audio/stream", stream),
@@ -82,13 +86,6 @@ def _routes() -> list[Route | WebSocketRoute]:
         Route("/v1/models/{name:path}", retrieve_model),
         Route("/dev/captioned_speech", create_captioned_speech, methods=["POST"]),
     ]
-
-
-def _by_method(**handlers: Handler) -> Handler:
-    async def handle(request: Request) -> Response:
-        return await handlers[request.method](request)
-
-    return handle
 
 
 async def _page(request: Request) -> Response:

@@ -7,10 +7,13 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
+
+from ...files.sockets import require_free
 
 logger = logging.getLogger(__name__)
 
@@ -54,13 +57,34 @@ def bound_socket(host: str, port: int) -> socket.socket:
     return bound
 
 
+def bound_unix_socket(path: Path) -> socket.socket:
+    """A socket that is a file, which stays there until it is removed. OSError: a sentence."""
+    require_free(path)
+    bound = socket.socket(socket.AF_UNIX)
+    try:
+        path.unlink(missing_ok=True)
+        bound.bind(str(path))
+    except OSError as error:
+        bound.close()
+        raise OSError(f"{path} cannot be made: {error.strerror or error}.") from None
+    return bound
+
+
+def _is_file(bound: socket.socket) -> bool:
+    return bound.family == getattr(socket, "AF_UNIX", None)  # which not every system has
+
+
 def is_loopback(bound: socket.socket) -> bool:
     """Whether only this machine can connect."""
+    if _is_file(bound):
+        return True
     return ipaddress.ip_address(bound.getsockname()[0]).is_loopback
 
 
 def address_of(bound: socket.socket) -> str:
-    """Where a browser finds the server."""
+    """Where a browser, or whoever knows Unix sockets, finds the server."""
+    if _is_file(bound):
+        return f"unix:{bound.getsockname()}"
     host, port = bound.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from pockettts_np import export_model_state
-from pockettts_np.server import fetch
+from pockettts_np.server.fetching import fetch
 from pockettts_np.server.limits import Limits, Refusal
 from tests.support.live_server import make_service, post, raw_connection, recording, served, tone, until
 

@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any
 
 from starlette.requests import Request
 
 from ...limits import Limits, Refusal
+from ...service import Service
 from .form import MULTIPART, URLENCODED, Form, media_type, multipart_form, urlencoded_form
 
 
@@ -32,6 +34,18 @@ async def read_form(request: Request, limits: Limits) -> Form:
         return multipart_form(body, boundary, limits.text_body_bytes)
     sentence = f"The request's body is {kind[:100] or 'nothing'!r}; wanted {MULTIPART} or {URLENCODED}."
     raise Refusal(400, sentence, "no_form")
+
+
+def place_for_upload(request: Request) -> AbstractAsyncContextManager[object]:
+    """Room for the body: a small one is taken as it comes, of larger ones only so many at once."""
+    service: Service = request.app.state.service
+    uploads: asyncio.Semaphore = request.app.state.uploads
+    if announces_at_most(request, service.limits.text_body_bytes):
+        return nullcontext()
+    service.jobs.require_place()
+    if uploads.locked():
+        raise Refusal(429, "The server is receiving other uploads. Try again in 2 s.", "busy", retry_after_s=2)
+    return uploads
 
 
 def announces_at_most(request: Request, n_bytes: int) -> bool:

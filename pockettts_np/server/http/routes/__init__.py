@@ -1,4 +1,4 @@
 """What each path does.
 
-Read in this order: speech, openai, reference, listen, lists, stream.
+Read in this order: speech, openai, reference, listen, lists, kept_voices, stream.
 """

@@ -1,7 +1,6 @@
 """POST /tts, as the server of pocket-tts 4.0.1 has it, and with what OpenAI's clients can ask for."""
 
 import asyncio
-from contextlib import AbstractAsyncContextManager, nullcontext
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -9,7 +8,7 @@ from starlette.responses import Response
 from ...limits import Refusal
 from ...service import Service
 from ...voices import Voices, VoiceSource
-from ..requests.body import announces_at_most, read_form
+from ..requests.body import place_for_upload, read_form
 from ..requests.fields import QueryFields
 from ..requests.form import Form, UploadedFile
 from .speech import speech_answer
@@ -19,7 +18,7 @@ async def text_to_speech(request: Request) -> Response:
     """Speech of `text`, by default a WAV, in the voice `voice_url` (a name or an address), `voice_wav` (a file) or the
     default; other fields as OpenAI's clients send them."""
     service: Service = request.app.state.service
-    async with _place(request):
+    async with place_for_upload(request):
         form = await read_form(request, service.limits)
         if "text" not in form:
             raise Refusal(422, "The field text is missing.", "missing", "text")
@@ -27,18 +26,6 @@ async def text_to_speech(request: Request) -> Response:
         voice = await _voice(form, service)
     fields = QueryFields({name: value for name, value in form.items() if isinstance(value, str)})
     return speech_answer(service, fields, text, voice, "wav", "generated_speech")
-
-
-def _place(request: Request) -> AbstractAsyncContextManager[object]:
-    """Room for the body: a small one is taken as it comes, of larger ones only so many at once."""
-    service: Service = request.app.state.service
-    uploads: asyncio.Semaphore = request.app.state.uploads
-    if announces_at_most(request, service.limits.text_body_bytes):
-        return nullcontext()
-    service.jobs.require_place()
-    if uploads.locked():
-        raise Refusal(429, "The server is receiving other uploads. Try again in 2 s.", "busy", retry_after_s=2)
-    return uploads
 
 
 def _string(form: Form, name: str, wanted: str) -> str | None:

@@ -17,10 +17,10 @@ from contextlib import contextmanager, suppress
 from typing import Any
 from urllib.parse import quote, urljoin, urlsplit
 
-from ..hub.cache import HubFile
-from ..hub.http import check_address, origin
+from ...hub.cache import HubFile
+from ...hub.http import check_address, origin
+from ..limits import Refusal
 from .addresses import is_public
-from .limits import Refusal
 
 _HUB = "https://huggingface.co"
 _MAX_REDIRECTS = 5

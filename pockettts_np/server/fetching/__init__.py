@@ -1,0 +1,4 @@
+"""Fetching what callers name.
+
+Read in this order: addresses, fetch.
+"""
