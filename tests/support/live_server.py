@@ -12,6 +12,7 @@ import httpx
 import numpy as np
 import soundfile
 
+from pockettts_np.config.config import TimestampHead
 from pockettts_np.server.http.app import create_app
 from pockettts_np.server.http.run import address_of, bound_socket, make_server
 from pockettts_np.server.limits import Limits
@@ -112,3 +113,8 @@ def raw_connection(url, data=b""):
     connection = socket.create_connection((address.host, address.port), timeout=PATIENCE_SECONDS)
     connection.sendall(data)
     return connection
+
+
+def timed(model):
+    """The model with the times of words, read off heads that any model has."""
+    return replace(model, config=replace(model.config, timestamp_heads=(TimestampHead(0, 0),)))

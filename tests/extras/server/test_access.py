@@ -30,6 +30,10 @@ SITE = "https://reader.example"
         ("http://[::1]:80/", "http://[::1]"),
         ("moz-extension://0f1e2d3c", "moz-extension://0f1e2d3c"),
         ("app://obsidian.md", "app://obsidian.md"),
+        ("*", "*"),
+        ("null", "null"),
+        ("chrome-extension://*", "chrome-extension://*"),
+        ("Moz-Extension://*/", "moz-extension://*"),
     ],
 )
 def test_a_site_is_understood_however_it_is_written(given, sent):
@@ -37,8 +41,6 @@ def test_a_site_is_understood_however_it_is_written(given, sent):
 
 
 WRONG = {
-    "every site": ({"origins": ["*"]}, "every site"),
-    "no site": ({"origins": ["null"]}, "every site"),
     "a name alone": ({"origins": ["site"]}, "wanted one like https://site.example"),
     "a path": ({"origins": ["https://site/app"]}, "without a path"),
     "half an address": ({"origins": ["http://[bad"]}, "is not a site"),
@@ -46,6 +48,7 @@ WRONG = {
     "a port beyond all": ({"origins": ["http://site:99999"]}, "is not a site"),
     "an empty site": ({"origins": [""]}, "is not a site"),
     "a wildcard": ({"origins": ["https://*.example"]}, "is not a site"),
+    "every site of a scheme": ({"origins": ["https://*"]}, "is not a site"),
     "every host": ({"hosts": ["*"]}, "is not a name"),
     "a host with a port": ({"hosts": ["speech.example:80"]}, "without a port"),
     "a host with a scheme": ({"hosts": ["http://speech.example"]}, "is not a name"),
@@ -215,6 +218,66 @@ def test_an_allowed_site_may_send_what_openais_client_sends(open_server):
     got = httpx.options(f"{open_server}/v1/audio/speech", headers=asked | {"Origin": "http://evil.example"})
     assert got.status_code == 403
     assert "access-control-allow-origin" not in got.headers
+
+
+@pytest.mark.parametrize(
+    ("allowed", "origin"),
+    [("*", "https://any.example"), ("*", "null"), ("null", "null"), ("moz-extension://*", "moz-extension://0f1e-2d3c")],
+)
+def test_more_than_a_site_may_be_allowed(model, allowed, origin):
+    with served(make_service(model), access=access(origins=[allowed])) as url:
+        got = post(f"{url}/v1/audio/speech", json=SPEECH, headers={"Origin": origin})
+        assert (got.status_code, got.headers["access-control-allow-origin"]) == (200, origin)
+        asked = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+        got = httpx.options(
+            f"{url}/v1/audio/speech", headers=asked | {"Access-Control-Request-Headers": "x-stainless-os"}
+        )
+        assert (got.status_code, got.headers["access-control-allow-headers"]) == (204, "x-stainless-os")
+        if allowed != "*":
+            assert post(f"{url}/tts", data=TEXT, headers={"Origin": "https://any.example"}).status_code == 403
+        assert get(f"{url}/health", headers={"Host": "evil.example"}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 200),
+        ({"Sec-Fetch-Site": "none"}, 200),  # typed
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "cross-site", "Referer": "https://evil.example/page"}, 403),
+        ({"Sec-Fetch-Site": "cross-site", "Referer": f"{SITE}/page"}, 200),
+        ({"Referer": "http://evil.example/"}, 403),
+        ({"Referer": "http://[bad"}, 200),
+        ({"Origin": "https://evil.example"}, 403),
+        ({"Origin": SITE}, 200),
+    ],
+)
+def test_a_page_of_another_site_plays_no_sound(open_server, headers, status):
+    assert get(f"{open_server}/tts", params=TEXT, headers=headers).status_code == status
+
+
+def test_a_sound_takes_the_key_in_its_address_and_nothing_else_does(model):
+    with served(make_service(model), access=access("secret")) as url:
+        assert get(f"{url}/tts", params=TEXT).status_code == 401
+        assert get(f"{url}/tts", params=TEXT | {"api_key": "wrong"}).status_code == 401
+        assert get(f"{url}/tts", params=TEXT | {"api_key": "secret"}).status_code == 200
+        assert post(f"{url}/tts?api_key=secret", data=TEXT).status_code == 401
+        assert get(f"{url}/v1/models?api_key=secret").status_code == 401
+
+
+LISTS = ["/v1/models", "/v1/models/tts-1", "/v1/audio/models", "/v1/audio/voices", "/v1/audio/speech/voices"]
+
+
+def test_lists_may_be_open_though_speech_needs_the_key(model):
+    with served(make_service(model), access=access("secret", open_lists=True)) as url:
+        for path in LISTS:
+            assert get(url + path).status_code == 200, path
+        assert post(f"{url}/v1/audio/speech", json=SPEECH).status_code == 401
+        assert post(f"{url}/v1/audio/voices").status_code == 401
+        assert get(f"{url}/metrics").status_code == 401
+    with served(make_service(model), access=access("secret")) as url:
+        for path in [*LISTS, "/metrics", "/v1", "/dev/captioned_speech"]:
+            assert get(url + path).status_code == 401, path
 
 
 # Any headers

@@ -137,7 +137,7 @@ def test_speed_changes_the_length(client):
 
 def test_openai_lists_the_model(client, service):
     name = service.model.config.name
-    assert [model.id for model in client.models.list()] == [name]
+    assert [model.id for model in client.models.list()] == [name, "tts-1", "tts-1-hd", "gpt-4o-mini-tts"]
     assert client.models.retrieve(name).id == name
     assert client.models.retrieve("tts-1").id == name
     with pytest.raises(openai.NotFoundError, match="There is no model 'gpt'"):
