@@ -195,26 +195,13 @@ def test_words_come_with_the_sound_that_says_them(lively):
 
 
 def test_words_keep_to_the_pace(lively):
-    ends = [
-        events(speak(lively, stream_format="sse", return_timing=True, seed=1, speed=speed))[-2]["words"]
-        or [
-            word
-            for e in events(speak(lively, stream_format="sse", return_timing=True, seed=1, speed=speed))[:-1]
-            for word in e["words"]
-        ]
-        for speed in (1, 2)
-    ]
-    assert ends[0][-1]["end"] == pytest.approx(2 * ends[1][-1]["end"], abs=0.01)
+    plain, fast = (words_of(lively, seed=1, speed=speed) for speed in (1, 2))
+    assert plain[-1]["end"] == pytest.approx(2 * fast[-1]["end"], abs=0.01)
 
 
 def test_a_pause_moves_the_words_behind_it(lively):
     plain, paused = (
-        [
-            word
-            for event in events(speak(lively, input=text, stream_format="sse", return_timing=True, temperature=0))[:-1]
-            for word in event["words"]
-        ]
-        for text in ("Hello. World.", "[pause:2s] Hello. World.")
+        words_of(lively, input=text, temperature=0) for text in ("Hello. World.", "[pause:2s] Hello. World.")
     )
     assert [word["word"] for word in plain] == [word["word"] for word in paused]
     assert paused[0]["start"] - plain[0]["start"] == pytest.approx(2, abs=0.1)
