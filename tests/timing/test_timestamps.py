@@ -466,6 +466,24 @@ def test_words_come_with_the_same_samples(text, threads, voice):
     assert " ".join(word.text for word in got.words) == " ".join(spoken.split())
 
 
+def test_the_parts_of_a_script_share_a_clock(voice):
+    """Spoken in turns, one after another, they have the words and the times of the whole."""
+    model = timed_model(eos_threshold=0.0)
+    script = model.script("The cat sat on the mat. [pause:700ms] Was it red or blue? It was black.", max_tokens=12)
+    noise = np.random.default_rng(0)
+    whole = TimedAudio.joined(model.generate_audio_stream(voice, script, noise=0, timestamps=True))
+    clock = model.word_clock(script)
+    parts = [
+        TimedAudio.joined(model.generate_audio_stream(voice, part, noise=noise, timestamps=clock))
+        for part in script.in_turns()
+    ]
+    assert len(parts) > 3
+    spoken = TimedAudio.joined(parts)
+    assert spoken.words == whole.words
+    np.testing.assert_array_equal(spoken.samples, whole.samples)
+    assert all(part.words for part in parts[:1])
+
+
 def test_a_number_has_the_time_of_what_is_said_for_it():
     """Letters alone would take the 4 for the end of "40" or of "for"."""
     text = "4 of the 40 sat for 4 at 40."

@@ -3,15 +3,16 @@
 import ipaddress
 import logging
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from zeroconf import Error
+from zeroconf import Error, InterfaceChoice
 from zeroconf.asyncio import AsyncServiceInfo, AsyncZeroconf
 
 logger = logging.getLogger(__name__)
 
 SERVICE = "_wyoming._tcp.local."
+INTERFACES: Sequence[str] | InterfaceChoice = InterfaceChoice.All
 _FAR_AWAY = ("192.0.2.1", 9)  # an address for examples (RFC 5737): the way there leads through the network's own
 
 
@@ -21,7 +22,7 @@ async def announced(host: str, port: int, name: str) -> AsyncIterator[None]:
 
     A network that takes no announcement is told of in the log: whoever knows the address can still come.
     """
-    zeroconf = AsyncZeroconf()
+    zeroconf = AsyncZeroconf(INTERFACES)
     try:
         info = AsyncServiceInfo(
             SERVICE, f"{name}.{SERVICE}", port, addresses=[ipaddress.ip_address(reachable(host)).packed]

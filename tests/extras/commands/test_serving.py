@@ -11,6 +11,7 @@ import sys
 import threading
 from pathlib import Path
 
+import httpx
 import pytest
 
 import pockettts_np
@@ -272,3 +273,23 @@ def test_a_model_in_one_file_is_held_whatever_becomes_of_it(tmp_path):
     os.truncate(path, 5000)
     assert len(opened.model.generate_audio(opened.model.get_initial_state(), "Hi.", noise=0)) > 0
     asyncio.run(opened.jobs.close())
+
+
+def test_serve_listens_on_a_unix_socket_and_takes_it_away(monkeypatch, caplog, model, tmp_path):
+    path = tmp_path / "speech.sock"
+    path.touch()
+    path.unlink()
+
+    def client(url):
+        assert url == f"unix:{path}"
+        with httpx.Client(transport=httpx.HTTPTransport(uds=str(path)), timeout=PATIENCE_SECONDS) as connected:
+            answer = connected.post("http://localhost/tts", data={"text": "Hello."})
+            assert answer.content[:4] == b"RIFF"
+            return connected.get("http://localhost/health").json()["status"]
+
+    monkeypatch.setattr(TTSModel, "get_default_voice", TTSModel.get_initial_state)
+    argv = ["serve", "--unix", str(path), "--allow-origin", "*", "--any-model"]
+    assert run_here(argv, client, monkeypatch, caplog, model, signal.SIGTERM) == "healthy"
+    assert not path.exists()
+    assert "The pages of every site can use the server" in caplog.text
+    assert "Everyone who reaches this machine" not in caplog.text

@@ -4,11 +4,13 @@ import os
 import shutil
 import threading
 from concurrent.futures import CancelledError
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from safetensors.numpy import load, save
 
+from pockettts_np import TTSModel
 from pockettts_np.loading.voice import voice_tensors
 from pockettts_np.model import TRUNCATE_SECONDS
 from pockettts_np.server import voices
@@ -138,3 +140,46 @@ def test_a_voice_that_is_fetched_holds_no_worker(model, monkeypatch):
     with pytest.raises(CancelledError):
         found.state(found.linked("https://x.org/a.wav"), turn)
     assert (n_working, turns.n_held) == ([0], 1)
+
+
+def released(model, name="english"):
+    return replace(model, config=replace(model.config, released=True, name=name))
+
+
+def test_openais_voices_have_speakers_of_the_catalogue(model, monkeypatch, turn):
+    """One each; alloy, which programs name when nobody chooses, is the server's own."""
+    asked = []
+
+    def load(self, name):
+        asked.append(name)
+        return self.get_initial_state()
+
+    monkeypatch.setattr(TTSModel, "get_state_for_audio_prompt", load)
+    found = make_service(released(model)).voices
+    assert found.named("alloy") is found.default
+    for name in voices.OPENAI_VOICES:
+        found.state(found.named(name), turn)
+    speakers = [speaker for name, speaker in voices.OPENAI_VOICES.items() if name != "alloy"]
+    assert asked == speakers
+    assert len(set(speakers)) == len(speakers) == 12
+    found.state(found.named("nova"), turn)
+    found.state(found.named(voices.OPENAI_VOICES["nova"]), turn)
+    assert asked == speakers  # which are in memory once
+    for other in (model, released(model, "german_24l")):
+        found = make_service(other).voices
+        assert found.named("nova") is found.default
+
+
+def test_a_speaker_that_cannot_be_fetched_is_stood_in_for_until_it_can(model, monkeypatch, turn, caplog):
+    def fail(self, name):
+        raise ConnectionError("The hub cannot be reached.")
+
+    found = make_service(released(model)).voices
+    default = found.state(found.default, turn)
+    with monkeypatch.context() as broken:
+        broken.setattr(TTSModel, "get_state_for_audio_prompt", fail)
+        assert found.state(found.named("nova"), turn) is default
+        assert "The default voice speaks for vera, which cannot be had" in caplog.text
+    fetched = model.get_initial_state()
+    monkeypatch.setattr(TTSModel, "get_state_for_audio_prompt", lambda self, name: fetched)
+    assert found.state(found.named("nova"), turn) is fetched

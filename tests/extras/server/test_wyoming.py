@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from dataclasses import replace
+from typing import ClassVar
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -25,7 +26,7 @@ from pockettts_np.audio.samples import to_int16
 from pockettts_np.server.incoming_text import IncomingText
 from pockettts_np.server.limits import Limits
 from pockettts_np.server.turns import Turn, Turns
-from pockettts_np.server.wyoming import connection, events, listening
+from pockettts_np.server.wyoming import announcement, connection, events, listening
 from pockettts_np.server.wyoming.listening import WyomingServer
 from tests.support.live_server import PATIENCE_SECONDS, make_service, tone, until
 
@@ -34,12 +35,12 @@ PIECES = ["Hello wor", "ld. And ", "hello", " again. "]
 
 
 @contextlib.contextmanager
-def served(service, uri="tcp://127.0.0.1:0"):
+def served(service, uri="tcp://127.0.0.1:0", name=None):
     """Where the server listens, in a thread with a loop of its own."""
     ready, shared = threading.Event(), {}
 
     async def serve():
-        shared["server"], shared["loop"] = WyomingServer(service), asyncio.get_running_loop()
+        shared["server"], shared["loop"] = WyomingServer(service, name), asyncio.get_running_loop()
         task = asyncio.create_task(shared["server"].run(uri))
         while not shared["server"].uri and not task.done():
             await asyncio.sleep(0.001)
@@ -472,3 +473,49 @@ def test_written_text_is_read_piece_by_piece():
     reader.join(PATIENCE_SECONDS)
     assert got == ["Hello ", "world."]
     assert (turns.n_held, turns.n_idle) == (1, 0)
+
+
+def test_home_assistant_finds_it(service, monkeypatch):
+    """By DNS service discovery, of which this machine alone hears."""
+    from zeroconf import ServiceBrowser, ServiceListener, Zeroconf
+
+    class Seen(ServiceListener):
+        names: ClassVar = set()
+
+        def add_service(self, zeroconf, kind, name):
+            self.names.add((name, zeroconf.get_service_info(kind, name).port))
+
+        def update_service(self, zeroconf, kind, name):
+            pass
+
+        def remove_service(self, zeroconf, kind, name):
+            self.names.clear()
+
+    monkeypatch.setattr(announcement, "INTERFACES", ["127.0.0.1"])
+    browser = Zeroconf(interfaces=["127.0.0.1"])
+    try:
+        ServiceBrowser(browser, announcement.SERVICE, Seen())
+        with served(service, name="speech in the kitchen") as uri:
+            until(lambda: (f"speech in the kitchen.{announcement.SERVICE}", urlsplit(uri).port) in Seen.names)
+        until(lambda: not Seen.names)
+    finally:
+        browser.close()
+
+
+def test_a_network_that_takes_no_announcement_is_told_of(service, monkeypatch, caplog):
+    async def fail(self, info, **_):
+        raise OSError("no network")
+
+    monkeypatch.setattr(announcement.AsyncZeroconf, "async_register_service", fail)
+    with served(service, name="speech") as uri:
+        assert ask(uri, Describe(), until_type="info")[-1].type == "info"
+    assert "The network takes no announcement: no network" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("host", "wanted"), [("127.0.0.1", "127.0.0.1"), ("localhost", "127.0.0.1"), ("192.0.2.7", "192.0.2.7")]
+)
+def test_it_is_announced_where_it_listens(host, wanted):
+    assert announcement.reachable(host) == wanted
+    with contextlib.suppress(OSError):  # without a network
+        assert announcement.reachable("0.0.0.0") != "0.0.0.0"
