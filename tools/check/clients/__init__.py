@@ -1,0 +1,1 @@
+"""Programs of others that speak through the server, each in an environment of its own."""
