@@ -111,6 +111,7 @@ def make_server(app: ASGIApp) -> Server:
 def _socket_protocol() -> Any:
     """How WebSockets are spoken, if they can be."""
     try:
+        import websockets  # noqa: F401  # which uvicorn's class needs
         from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
     except ImportError:
         logger.warning("There are no WebSockets at /v1/audio/stream: they need websockets and a newer uvicorn.")

@@ -1,22 +1,19 @@
 """Pipecat's OpenAI speech service against a running server: its sound, its pace and its errors.
 
 pip install "pipecat-ai[openai]"  # in an environment of its own; it needs nothing of this package
-python tools/check/clients/pipecat.py http://127.0.0.1:8000/v1
+python tools/check/clients/through_pipecat.py http://127.0.0.1:8000/v1
 """
 
 import asyncio
 import sys
 import time
-from pathlib import Path
 
-sys.path = [path for path in sys.path if Path(path or ".").resolve() != Path(__file__).parent]  # this is no pipecat
-
-from pipecat.frames.frames import EndFrame, ErrorFrame, Frame, TTSAudioRawFrame, TTSSpeakFrame  # noqa: E402
-from pipecat.pipeline.pipeline import Pipeline  # noqa: E402
-from pipecat.pipeline.runner import PipelineRunner  # noqa: E402
-from pipecat.pipeline.task import PipelineParams, PipelineTask  # noqa: E402
-from pipecat.processors.frame_processor import FrameDirection, FrameProcessor  # noqa: E402
-from pipecat.services.openai.tts import OpenAITTSService  # noqa: E402
+from pipecat.frames.frames import EndFrame, ErrorFrame, Frame, TTSAudioRawFrame, TTSSpeakFrame
+from pipecat.pipeline.pipeline import Pipeline
+from pipecat.pipeline.runner import PipelineRunner
+from pipecat.pipeline.task import PipelineParams, PipelineTask
+from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
+from pipecat.services.openai.tts import OpenAITTSService
 
 TEXT = "It was a bright cold day in April, and the clocks were striking thirteen."
 

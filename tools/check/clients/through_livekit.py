@@ -1,19 +1,16 @@
 """LiveKit's OpenAI plugin against a running server: its sound, its pace and its errors.
 
 pip install livekit-plugins-openai  # in an environment of its own; it needs nothing of this package
-python tools/check/clients/livekit.py http://127.0.0.1:8000/v1
+python tools/check/clients/through_livekit.py http://127.0.0.1:8000/v1
 """
 
 import asyncio
 import sys
 import time
-from pathlib import Path
 
-sys.path = [path for path in sys.path if Path(path or ".").resolve() != Path(__file__).parent]  # this is no livekit
-
-from livekit.agents import APIConnectOptions, APIError  # noqa: E402
-from livekit.agents.utils import http_context  # noqa: E402
-from livekit.plugins import openai  # noqa: E402
+from livekit.agents import APIConnectOptions, APIError
+from livekit.agents.utils import http_context
+from livekit.plugins import openai
 
 TEXT = "It was a bright cold day in April, and the clocks were striking thirteen."
 ONCE = APIConnectOptions(max_retry=0, timeout=30)
