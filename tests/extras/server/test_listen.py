@@ -103,8 +103,8 @@ def test_a_player_that_leaves_stops_the_speech(lively, held):
 # Ranges
 
 
-def answer(content, header):
-    scope = {"type": "http", "headers": [(b"range", header.encode())] if header else []}
+def answer(content, header, method="GET"):
+    scope = {"type": "http", "method": method, "headers": [(b"range", header.encode())] if header else []}
     return whole_answer(scope, content, "audio/wav", {})
 
 
@@ -133,6 +133,7 @@ def test_the_end_and_all_behind():
     assert answer(b"0123456789", "bytes=7-").body == b"789"
     assert answer(b"0123456789", "bytes=-0").status_code == 416
     assert answer(b"0123456789", "bytes=0-1,3-4").status_code == 200
+    assert answer(b"0123456789", "bytes=0-1", "POST").status_code == 200
 
 
 def test_what_is_remembered_is_bounded():

@@ -1,7 +1,9 @@
 """LiveKit's OpenAI plugin against a running server: its sound, its pace and its errors.
 
-pip install livekit-plugins-openai  # in an environment of its own; it needs nothing of this package
-python tools/check/clients/through_livekit.py http://127.0.0.1:8000/v1
+    pip install livekit-plugins-openai  # in an environment of its own; it needs nothing of this package
+    python tools/check/clients/through_livekit.py http://127.0.0.1:8000/v1
+
+The server is started beforehand, with `pockettts-np serve`.
 """
 
 import asyncio

@@ -13,8 +13,10 @@ _ONE_RANGE = re.compile(r"bytes=(\d{0,15})-(\d{0,15})")
 def whole_answer(scope: Scope, content: bytes, media_type: str, headers: Mapping[str, str]) -> Response:
     """200 with all of `content`, 206 with the range that the request names, or 416 where there is nothing there.
 
-    Of several ranges, or what is none, all is sent, as the standard allows.
+    Of several ranges, or what is none, all is sent, as the standard allows; so it is of a POST, which knows no ranges.
     """
+    if scope["method"] != "GET":
+        return Response(content, 200, headers, media_type)
     answered = {**headers, "Accept-Ranges": "bytes"}
     match = _ONE_RANGE.fullmatch(Headers(scope=scope).get("range", "").replace(" ", ""))
     if match is None or not _is_range(match[1], match[2]):

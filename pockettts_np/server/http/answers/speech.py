@@ -31,6 +31,7 @@ class SpeechResponse(Response):
     def __init__(self, speech: Speech, wrapping: Wrapping, headers: Mapping[str, str] = NOT_STORED) -> None:
         super().__init__(None, 200, headers, wrapping.media_type)
         del self.headers["content-length"]
+        self.headers["X-Accel-Buffering"] = "no"  # nginx would keep it until it has more
         self._speech = speech
         self._wrapping = wrapping
 

@@ -5,10 +5,9 @@ import asyncio
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from ...limits import Refusal
+from ...limits import Refusal, refusal_of
 from ...service import Service
 from ...voice_folder import VoiceFolder, require_name
-from ..answers.speech import as_refusal
 from ..requests.body import place_for_upload, read_form
 from ..requests.form import Form, UploadedFile
 
@@ -28,7 +27,9 @@ async def add_voice(request: Request) -> Response:
         try:
             await service.require_voice(voice)
         except Exception as error:
-            raise as_refusal(error) from error
+            if (refusal := refusal_of(error)) is None:
+                raise
+            raise refusal from error
         await asyncio.to_thread(folder.add, name, file.name, file.content)
     return JSONResponse({"id": name, "name": name, "object": "voice"}, 201)
 
