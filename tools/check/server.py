@@ -116,6 +116,16 @@ def whole(fields: dict) -> bytes:
     return b"POST /v1/audio/speech HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
 
 
+def socket_with(*messages: dict) -> bytes:
+    """A WebSocket that is opened, and what is said on it (RFC 6455, with a mask of zeros)."""
+    head = (
+        b"GET /v1/audio/stream HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    )
+    texts = [json.dumps(message).encode() for message in messages]
+    return head + b"".join(bytes([0x81, 0xFE]) + len(text).to_bytes(2, "big") + bytes(4) + text for text in texts)
+
+
 def form(text: str, file: bytes | None) -> tuple[bytes, str]:
     parts = [f'Content-Disposition: form-data; name="text"\r\n\r\n{text}\r\n'.encode()]
     if file is not None:
@@ -150,6 +160,14 @@ def faults(server: Server) -> dict:
         "leaves before the sound": lambda: server.send(speech),
         "leaves at the first sound": lambda: server.send(whole(SPEECH | {"input": TEXT * 20}), 100),
         "leaves in the middle": lambda: server.send(whole(SPEECH | {"input": TEXT * 20}), 60_000),
+        "sound by address": lambda: str(server.ask("GET", f"/tts?text=Hello.&seed={rng.randrange(1000)}")[0]),
+        "a whole WAV": post(SPEECH | {"response_format": "wav", "stream": False}),
+        "events": post(SPEECH | {"stream_format": "sse", "seed": 1}),
+        "wrong fields": post(SPEECH | {"seed": -1, "temperature": [], "stream": "x"}),
+        "socket, leaves in the middle": lambda: server.send(socket_with({"type": "text", "text": TEXT * 9}), 60_000),
+        "socket, says nonsense": lambda: server.send(socket_with({"type": []}), 500),
+        "socket, cancels": lambda: server.send(socket_with({"type": "text", "text": TEXT}, {"type": "cancel"}), 500),
+        "half a socket": lambda: server.send(socket_with()[:100]),
         "garbage": lambda: server.send(rng.randbytes(200) + b"\r\n\r\n", 100),
     }
 

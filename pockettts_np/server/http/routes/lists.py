@@ -27,6 +27,7 @@ async def list_voices(request: Request) -> Response:
             "object": "list",
             "voices": [{"id": name, "name": name, "object": "voice"} for name in service.voices.names()],
             "cloning": model.has_voice_cloning,
+            "may_add": request.app.state.edits_voices and service.voices.folder is not None,
             "model": model.config.name,
             "sample_text": default_text(model.config.name),
             "longest_text": service.limits.text_characters,
