@@ -3,7 +3,7 @@
 import logging
 import math
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import partial
@@ -23,7 +23,9 @@ from .hub import catalogue, fetch
 from .hub.errors import HubError
 from .hub.voices import NO_CLONING, ONE_VOICE, CatalogueVoice, GivenVoice, SavedVoice, require_voice, voice_of
 from .language import pauses
+from .language.lexicon import GivenLexicon
 from .language.pauses import Pause
+from .language.reading import Reading
 from .loading import model_source
 from .loading.int8_cache import load_kept
 from .loading.model_source import ModelSource
@@ -68,8 +70,8 @@ _settling = threading.Lock()  # one thread settles which model a nameless one is
 class TTSModel(SamplingOptions):
     """A loaded model. It holds no state of any utterance: any number of threads may generate from it at once.
 
-    `temp`, `sampler_decode_steps`, `noise_clamp` and `eos_threshold` may be set at any time; speech that begins
-    afterwards follows them.
+    `temp`, `sampler_decode_steps`, `noise_clamp`, `eos_threshold` and `reading` may be set at any time; speech that
+    begins afterwards follows them.
     """
 
     config: Config
@@ -81,6 +83,7 @@ class TTSModel(SamplingOptions):
     own_voice: VoiceState | None = None  # of a model in one file, what it starts with
     files: tuple[SafetensorsFile, ...] = ()  # that parts of the model still lie in
     threads: int = field(default_factory=lambda: min(2, usable_cores()))
+    reading: Reading = Reading()  # noqa: RUF009  # it is frozen
     larger: Callable[..., "TTSModel"] | None = None  # loads the model that takes the place of one that nobody named
 
     def __repr__(self) -> str:
@@ -98,6 +101,8 @@ class TTSModel(SamplingOptions):
         quantize: bool = False,
         checkpoint: str | Path | None = None,
         lsd_decode_steps: int | None = None,
+        normalize: bool | str = False,
+        lexicon: GivenLexicon | Sequence[GivenLexicon] | None = None,
     ) -> "TTSModel":
         """Load a model by name (`language`) or one's own by its configuration file (`config`).
 
@@ -118,12 +123,17 @@ class TTSModel(SamplingOptions):
                 Of a released model, that form is kept as one file in the user's cache (`loading.int8_cache`).
             checkpoint: refused with what to do, as training checkpoints (.pt) need torch.
             lsd_decode_steps: the old name of `sampler_decode_steps`.
+            normalize: read Markdown, HTML, numbers and abbreviations as a person does, not as the reference prepares
+                them; or the language to read them in, where it is not the model's. The built-in voice always does.
+            lexicon: own pronunciations (`language.lexicon`), which come before all other rules: a file of lines such as
+                `nginx = engine x`, read again when it changes; a dictionary; or a list of these.
 
         Raises:
-            FileNotFoundError: no such model, configuration or weights.
+            FileNotFoundError: no such model, configuration, weights or lexicon.
             ValueError: a damaged file, or one that belongs to another configuration; an impossible option.
             TypeError: an option that is no number.
-            ModuleNotFoundError: a configuration in YAML, and PyYAML is not installed.
+            ModuleNotFoundError: a configuration in YAML, and PyYAML is not installed; or a language to normalize, and
+                num2words is not.
             OSError: the weights cannot be fetched; the message says what to do.
         """
         if checkpoint is not None:
@@ -131,6 +141,8 @@ class TTSModel(SamplingOptions):
         if lsd_decode_steps is not None:
             logger.warning("lsd_decode_steps is deprecated, use sampler_decode_steps")
             sampler_decode_steps = lsd_decode_steps
+        reading = Reading.given(normalize, lexicon)
+        reading.of(language or "").require()
         source = model_source.find(language, config)
         model = _load_kept(source) if quantize and isinstance(source, str) else None
         model = model or cls._build(model_source.open_source(source, quantize))
@@ -152,7 +164,8 @@ class TTSModel(SamplingOptions):
                 eos_threshold=eos_threshold,
                 quantize=quantize,
             )
-        return replace(model, sampling=sampling, larger=larger)
+        reading.of(model.config.name).require()
+        return replace(model, sampling=sampling, reading=reading, larger=larger)
 
     @classmethod
     def _build(cls, source: ModelSource, sampling: Sampling | None = None) -> "TTSModel":
@@ -172,6 +185,31 @@ class TTSModel(SamplingOptions):
         )
         weights.release()
         return model
+
+    def reading_as(
+        self, normalize: bool | str | None = None, lexicon: GivenLexicon | Sequence[GivenLexicon] | None = None
+    ) -> "TTSModel":
+        """The same model, which shares all weights, for texts that are read otherwise.
+
+        Args:
+            normalize: as for `load_model`; None leaves it as it is.
+            lexicon: more pronunciations, which come before those that the model has.
+
+        Raises:
+            OSError, ValueError, TypeError, ModuleNotFoundError: as `load_model`.
+        """
+        more = Reading.given(self.reading.normalize if normalize is None else normalize, lexicon)
+        reading = Reading(
+            more.language or self.reading.language, more.normalize, self.reading.lexicons + more.lexicons
+        )
+        reading.of(self.config.name).require()
+        return replace(self, reading=reading)
+
+    @property
+    def _reading(self) -> Reading:
+        """How texts are read; a model with a front end of its own knows nothing but what that writes."""
+        reading = self.reading.of(self.config.name)
+        return replace(reading, normalize=True) if self.config.text_front_end else reading
 
     @property
     def sample_rate(self) -> int:
@@ -234,7 +272,7 @@ class TTSModel(SamplingOptions):
                     larger = self.larger()
                 except HubError as error:
                     raise type(error)(_NEEDS_LARGER.format(why=error)) from error
-                vars(self).update(vars(larger), threads=self.threads)
+                vars(self).update(vars(larger), threads=self.threads, reading=self.reading)
             self.larger = None
 
     def _has_made(self, given: GivenVoice | np.ndarray) -> bool:
@@ -418,7 +456,8 @@ class TTSModel(SamplingOptions):
         """
         if not isinstance(text, str):
             raise TypeError(f"The text is a {type(text).__name__}; wanted a string, or what script() returns.")
-        return make_script(self.tokenizer, pauses.parts(text), max_tokens, self.config)
+        reading = self._reading
+        return make_script(self.tokenizer, pauses.parts(reading.unmarked(text)), max_tokens, self.config, reading)
 
     def word_clock(self, script: Script) -> WordClock:
         """What tells when the words of a script are spoken, from its first sample on. It is good for one utterance.
@@ -443,12 +482,16 @@ class TTSModel(SamplingOptions):
             ValueError: `max_tokens` out of range; a malformed pause when it comes.
         """
         _require_counts(max_tokens, None)
-        prompter = Prompter(lambda text: count_tokens(self.tokenizer, text, self.config), max_tokens)
-        return (self._script_of(prompt, max_tokens) for prompt in prompts(prompter, pieces))
+        reading = self._reading
+        prompter = Prompter(partial(self._count_tokens, reading), max_tokens, passages=reading.passages)
+        return (self._script_of(prompt, max_tokens, reading) for prompt in prompts(prompter, pieces))
 
-    def _script_of(self, prompt: str | Pause, max_tokens: int) -> Script:
+    def _count_tokens(self, reading: Reading, text: str) -> int:
+        return count_tokens(self.tokenizer, text, self.config, reading)
+
+    def _script_of(self, prompt: str | Pause, max_tokens: int, reading: Reading) -> Script:
         """Fading out at the end: whether a pause follows is not known yet."""
-        return make_script(self.tokenizer, [prompt, Pause(Fraction(0))], max_tokens, self.config)
+        return make_script(self.tokenizer, [prompt, Pause(Fraction(0))], max_tokens, self.config, reading)
 
     def generate_from(
         self,
@@ -503,12 +546,13 @@ class TTSModel(SamplingOptions):
         _require_counts(max_tokens, frames_after_eos)
         require_voice_of(self.flow_lm, voice)
         rows = draws(noise, self.config.mimi.latent_dim)
+        reading = self._reading
 
         def speak(prompt: str | Pause, stop: threading.Event) -> Generator[np.ndarray]:
-            script = self._script_of(prompt, max_tokens)
+            script = self._script_of(prompt, max_tokens, reading)
             return self._performer.perform(script, voice, rows, stop, frames_after_eos)
 
-        return Speaker(lambda text: count_tokens(self.tokenizer, text, self.config), max_tokens, speak)
+        return Speaker(partial(self._count_tokens, reading), max_tokens, speak, passages=reading.passages)
 
     @property
     def _performer(self) -> Performer:

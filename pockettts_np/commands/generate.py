@@ -126,10 +126,10 @@ def _normalized(text: str | Iterator[str], args: argparse.Namespace) -> str | It
     """With numbers in words, if asked for."""
     if args.normalize is None:
         return text
-    from ..language.normalize import normalize, normalize_pieces
+    from ..language.reading import Reading, normalize
 
     language = args.normalize or args.language or DEFAULT_LANGUAGE
-    return normalize(text, language) if isinstance(text, str) else normalize_pieces(text, language)
+    return normalize(text, language) if isinstance(text, str) else Reading.given(language).pieces(text)
 
 
 def _check_subtitles(args: argparse.Namespace) -> None:

@@ -16,12 +16,15 @@ from ..config.config import Config
 from ..language.clauses import cut_long_clauses, cut_repetitions
 from ..language.pauses import Pause
 from ..language.punctuation import CLAUSE_MARKS, CLOSING_MARKS, DASHES, SENTENCE_MARKS
+from ..language.reading import Reading
 from ..language.rules import Draft
 from .tokenizer.protocol import Tokenizer
 
 logger = logging.getLogger(__name__)
 
 MOST_TOKENS = 5000  # of a chunk that nothing cuts: minutes of speech, of which a model remembers a gigabyte
+
+AS_REFERENCE = Reading()
 
 _WEAK_MARKS = CLAUSE_MARKS + DASHES
 _STRAY_AFTER_SENTENCE = re.compile(rf"([{SENTENCE_MARKS}])\s*[{CLAUSE_MARKS}]")
@@ -120,7 +123,13 @@ class Script:
                 yield Script(part.text, (part, Pause(Fraction(0))) if isinstance(following, Pause) else (part,))
 
 
-def make_script(tokenizer: Tokenizer, parts: Sequence[str | Pause], max_tokens: int, switches: Config) -> Script:
+def make_script(
+    tokenizer: Tokenizer,
+    parts: Sequence[str | Pause],
+    max_tokens: int,
+    switches: Config,
+    reading: Reading = AS_REFERENCE,
+) -> Script:
     """The script of prompts and pauses. A prompt without anything to speak is left out, with a warning.
 
     NothingToSpeakError where it is the only part; ValueError for a chunk of more than MOST_TOKENS; other errors as
@@ -132,7 +141,7 @@ def make_script(tokenizer: Tokenizer, parts: Sequence[str | Pause], max_tokens: 
         if isinstance(part, Pause):
             script.append(part)
             continue
-        drafts.append(_spoken_draft(part, switches))
+        drafts.append(_spoken_draft(part, switches, reading))
         try:
             chunks = _chunks(tokenizer, drafts[-1].text, max_tokens, switches)
             _require_speakable(chunks, max(max_tokens, MOST_TOKENS))
@@ -171,7 +180,7 @@ def split_into_chunks(tokenizer: Tokenizer, text: str, max_tokens: int, switches
 
     A longer one is kept whole, with a warning. NothingToSpeakError, or ValueError for `max_tokens` < 1.
     """
-    return _chunks(tokenizer, _spoken_draft(text, switches).text, max_tokens, switches)
+    return _chunks(tokenizer, _spoken_draft(text, switches, AS_REFERENCE).text, max_tokens, switches)
 
 
 def _chunks(tokenizer: Tokenizer, text: str, max_tokens: int, switches: Config) -> list[Chunk]:
@@ -201,22 +210,24 @@ def _chunk(tokenizer: Tokenizer, text: str, max_tokens: int, switches: Config) -
     return chunk
 
 
-def count_tokens(tokenizer: Tokenizer, text: str, switches: Config) -> int:
+def count_tokens(tokenizer: Tokenizer, text: str, switches: Config, reading: Reading = AS_REFERENCE) -> int:
     """The length of `text` as one chunk; 0 where there is nothing to speak."""
     try:
-        return len(tokenizer.encode(_whole_prompt(_spoken_draft(text, switches).text, switches)))
+        return len(tokenizer.encode(_whole_prompt(_spoken_draft(text, switches, reading).text, switches)))
     except NothingToSpeakError:
         return 0
 
 
-def _spoken_draft(text: str, switches: Config) -> Draft:
-    """A text of any length, written as the model's own front end, if it has one, writes it."""
+def _spoken_draft(text: str, switches: Config, reading: Reading) -> Draft:
+    """A text of any length as it is read, in the letters that the model learned."""
     draft = Draft(text)
+    reading.write(draft)
     if switches.text_front_end == "english":
         from ..language.english.front_end import spell_out
         from ..language.plain_letters import write_plainly
 
-        spell_out(draft)
+        if not reading.normalize:
+            spell_out(draft)
         write_plainly(draft)
     return draft
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 
 Rule = tuple[re.Pattern[str], Callable[[re.Match[str]], str]]
-_Edit = tuple[int, int, str]  # from, to, and what stands there instead
+Edit = tuple[int, int, str]  # from, to, and what stands there instead
 _Change = tuple[int, int, int, int]  # from and to before, from and to after
 
 
@@ -32,6 +32,10 @@ class Draft:
         for pattern, spoken in rules:
             self._apply(_spaced(self.text, _edits(self.text, pattern, spoken)))
 
+    def exchange(self, edits: Iterable[Edit]) -> None:
+        """Put words in the place of others, with spaces as `rewrite`; the edits come in the order of the text."""
+        self._apply(_spaced(self.text, [edit for edit in edits if self.text[edit[0] : edit[1]] != edit[2]]))
+
     def replace(self, pattern: re.Pattern[str], spoken: Callable[[re.Match[str]], str]) -> None:
         """Apply a rule as it stands."""
         self._apply(_edits(self.text, pattern, spoken))
@@ -50,7 +54,7 @@ class Draft:
             bounds = _moved(bounds, changes)
         return [self.text[start:end] for start, end in pairwise([0, *bounds[1:], len(self.text)])] if bounds else []
 
-    def _apply(self, edits: Sequence[_Edit]) -> None:
+    def _apply(self, edits: Sequence[Edit]) -> None:
         if not edits:
             return
         old, pieces, end, length, changes = self.text, list[str](), 0, 0, []
@@ -75,14 +79,14 @@ def rewrite(text: str, rules: Iterable[Rule]) -> str:
     return draft.text
 
 
-def _edits(text: str, pattern: re.Pattern[str], spoken: Callable[[re.Match[str]], str]) -> list[_Edit]:
+def _edits(text: str, pattern: re.Pattern[str], spoken: Callable[[re.Match[str]], str]) -> list[Edit]:
     found = ((match, spoken(match)) for match in pattern.finditer(text))
     return [(match.start(), match.end(), words) for match, words in found if words != match[0]]
 
 
-def _spaced(text: str, edits: Sequence[_Edit]) -> list[_Edit]:
+def _spaced(text: str, edits: Sequence[Edit]) -> list[Edit]:
     """The edits with a space where their words touch a letter or a digit."""
-    spaced: list[_Edit] = []
+    spaced: list[Edit] = []
     end, last = 0, ""
     for i, (start, stop, words) in enumerate(edits):
         before = text[start - 1 : start] if start > end else last

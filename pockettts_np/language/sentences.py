@@ -8,6 +8,7 @@ speak two sentences together is better than half of one. An empty line ends a se
 import re
 from collections.abc import Callable, Iterator
 
+from .markdown.passages import Passages
 from .pauses import Markup, Pause, beside_pause
 from .punctuation import CLAUSE_MARKS, CLOSING_MARKS, SENTENCE_MARKS
 
@@ -37,7 +38,11 @@ class Sentences:
     words at twice the length. White space between words becomes one space or line end.
     """
 
-    def __init__(self, count_tokens: Callable[[str], int], max_tokens: int) -> None:
+    def __init__(
+        self, count_tokens: Callable[[str], int], max_tokens: int, passages: Passages | None = None
+    ) -> None:
+        """`passages`, new ones, take marks out of the text before it is split."""
+        self._passages = passages
         self._count_tokens = count_tokens
         self._max_tokens = max_tokens
         self._markup = Markup()
@@ -48,6 +53,8 @@ class Sentences:
         """The sentences that end in this piece; all of it where it is `complete`. ValueError for a pause too long."""
         if not isinstance(piece, str):
             raise TypeError(f"A piece of the text is a {type(piece).__name__}; wanted a str.")
+        if self._passages is not None:
+            piece = self._passages.feed(piece, complete)
         for part in self._markup.feed(piece, complete):
             yield from self._add(_EMPTY_LINE if isinstance(part, Pause) else part)
             if isinstance(part, Pause):

@@ -5,12 +5,13 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
 import numpy as np
 
+from ..language.markdown.passages import Passages
 from ..language.pauses import Pause
 from ..language.sentences import Sentences
 
@@ -23,10 +24,11 @@ class Prompter:
 
     count_tokens: Callable[[str], int]
     max_tokens: int  # longest prompt
+    passages: Callable[[], Passages | None] = field(default=lambda: None, kw_only=True)  # take marks out of a text
 
     def sentences(self) -> Sentences:
         """A new text."""
-        return Sentences(self.count_tokens, self.max_tokens)
+        return Sentences(self.count_tokens, self.max_tokens, self.passages())
 
     def joined(self, first: str | Pause, second: str | Pause) -> str | None:
         """Both sentences as one prompt, or None: they do not fit, or one is a pause."""

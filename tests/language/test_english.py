@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from pockettts_np import __main__
 from pockettts_np.commands.terminal import options
-from pockettts_np.language import normalize
 from pockettts_np.language import plain_letters as plain_letters_module
 from pockettts_np.language.english import front_end, numbers
 from pockettts_np.language.english.front_end import normalize_english
 from pockettts_np.language.english.symbols import SYMBOLS
 from pockettts_np.language.english.vocabulary import GREEK_LETTERS
 from pockettts_np.language.plain_letters import plain_letters
+from pockettts_np.language.reading import Reading, normalize
 
 CASES = {
     "whole numbers": [
@@ -735,14 +735,14 @@ def _read(words):
 
 def test_english_needs_no_library(monkeypatch):
     monkeypatch.setitem(sys.modules, "num2words", None)
-    assert {normalize.normalize("5", name) for name in ("english", "english_2m_2026-10", "builtin")} == {"five"}
+    assert {normalize("5", name) for name in ("english", "english_2m_2026-10", "builtin")} == {"five"}
     with pytest.raises(ModuleNotFoundError, match=r"pip install 'pockettts-np\[normalize\]'"):
-        normalize.normalize("5", "german_24l")
+        normalize("5", "german_24l")
 
 
 def test_an_unknown_language_is_refused():
     with pytest.raises(ValueError, match=r"english, french, .*; not in klingon"):
-        normalize.normalize("5", "klingon")
+        normalize("5", "klingon")
 
 
 @given(st.integers(0, 2**32))
@@ -750,7 +750,7 @@ def test_pieces_give_what_the_whole_text_gives(seed):
     text = "It is 3:30. Mr. Smith paid $5.50 in 1999! Really? [pause:0.25s] Dr. Who is 5. The end"
     cuts = sorted(random.Random(seed).sample(range(len(text)), 5))
     pieces = [text[begin:end] for begin, end in zip([0, *cuts], [*cuts, None], strict=True)]
-    spoken = "".join(normalize.normalize_pieces(pieces, "english"))
+    spoken = "".join(Reading("english", normalize=True).pieces(pieces))
     assert "".join(spoken.split()) == "".join(normalize_english(text).replace("0.25", "0.250000000").split())
 
 

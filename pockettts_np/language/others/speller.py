@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from ..english.numbers import SUPERSCRIPTS
 from ..markup import MARKUP
-from ..rules import Rule, any_of
+from ..rules import Draft, Rule, any_of
 from .german import German
 from .germanic import GERMANIC
 from .groups import group_rules
@@ -44,9 +44,15 @@ _NO_NAMES: Final = names(
 )
 
 
-def rules_of(language: str) -> list[Rule]:
-    """The rules of a language. ModuleNotFoundError: num2words is not installed."""
-    return _Speller(LANGUAGES[language], _num2words()).rules()
+def spell_out_in(language: str) -> Callable[[Draft], None]:
+    """What writes the numbers of a text in words. ModuleNotFoundError: num2words is not installed."""
+    rules = _Speller(LANGUAGES[language], _num2words()).rules()
+
+    def spell_out(draft: Draft) -> None:
+        _plain_digits(draft)
+        draft.rewrite(rules)
+
+    return spell_out
 
 
 def _num2words() -> Callable[..., str]:
@@ -61,10 +67,10 @@ def _num2words() -> Callable[..., str]:
     return say
 
 
-def plain_digits(text: str) -> str:
+def _plain_digits(draft: Draft) -> None:
     """The digits of every script as 0 to 9; superscripts stay."""
-    figures = {c for c in set(text) if c.isdigit() and not re.match(_SUPERSCRIPT, c)}
-    return text.translate({ord(c): str(unicodedata.digit(c)) for c in figures})
+    figures = {c for c in set(draft.text) if c.isdigit() and not re.match(_SUPERSCRIPT, c)}
+    draft.translate({ord(c): str(unicodedata.digit(c)) for c in figures})
 
 
 def _follows_a_name(match: re.Match[str]) -> bool:

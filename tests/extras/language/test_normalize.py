@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from num2words import num2words
 
 from pockettts_np.language.english import numbers
-from pockettts_np.language.normalize import normalize
+from pockettts_np.language.reading import normalize
 
 LANGUAGES = ["french", "german", "italian", "portuguese", "spanish", "dutch"]
 NUMBERS = [*range(2200), *range(2200, 10**6, 991), *(10**k + d for k in range(4, 36) for d in (-1, 0, 1, 17, 100))]
