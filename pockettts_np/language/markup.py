@@ -70,7 +70,7 @@ def _row(match: re.Match[str]) -> str:
     return ", ".join(filter(None, cells)) + "." if any(cell.strip("-: ") for cell in cells) else ""
 
 
-MARKUP: list[Rule] = [
+TAGS: list[Rule] = [
     (re.compile(r"<!--[^<>]{0,1000}-->"), lambda m: ""),
     (re.compile(r"<(script|style)(?:\s[^<>]{0,300})?>[^<]{0,10000}</\1\s?>", re.IGNORECASE), lambda m: ""),
     (_PAIRED_TAG, lambda m: ""),
@@ -81,13 +81,18 @@ MARKUP: list[Rule] = [
     (re.compile(r"<((?:https?://|mailto:)[^<>\s]{1,2000})>"), lambda m: m[1]),
     (_LINK, lambda m: m[1]),
     (re.compile(rf"\[\[(?:[^\[\]|\n]{{1,{_LONGEST}}}\|)?([^\[\]|\n]{{1,{_LONGEST}}})\]\]"), lambda m: m[1]),
+]
+_LINES: list[Rule] = [
     (re.compile(rf"{_LINE}(?:```+|~~~+)[^\n`]*$\n?)"), lambda m: ""),
     (re.compile(rf"{_LINE}([-*_=])(?:[ \t]?\1){{2,}}{_LINE_END}\n?)"), lambda m: "\n"),
     (re.compile(rf"{_LINE}\|([^\n]{{1,2000}})\|{_LINE_END})"), _row),
     (re.compile(rf"{_LINE}#{{1,6}}[ \t]+([^\n]{{1,{_LONGEST}}}?)[ \t#\r]*$)"), lambda m: f"{m[1]}\n"),
     (re.compile(rf"{_LINE}>(?:[ \t]?>)*[ \t]+(?=[^\W\d]|[\"“'*_`\[]))"), lambda m: ""),
     (_ITEM, lambda m: ".\n" if "\n" in m[0] else ""),
+]
+SPANS: list[Rule] = [
     (re.compile(rf"(?<![\w`])(`{{1,3}})(?!`)([^`\n]{{1,{_LONGEST}}})\1(?![\w`])"), lambda m: m[2].strip()),
     (_EMPHASIS, lambda m: m[2]),
     (_FORMULA, lambda m: m[1]),
 ]
+MARKUP: list[Rule] = [*TAGS, *_LINES, *SPANS]

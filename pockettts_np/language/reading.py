@@ -6,6 +6,7 @@ Markdown and HTML; `write` says, prompt by prompt, what is spoken for what is wr
 """
 
 import functools
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 
@@ -16,6 +17,7 @@ from .rules import Draft
 from .sentences import Sentences
 
 LANGUAGES = ("french", "german", "italian", "portuguese", "spanish", "dutch")  # beside English
+_SIGNS = re.compile(r"\S+")
 _ENGLISH = ("english", "builtin")
 
 
@@ -77,6 +79,8 @@ class Reading:
         write_lexicons(draft, [lexicon.current() for lexicon in self.lexicons])
         if self.normalize:
             _rules_of(self.language or _ENGLISH[0])(draft)
+            if not any(map(str.isalnum, draft.text)):  # a quotation mark, an ellipsis
+                draft.replace(_SIGNS, lambda m: "")
 
     def whole(self, text: str) -> str:
         """A whole text as it is spoken; its pauses stay as they are written."""

@@ -1,4 +1,4 @@
-"""Text with the marks of Markdown, Obsidian and HTML, as a person reads it.
+"""Texts with the marks of Markdown, Obsidian and HTML, as a person reads them.
 
-Read in this order: passages.
+Read in this order: inline, lines, passages.
 """

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from ..english.numbers import SUPERSCRIPTS
+from ..english.symbols import PICTURE
 from ..markup import MARKUP
 from ..rules import Draft, Rule, any_of
 from .german import German
@@ -124,6 +125,7 @@ class _Speller:
             (re.compile(r"\d+"), lambda m: self._integer(m[0])),
             (re.compile(compared), lambda m: f" {language.signs[m[2]]} "),
             (re.compile("[&±≈≤≥→§°]"), lambda m: language.signs[m[0]]),
+            PICTURE,
         ]
 
     def _ordinals(self) -> list[Rule]:
