@@ -5,24 +5,29 @@ left, 129, 131 or 143 ended by SIGHUP, SIGQUIT or SIGTERM. An output file appear
 """
 
 import argparse
+import difflib
+import re
 import sys
 import traceback
 from collections.abc import Sequence
 
 from .commands import batch, bundle, download, export_voice, generate, quantize, warmup
-from .commands.inspection import bench, cache, info, models, voices
+from .commands.inspection import bench, cache, info, models, read, voices
 from .commands.serving import serve, wyoming
 from .commands.terminal.options import require_named
+from .commands.terminal.output import prefer_loudspeaker
 from .commands.terminal.progress import show_fetching
 from .commands.terminal.session import leave_on_signals, log_to_stderr, usable_streams
 from .errors import sentence
 from .version import __version__
 
 PROGRAM = "pockettts-np"
+_WORD = re.compile(r"[a-z_-]+")  # in capitals, or with a mark behind it, it is no command
 # In the order of --help.
 COMMANDS = (
     generate,
     batch,
+    read,
     export_voice,
     models,
     voices,
@@ -39,10 +44,35 @@ COMMANDS = (
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit status. SystemExit: wrong usage, --help, --version."""
+    """Run one command and return its exit status. SystemExit: wrong usage, --help, --version.
+
+    A first argument that is neither a command nor close to one is a text: it is spoken as by `generate`.
+    """
     with usable_streams():
-        args = build_parser().parse_args(argv)
+        arguments = sys.argv[1:] if argv is None else list(argv)
+        parser = build_parser()
+        is_text = bool(arguments) and _is_text(arguments[0], parser)
+        args = parser.parse_args(["generate", *arguments] if is_text else arguments)
+        if is_text:
+            prefer_loudspeaker(args)
         return _run(args)
+
+
+def _is_text(argument: str, parser: argparse.ArgumentParser) -> bool:
+    """Whether the first argument is a text to speak rather than a command. SystemExit: it is a command misspelt."""
+    if argument.startswith("-") or argument in command_names():
+        return False
+    if _WORD.fullmatch(argument) and (close := difflib.get_close_matches(argument, command_names(), n=1)):
+        parser.error(
+            f"there is no command {argument!r}; did you mean {close[0]}? "
+            f"To speak the word itself: {PROGRAM} generate {argument}"
+        )
+    return True
+
+
+def command_names() -> list[str]:
+    """What stands for a command, as the first argument."""
+    return [command.__name__.rpartition(".")[2].replace("_", "-") for command in COMMANDS]
 
 
 def _run(args: argparse.Namespace) -> int:

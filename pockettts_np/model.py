@@ -15,14 +15,13 @@ import numpy as np
 from .audio.recording import as_recording, end_on_pause, read_audio
 from .audio.resampling import resample
 from .audio.samples import mono
-from .conditioners.text import Script, count_tokens, make_script, require_script_of
+from .conditioners.text import Script, count_tokens, make_script, reading_for, require_script_of, script_of
 from .conditioners.tokenizer.protocol import Tokenizer
 from .config.config import Config
 from .files.memory import File
 from .hub import catalogue, fetch
 from .hub.errors import HubError
 from .hub.voices import NO_CLONING, ONE_VOICE, CatalogueVoice, GivenVoice, SavedVoice, require_voice, voice_of
-from .language import pauses
 from .language.lexicon import GivenLexicon
 from .language.pauses import Pause
 from .language.reading import Reading
@@ -207,9 +206,7 @@ class TTSModel(SamplingOptions):
 
     @property
     def _reading(self) -> Reading:
-        """How texts are read; a model with a front end of its own knows nothing but what that writes."""
-        reading = self.reading.of(self.config.name)
-        return replace(reading, normalize=True) if self.config.text_front_end else reading
+        return reading_for(self.config, self.reading)
 
     @property
     def sample_rate(self) -> int:
@@ -456,8 +453,7 @@ class TTSModel(SamplingOptions):
         """
         if not isinstance(text, str):
             raise TypeError(f"The text is a {type(text).__name__}; wanted a string, or what script() returns.")
-        reading = self._reading
-        return make_script(self.tokenizer, pauses.parts(reading.unmarked(text)), max_tokens, self.config, reading)
+        return script_of(self.tokenizer, text, max_tokens, self.config, self.reading)
 
     def word_clock(self, script: Script) -> WordClock:
         """What tells when the words of a script are spoken, from its first sample on. It is good for one utterance.

@@ -39,6 +39,7 @@ def add_parser(commands: Any) -> None:
         "is required",
     )
     add("out", metavar="OUT", help="folder for the sound files and report.jsonl; what is finished there is kept")
+    options.add_reading_options(add, "default: as the reference prepares a text")
     add("--jobs", type=whole(1), help="texts at once; default: one a core")
     add("--format", choices=FORMATS, default="wav", help="of files that the manifest does not name (%(default)s)")
     add("--speed", type=number(0), default=1.0, help="0.5 to 2: slower or faster in the same pitch")
@@ -51,6 +52,8 @@ def batch(args: argparse.Namespace) -> None:
     require_processing(args.speed, args.rate)
     require_format(args.format, args.rate or 24_000)
     items = library.read_manifest(args.manifest, args.format)
+    options.settle_reading(args)
+    args.lexicon = tuple(lexicon.current() for lexicon in args.lexicon or ()) or None  # as it is now, for all workers
     options.choose_language(args, needs_voices=any(item.voice for item in items))
     settings = library.Settings(tuple(options.load_arguments(args).items()), args.speed, args.rate)
     folder = Path(args.out)

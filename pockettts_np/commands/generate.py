@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from ..audio.samples import Samples
 from ..config.load import load_config, released_models
 from ..files.writing import require_writable
-from ..hub.catalogue import DEFAULT_LANGUAGE, default_text
+from ..hub.catalogue import default_text
 from ..hub.voices import require_voice
 from ..timing.letters import Word
 from ..timing.subtitles import require_format as require_subtitles
@@ -31,20 +31,14 @@ def add_parser(commands: Any) -> None:
     add = add_model_command(
         commands, "generate", generate, "Speak a text into a sound file, to standard output or to the loudspeaker."
     ).add_argument
+    add("words", nargs="*", metavar="TEXT", help="what to say, as --text")
     add(
         "--text",
         help="what to say, pauses such as [pause:500ms] included; - reads standard input (UTF-8); default: a greeting "
         "in the language",
     )
     add("--follow", action="store_true", help="speak standard input while it is written, each sentence once complete")
-    add(
-        "--normalize",
-        nargs="?",
-        const="",
-        metavar="LANGUAGE",
-        help="spell out numbers, dates, money and abbreviations before speaking; default language: the model's, or "
-        "English with --config",
-    )
+    options.add_reading_options(add, "default: as the reference prepares a text")
     add(
         "--voice",
         help="whom to sound like: a name such as alba, a recording to clone, or what export-voice saved; "
@@ -68,6 +62,7 @@ def add_parser(commands: Any) -> None:
 def generate(args: argparse.Namespace) -> None:
     output.check(args)
     _check_subtitles(args)
+    options.settle_reading(args)
     options.choose_language(args, needs_voices=args.voice is not None)
     _check_timestamps(args)
     text = _text_to_speak(args)
@@ -108,10 +103,14 @@ def _text_to_speak(args: argparse.Namespace) -> str | Iterator[str]:
         logger.warning("--lsd-decode-steps is deprecated, use --sampler-decode-steps")
         args.sampler_decode_steps = args.lsd_decode_steps
     if args.follow:
-        if args.text not in (None, "-"):
+        if args.text not in (None, "-") or args.words not in ([], ["-"]):
             raise ValueError("--follow reads standard input, so it takes no text but --text -; leave one of them out.")
-        pieces = _not_blank(standard_input.read_pieces())
-        return _normalized(pieces, args)
+        return _not_blank(standard_input.read_pieces())
+    if args.words and args.text is not None:
+        words = " ".join(args.words)
+        raise ValueError(f"The text is given twice, as {words[:50]!r} and by --text; leave one of them out.")
+    if args.words:
+        args.text = " ".join(args.words)
     text = default_text(args.language) if args.text is None else args.text
     if text == "-":
         text = standard_input.read_text()
@@ -119,17 +118,7 @@ def _text_to_speak(args: argparse.Namespace) -> str | Iterator[str]:
         raise ValueError(_NOTHING_TO_SAY)
     if any("\ud800" <= character <= "\udfff" for character in text):
         raise ValueError("The text holds bytes that are not UTF-8; convert it first.")
-    return _normalized(str(text), args)
-
-
-def _normalized(text: str | Iterator[str], args: argparse.Namespace) -> str | Iterator[str]:
-    """With numbers in words, if asked for."""
-    if args.normalize is None:
-        return text
-    from ..language.reading import Reading, normalize
-
-    language = args.normalize or args.language or DEFAULT_LANGUAGE
-    return normalize(text, language) if isinstance(text, str) else Reading.given(language).pieces(text)
+    return str(text)
 
 
 def _check_subtitles(args: argparse.Namespace) -> None:

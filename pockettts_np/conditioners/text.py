@@ -8,12 +8,13 @@ models whose configuration asks for shorter chunks (`one_sentence_per_chunk`, `m
 import logging
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import chain, pairwise
 
 from ..config.config import Config
 from ..language.clauses import cut_long_clauses, cut_repetitions
+from ..language import pauses
 from ..language.pauses import Pause
 from ..language.punctuation import CLAUSE_MARKS, CLOSING_MARKS, DASHES, SENTENCE_MARKS
 from ..language.reading import Reading
@@ -121,6 +122,18 @@ class Script:
                 yield from (Script("", (piece,)) for piece in part.pieces(_TURN_SECONDS))
             else:  # which fades out before a pause
                 yield Script(part.text, (part, Pause(Fraction(0))) if isinstance(following, Pause) else (part,))
+
+
+def reading_for(config: Config, reading: Reading) -> Reading:
+    """How a model reads: in its own language, and always in words where it has a front end, which learned them alone."""
+    reading = reading.of(config.name)
+    return replace(reading, normalize=True) if config.text_front_end else reading
+
+
+def script_of(tokenizer: Tokenizer, text: str, max_tokens: int, config: Config, reading: Reading) -> Script:
+    """The script of a whole text. ValueError: a pause that is too long; else as `make_script`."""
+    reading = reading_for(config, reading)
+    return make_script(tokenizer, pauses.parts(reading.unmarked(text)), max_tokens, config, reading)
 
 
 def make_script(

@@ -64,11 +64,24 @@ def open_source(source: str | File, quantize: bool = False) -> ModelSource:
         quantize = True
     else:
         config = load_config(str(source) if isinstance(source, InMemoryFile) else source)
-        table = config.flow_lm.lookup_table
-        tokenizer = load_tokenizer(fetch.local_path(table.tokenizer_path), table.n_bins, table.tokenizer)
+        tokenizer = _tokenizer(config)
         weights = _open_weights(config)
     weights.require(_expected_tensors(weights, config))
     return ModelSource(config, weights, tokenizer, QUANTIZED if quantize else AS_PUBLISHED, voice)
+
+
+def open_text(source: str | File) -> tuple[Config, Tokenizer]:
+    """What reads the text of what `find` found: of a released model, the weights are not fetched. Errors as above."""
+    if is_whole_model(source):
+        config, _, tokenizer, _ = open_model(source)
+        return config, tokenizer
+    config = load_config(str(source) if isinstance(source, InMemoryFile) else source)
+    return config, _tokenizer(config)
+
+
+def _tokenizer(config: Config) -> Tokenizer:
+    table = config.flow_lm.lookup_table
+    return load_tokenizer(fetch.local_path(table.tokenizer_path), table.n_bins, table.tokenizer)
 
 
 def _open_weights(config: Config) -> Weights:

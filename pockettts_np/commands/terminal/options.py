@@ -22,6 +22,8 @@ _LOAD_OPTIONS = {
     "noise_clamp": "noise_clamp",
     "eos_threshold": "eos_threshold",
     "quantize": "quantize",
+    "normalize": "normalize",
+    "lexicon": "lexicon",
 }
 # Arguments that name a file, a folder, a model or a voice.
 _NAMES = (
@@ -64,6 +66,38 @@ def add_model_command(commands: Any, name: str, command: Command, what: str) -> 
         help="another model: a file made by quantize, or a .yaml or .toml; a path, https:// or hf:// address",
     )
     return parser
+
+
+def add_reading_options(add: Any, default: str) -> None:
+    """The options that say how texts are read; `default` says whether numbers are spelled out without them."""
+    add(
+        "--normalize",
+        action=argparse.BooleanOptionalAction,
+        help=f"read Markdown, HTML, numbers, dates, money and abbreviations as a person reads them; {default}",
+    )
+    add(
+        "--text-language",
+        metavar="LANGUAGE",
+        help="language to read numbers in, such as german; implies --normalize; default: the model's",
+    )
+    add(
+        "--lexicon",
+        action="append",
+        metavar="FILE",
+        help="own pronunciations, a line such as `nginx = engine x` each; may be given several times",
+    )
+
+
+def settle_reading(args: argparse.Namespace) -> None:
+    """Make of the options what `load_model` takes, before a model is loaded. Errors as `Reading.given`."""
+    from ...language.reading import Reading
+
+    if args.text_language is not None and args.normalize is not False:
+        args.normalize = args.text_language
+    reading = Reading.given(args.normalize or False, args.lexicon)
+    if args.language is not None:
+        reading.of(args.language).require()
+    args.lexicon = reading.lexicons or None
 
 
 def choose_language(args: argparse.Namespace, needs_voices: bool) -> None:

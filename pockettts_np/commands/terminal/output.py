@@ -31,6 +31,14 @@ def add_options(add: Any) -> None:
     add("--play", action="store_true", help="play the speech while it is made (pip install 'pockettts-np[play]')")
 
 
+def prefer_loudspeaker(args: argparse.Namespace) -> None:
+    """Play the speech where no file is named and there is a device to play it on."""
+    if args.output_path is None and args.format is None and not args.play:
+        with suppress(ImportError, OSError):
+            require_player()
+            args.play = True
+
+
 def check(args: argparse.Namespace) -> None:
     """Refuse what cannot be written or played before the model is loaded."""
     if args.output_path is None and not args.play:

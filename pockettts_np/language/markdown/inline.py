@@ -14,6 +14,7 @@ _OPENING = re.compile(rf"(?<![\w*_~=`/\\])(?<!\d )(?:{_LOOSE})(?=[\w\"“‘'(\[
 _CLOSING = re.compile(rf"(?<=[\w.,!?…\"”'’)\]%:;])(?:{_LOOSE})(?![\w*_~=`/(])")
 _MENU = "settings|preferences|options|menu|file|edit|view|tools|help|account|profile|system"
 
+_ANY_MARK = re.compile(r"[*_~=`<&\[\]!\\%^:;#|$→➔➜➡»›【]")
 _ESCAPED = 0xE000  # on top of the character behind a backslash: no mark any more
 
 _BEFORE: list[Rule] = [
@@ -40,6 +41,8 @@ _AFTER: list[Rule] = [
 
 def unmarked(text: str) -> str:
     """A passage without the marks of Markdown and HTML; what they mark stays, but images, code names and comments."""
+    if not _ANY_MARK.search(text):
+        return text
     text = rewrite(text, _BEFORE)
     text = rewrite(text, TAGS)
     return rewrite(text, [*SPANS, *_AFTER])

@@ -6,7 +6,7 @@ from enum import Enum, auto
 
 from .inline import unmarked
 
-_MARGIN = r"[ \t]*(?:>[ \t]?)*[ \t]*"
+_MARGIN = r"[ \t]{0,40}(?:>[ \t]{0,3}){0,20}"
 _FENCE = re.compile(rf"{_MARGIN}```+[^`\n]*")
 _RULE = re.compile(r"[ \t]*(?:([-*_=~#])(?:[ \t]*\1){2,}|[-+=|:─-╿ \t]{3,})[ \t]*")
 _DEFINITION = re.compile(r"[ \t]*\[(?!\^)[^\[\]\n]{1,300}\]:[ \t]*(?:<[^<>\n]*>|[^\s<>]*[./#][^\s<>]*)(?:[ \t]+[\"'(][^\n]*)?[ \t]*")
