@@ -27,6 +27,7 @@ GERMANIC: Final = {
             l, Liter
             ml, Milliliter
             km/h, Kilometer pro Stunde
+            m/s, Meter pro Sekunde
             m², Quadratmeter
             km², Quadratkilometer
             m³, Kubikmeter
@@ -72,6 +73,7 @@ GERMANIC: Final = {
             ggf., gegebenenfalls
             inkl., inklusive
             usw., und so weiter
+            S., Seite
             Mio., Millionen
             Mrd., Milliarden
             vgl., vergleiche
@@ -95,7 +97,7 @@ GERMANIC: Final = {
         time_words="um|gegen",
         time_span="von",
         one_of="ein",
-        followed={"St.": " [A-ZÄÖÜ]"},
+        followed={"St.": " [A-ZÄÖÜ]", "S.": r" ?\d"},
     ),
     "dutch": Language(
         "nl",
@@ -120,6 +122,7 @@ GERMANIC: Final = {
             ml, milliliter
             km/u, kilometer per uur
             km/h, kilometer per uur
+            m/s, meter per seconde
             m², vierkante meter
             km², vierkante kilometer
             m³, kubieke meter

@@ -35,7 +35,8 @@ def group_rules(language: Language) -> list[Rule]:
         if numbered_before.search(before):
             return match[0]
         named = noun.match(following)
-        is_one = language.code in _SPACED_BY_RULE or (named and named[1] not in _NO_NOUNS)
+        is_million = re.fullmatch(r"\d(?: \d{3}){2,}", match[0])  # 1 234 567; but 10 200 300 may be three
+        is_one = is_million or language.code in _SPACED_BY_RULE or (named and named[1] not in _NO_NOUNS)
         return one if is_one else match[0]
 
     return [(re.compile(_SPACED), joined)]

@@ -8,6 +8,7 @@ from .language import SPACE, Language
 
 _START = r"(?<![\d:.,])"
 _DOTTED = r"(\d\d?)\.([0-5]\d)"
+_SPANISH_PARTS = {15: "cuarto", 30: "media"}  # of an hour of the clock's twelve
 _TO_HOUR = re.compile(rf"{_START}(\d\d? ?h(?: ?[0-5]\d)?) ?[-–] ?(?=\d\d? ?h)")
 
 
@@ -58,6 +59,8 @@ class Hours:
             return ""
         said = {0: self._language.no_hours, 1: self._language.one_hour}.get(hour)
         words = said or self._language.hours.format(self._hour(hour))
+        if self._language.code == "es" and 1 <= hour <= 12 and minute in _SPANISH_PARTS:
+            return f"{words} y {_SPANISH_PARTS[minute]}"
         return words + (f"{self._language.and_minutes}{self._integer(str(minute))}" if minute else "")
 
     def _hour(self, hour: int) -> str:

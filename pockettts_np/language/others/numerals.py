@@ -22,6 +22,14 @@ _RULERS: Final = names(
     "Paolo Pablo Paulus Pedro Peter Pierre Pietro Pie Pius Pio Pío Ramses Ramsés Rudolf Sancho Sixtus Umberto Urbain "
     "Emanuele Emmanuel Manuel Victoria"
 )
+_PARTS: Final = {  # of books and plays, numbered by Roman numerals
+    "de": "Kapitel|Band|Teil|Buch|Akt|Szene|Abschnitt|Phase|Stufe|Klasse|Artikel",
+    "fr": "[Cc]hapitres?|[Tt]omes?|[Vv]olumes?|[Pp]arties?|[Ll]ivres?|[Aa]ctes?|[Ss]cènes?|[Pp]hases?|[Tt]ypes?|[Ss]ections?",
+    "it": "[Cc]apitol[oi]|[Tt]om[oi]|[Vv]olum[ei]|[Pp]art[ei]|[Ll]ibr[oi]|[Aa]tt[oi]|[Ss]cen[ae]|[Ff]as[ei]|[Ss]ezion[ei]",
+    "es": "[Cc]apítulos?|[Tt]omos?|[Vv]olúmen(?:es)?|[Pp]artes?|[Ll]ibros?|[Aa]ctos?|[Ee]scenas?|[Ff]ases?|[Tt]ítulos?",
+    "pt": "[Cc]apítulos?|[Tt]omos?|[Vv]olumes?|[Pp]artes?|[Ll]ivros?|[Aa]tos?|[Cc]enas?|[Ff]ases?|[Tt]ítulos?",
+    "nl": "[Hh]oofdstuk(?:ken)?|[Dd]eel|[Bb]oek|[Aa]kte|[Ss]cène|[Ff]ase|[Kk]lasse|[Aa]rtikel",
+}
 _QUEENS: Final = names("Catherine Caterina Catalina Catarina Elizabeth Elisabetta Isabel Maria Margarita")
 _RULER = re.compile(rf"\b(({'|'.join(_RULERS)})s? )([IVX]{{1,6}})\b(?![.’'-]\w)(?!(?<=\s[IVX])\. [A-ZÀ-Þ])")
 _GERMAN_RULER = re.compile(rf"(\b\w+ )?\b({'|'.join(_RULERS)})(s?) ([IVX]{{1,6}})\b(?![’'-])(\.?)")
@@ -79,7 +87,12 @@ def numeral_rules(language: Language, say: Callable[..., str]) -> list[Rule]:
         words = ordinal(value).capitalize() + "n" * (article != "der")
         return f"{before}{match[2]}{match[3]} {article} {words}{match[5] if ends else ''}"
 
-    rules: list[Rule] = [(re.compile(language.century), century)]
+    def part(match: re.Match[str]) -> str:
+        value = roman(match[2])
+        return match[0] if value is None else match[1] + say(value, lang=language.code)
+
+    chapters = re.compile(rf"\b((?:{_PARTS[language.code]}) )([IVXLC]{{1,7}})\b(?!['’.]\w)")
+    rules: list[Rule] = [(re.compile(language.century), century), (chapters, part)]
     if language.code == "fr":
         rules.append((_MARKED, marked))
     return [*rules, (_GERMAN_RULER, german_ruler) if language.code == "de" else (_RULER, ruler)]

@@ -27,6 +27,7 @@ ROMANCE: Final = {
             l, litre, litres
             ml, millilitre, millilitres
             km/h, kilomètre heure, kilomètres heure
+            m/s, mètre par seconde, mètres par seconde
             m², mètre carré, mètres carrés
             km², kilomètre carré, kilomètres carrés
             m³, mètre cube, mètres cubes
@@ -107,6 +108,7 @@ ROMANCE: Final = {
             l, litro, litri
             ml, millilitro, millilitri
             km/h, chilometro orario, chilometri orari
+            m/s, metro al secondo, metri al secondo
             m², metro quadrato, metri quadrati
             km², chilometro quadrato, chilometri quadrati
             m³, metro cubo, metri cubi
@@ -170,7 +172,7 @@ ROMANCE: Final = {
         euros=("euro", "euros"),
         cents=("cêntimo", "cêntimos"),
         with_cents="e",
-        currencies=pairs("R$, real, reais\n$, dólar, dólares\n£, libra, libras\n¥, iene, ienes"),
+        currencies=pairs("R$, real, reais\nUS$, dólar, dólares\n$, dólar, dólares\n£, libra, libras\n¥, iene, ienes"),
         units=pairs("""
             km, quilómetro, quilómetros
             m, metro, metros
@@ -182,6 +184,7 @@ ROMANCE: Final = {
             l, litro, litros
             ml, mililitro, mililitros
             km/h, quilómetro por hora, quilómetros por hora
+            m/s, metro por segundo, metros por segundo
             m², metro quadrado, metros quadrados
             km², quilómetro quadrado, quilómetros quadrados
             m³, metro cúbico, metros cúbicos
@@ -244,7 +247,7 @@ ROMANCE: Final = {
         euros=("euro", "euros"),
         cents=("céntimo", "céntimos"),
         with_cents="con",
-        currencies=pairs("$, dólar, dólares\n£, libra, libras\nCHF, franco suizo, francos suizos\n¥, yen, yenes"),
+        currencies=pairs("US$, dólar, dólares\n$, dólar, dólares\n£, libra, libras\nCHF, franco suizo, francos suizos\n¥, yen, yenes"),
         units=pairs("""
             km, kilómetro, kilómetros
             m, metro, metros
@@ -256,6 +259,7 @@ ROMANCE: Final = {
             l, litro, litros
             ml, mililitro, mililitros
             km/h, kilómetro por hora, kilómetros por hora
+            m/s, metro por segundo, metros por segundo
             m², metro cuadrado, metros cuadrados
             km², kilómetro cuadrado, kilómetros cuadrados
             m³, metro cúbico, metros cúbicos

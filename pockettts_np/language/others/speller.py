@@ -9,6 +9,8 @@ from ..english.numbers import SUPERSCRIPTS
 from ..english.symbols import PICTURE
 from ..markup import MARKUP
 from ..rules import Draft, Rule, any_of
+from .agreement import ROMANCE_AGREEMENT, german_one
+from .amounts import amount_rules
 from .german import German
 from .germanic import GERMANIC
 from .groups import group_rules
@@ -16,7 +18,6 @@ from .hours import Hours
 from .language import SPACE, Language, names
 from .numerals import numeral_rules
 from .romance import ROMANCE
-from .spanish import HOURS, agrees, is_noun
 
 LANGUAGES = ROMANCE | GERMANIC
 
@@ -26,16 +27,30 @@ _FEWEST_PHONE_DIGITS = 9
 _START = r"(?<![\w.,^])"
 _THOUSANDS = re.compile("[.\u00a0\u202f](?=\\d{3}(?!\\d))")
 _NUMBER = r"(?:\d{1,3}(?:[.\u00a0\u202f]\d{3}){1,9}(?![\d.]\d)(?:,\d+)?|\d+(?:[.,]\d+)?)"
-_BEFORE_WORD = re.compile(rf"{_START}({_NUMBER})(?= ([a-záéíóúñ]{{3,30}})\b)")
+_BEFORE_WORD = re.compile(rf"{_START}({_NUMBER})(?= ([a-zß-ÿœ]{{3,30}})\b)")
 _SUPERSCRIPT = "[⁰¹²³⁴-⁹]"
 
-_DATE = re.compile(rf"{_START}(?:(\d\d?)([./-])(\d\d?)\2(\d{{4}})|(\d{{4}})-(\d\d)-(\d\d))(?![\w/-]|\.\d)")
+_DATE = re.compile(
+    rf"{_START}(?:(\d\d?)([./-])(\d\d?)\2(\d{{4}})|(\d\d?)(/)(\d\d?)/(\d\d)|(\d{{4}})-(\d\d)-(\d\d))(?![\w/-]|\.\d)"
+)
+_FIRST_YEAR = 70  # of two figures that is of the last century
 _SCORE = re.compile(r"(?<![\d:.,-])(?:(\d\d?):(\d)|(\d)-(\d))(?![\d:]|[.,-]\d)")
 _DOTTED = re.compile(rf"{_START}\d+(?:\.\d+){{2,}}(?!\w)")
 _PHONE = re.compile(r"(?<![\w.,])(?:\+\d{1,3}|\(?0\d{1,4}\)?)(?:[ /-]{1,3}\d{2,8}|[ ]\d(?= )){1,6}(?![\w.,-]\d|\w)")
+_CALLED = re.compile(
+    r"\b((?:tel|telefoon|telefono|telefone|teléfono|téléphone|telefon|fax|whatsapp|llame al|chiama il|chiamare il|appelez le|"
+    r"ligue para|bel|móvil|celular|cellulare|handy|mobile)[.:]{0,2} )(\(?\d{1,4}\)?(?:[ /-]\d{2,8}){1,6})(?![\w.,-]\d|\w)",
+    re.IGNORECASE,
+)
+_BRAZILIAN_PHONE = re.compile(r"(?<![\w.,])\(\d\d\) ?\d{4,5}-\d{4}(?![\w-])")
+_ALWAYS = re.compile(r"(?<![\w.,/])24/(7|24)(?![\w/])")
 _POWER = re.compile(rf"(?<=[\w)])(?:\^(-?\d+)|(⁻?{_SUPERSCRIPT}+))")
 _RANGE = re.compile(r"(?<=\d)(?: ?–|-| - ) ?(?=\d)")
 _FRACTION = re.compile(r"(?<![\w.,/])([123])/([234])(?![\w/])")
+HOURS: Final[list[Rule]] = [
+    (re.compile(r"(?<=\b[Ll]a )1(?!\w|[.,:]\d)"), lambda m: "una"),
+    (re.compile(r"(?<=\b[Ll]as )21(?!\w|[.,:]\d)"), lambda m: "veintiuna"),
+]
 _OPEN_LISTS = ("usw.", "etc.", "ecc.", "enz.")
 # "Bruno M." is no Monsieur, but "Bonjour M. Martin" is.
 _NAME_BEFORE = re.compile(r"(?:\b[A-ZÀ-Þ]\.[ -]?|\b([A-ZÀ-Þ][\w’'-]+) )\Z")
@@ -86,6 +101,7 @@ class _Speller:
         self._language = language
         self._say = say
         self._german = German(language.months, say)
+        self._agreement = ROMANCE_AGREEMENT.get(language.code)
 
     def rules(self) -> list[Rule]:
         language = self._language
@@ -99,9 +115,14 @@ class _Speller:
             (re.compile(rf"(?<![\w.])({short})(?!\w)"), self._abbreviation),
             *numeral_rules(language, self._say),
             *group_rules(language),
+            *amount_rules(language),
             (_DATE, self._date),
             *(self._german.dates() if is_german else []),
+            (_BRAZILIAN_PHONE, self._phone),
+            (_CALLED, lambda m: m[1] + self._phone_groups(m[2])),
             (_PHONE, self._phone),
+            (_ALWAYS, lambda m: f"24 {m[1]}"),
+            *self._first_days(),
             (re.compile(rf"\b({language.numbered})( \d+)\.(\d+)(?!\.?\d)", re.IGNORECASE), self._numbered),
             *Hours(language, self._integer).rules(),
             (_SCORE, self._score),
@@ -120,7 +141,8 @@ class _Speller:
             (re.compile(f"{_SUPERSCRIPT}+"), lambda m: self._integer(m[0].translate(SUPERSCRIPTS))),
             *ordinals,
             (re.compile(r"(?<=\d):(?=\d\d)"), lambda m: " "),
-            *([*HOURS, (_BEFORE_WORD, self._spanish)] if language.code == "es" else []),
+            *(HOURS if language.code == "es" else []),
+            *([(_BEFORE_WORD, self._agreed)] if self._agreement else []),
             (re.compile(rf"{_START}{_NUMBER}"), lambda m: self._number(m[0])),
             (re.compile(r"\d+"), lambda m: self._integer(m[0])),
             (re.compile(compared), lambda m: f" {language.signs[m[2]]} "),
@@ -135,8 +157,16 @@ class _Speller:
         return [
             *self._german.ordinals(),
             (re.compile(rf"{_START}(\d{{1,4}})er\b"), lambda m: f"{self._number(m[1])}er"),  # 90er
-            (re.compile(rf"{_START}1(?= [A-ZÄÖÜ][a-zäöüß])"), lambda m: "ein"),
+            (re.compile(rf"{_START}1(?= ([A-ZÄÖÜ][a-zäöüß]+))"), lambda m: german_one(m.string[: m.start()], m[1])),
         ]
+
+    def _first_days(self) -> list[Rule]:
+        """Il 1 maggio, il 1° maggio."""
+        language = self._language
+        if not language.first_day:
+            return []
+        month = "|".join(language.months)
+        return [(re.compile(rf"{_START}1[°ºo]?(?= (?:de )?(?:{month})\b)"), lambda m: language.first_day)]
 
     def _days(self) -> list[Rule]:
         """Le 24/12 et 25/12, op 24-12; but le 5/6 des gens."""
@@ -192,17 +222,18 @@ class _Speller:
         return " ".join(self._say(int(figure), lang=self._language.code) for figure in figures)
 
     def _counted(self, figures: str, names: tuple[str, str]) -> str:
-        one, many = names
-        if figures == "1" and self._language.code == "es":
-            return f"{agrees('uno', one)} {one}"
-        if figures == "1":
-            return f"{self._language.one_of or self._integer('1')} {one}"
+        noun = names[0] if figures == "1" else names[1]
+        if figures == "1" and self._language.code == "de":
+            return f"{german_one('', noun)} {noun}"
         words = self._number(figures)
-        return f"{agrees(words, many) if self._language.code == 'es' else words} {many}"
+        agreed = self._agreement.agrees(words, noun) if self._agreement else words
+        return agreed + noun if agreed.endswith("'") else f"{agreed} {noun}"
 
-    def _spanish(self, match: re.Match[str]) -> str:
+    def _agreed(self, match: re.Match[str]) -> str:
         words = self._number(match[1])
-        return agrees(words, match[2]) if is_noun(match[2], match[1]) else words
+        if self._agreement is None or not self._agreement.is_noun(match[2], match[1]):
+            return words
+        return self._agreement.agrees(words, match[2])
 
     def _ordinal(self, match: re.Match[str]) -> str:
         if match[2].startswith("nd"):
@@ -239,7 +270,7 @@ class _Speller:
 
     def _amount(self, figures: str, names: tuple[str, str]) -> str:
         """3,50 € → drei Euro fünfzig."""
-        parted = re.fullmatch(r"(.+),(\d\d)", figures)
+        parted = re.fullmatch(r"(.+)[.,](\d\d)", figures)
         if parted is None:
             return self._counted(figures, names)
         whole, cents = parted[1], str(int(parted[2]))
@@ -251,7 +282,11 @@ class _Speller:
         return self._counted(match[1], self._language.units[match[2]])
 
     def _date(self, match: re.Match[str]) -> str:
-        day, month, year = (match[1], match[3], match[4]) if match[1] else (match[7], match[6], match[5])
+        day, month, year = next(
+            (match[a], match[b], match[c]) for a, b, c in ((1, 3, 4), (5, 7, 8), (11, 10, 9)) if match[a]
+        )
+        if len(year) == 2:
+            year = ("20" if int(year) < _FIRST_YEAR else "19") + year
         if not (1 <= int(day) <= 31 and 1 <= int(month) <= 12):
             return match[0]
         words = self._integer(str(int(day)))
@@ -285,8 +320,10 @@ class _Speller:
     def _phone(self, match: re.Match[str]) -> str:
         if sum(map(str.isdecimal, match[0])) < _FEWEST_PHONE_DIGITS:
             return match[0]
-        parts = [" ".join(map(self._phone_group, re.findall(r"\d+", part))) for part in match[0].split("/")]
-        return f"{self._language.signs['+']} " * match[0].startswith("+") + ", ".join(parts)
+        return f"{self._language.signs['+']} " * match[0].startswith("+") + self._phone_groups(match[0])
+
+    def _phone_groups(self, figures: str) -> str:
+        return ", ".join(" ".join(map(self._phone_group, re.findall(r"\d+", part))) for part in figures.split("/"))
 
     def _phone_group(self, figures: str) -> str:
         return self._integer(figures) if len(figures) < 3 else self._digits(figures)

@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from num2words import num2words
 
 from pockettts_np.language.english import numbers
+from pockettts_np.language.others.speller import spell_out_in
 from pockettts_np.language.reading import normalize
+from pockettts_np.language.rules import Draft
 
 LANGUAGES = ["french", "german", "italian", "portuguese", "spanish", "dutch"]
 NUMBERS = [*range(2200), *range(2200, 10**6, 991), *(10**k + d for k in range(4, 36) for d in (-1, 0, 1, 17, 100))]
@@ -109,7 +111,7 @@ def test_english_decimals_are_those_of_num2words():
         (
             "spanish",
             "A las 9:30 del 25/12/2025, 1.234.567 pesos",
-            "A las nueve y treinta del veinticinco de diciembre de dos mil veinticinco, un millón doscientos treinta y "
+            "A las nueve y media del veinticinco de diciembre de dos mil veinticinco, un millón doscientos treinta y "
             "cuatro mil quinientos sesenta y siete pesos",
         ),
         ("spanish", "siglo XXI, $5, 3² etc. Y", "siglo veintiuno, cinco dólares, tres al cuadrado etcétera. Y"),
@@ -163,7 +165,7 @@ def test_an_initial_is_no_title(language, written, spoken):
         ("french", "Pages 10 200 300", "Pages dix deux cents trois cents"),
         ("french", "Ils sont 12 345.", "Ils sont douze mille trois cent quarante-cinq."),
         ("spanish", "91 123 45 67", "noventa y uno ciento veintitrés cuarenta y cinco sesenta y siete"),
-        ("spanish", "10 200 300 personas", "diez millones doscientos mil trescientos personas"),
+        ("spanish", "10 200 300 personas", "diez millones doscientas mil trescientas personas"),
         ("italian", "10 200 300 e 10 000", "dieci duecento trecento e diecimila"),
         ("portuguese", "912 345 678", "novecentos e doze trezentos e quarenta e cinco seiscentos e setenta e oito"),
         ("dutch", "10 200 300 of 10 000", "tien tweehonderd driehonderd of tienduizend"),
@@ -282,6 +284,73 @@ def test_spanish_one_agrees_with_its_noun(written, spoken):
     assert normalize(written, "spanish") == spoken
 
 
+@pytest.mark.parametrize(
+    ("language", "written", "spoken"),
+    [
+        ("german", "1 Frau, 1 Mann, 1 Zeitung, 1 Name, 1 Uhr", "eine Frau, ein Mann, eine Zeitung, ein Name, ein Uhr"),
+        ("german", "in 1 Woche, vor 1 Jahr, 1 min", "in einer Woche, vor einem Jahr, eine Minute"),
+        ("french", "1 femme, 21 fois, 1 livre, 1 an", "une femme, vingt et une fois, une livre, un an"),
+        ("spanish", "201 casas, 1 mujer, 500 km", "doscientas una casas, una mujer, quinientos kilómetros"),
+        ("portuguese", "2 horas, 1 hora, 200 casas, 2 dias", "duas horas, uma hora, duzentas casas, dois dias"),
+        ("italian", "1 donna, 1 anno, 1 zaino, 1 libro", "una donna, un anno, uno zaino, un libro"),
+        ("italian", "21 donne, 1 £", "ventuno donne, una sterlina"),
+    ],
+)
+def test_one_and_two_agree_with_their_noun(language, written, spoken):
+    assert normalize(written, language) == spoken
+
+
+@pytest.mark.parametrize(
+    ("language", "written", "spoken"),
+    [
+        ("german", "1,5 Mio. €, € 3 Milliarden", "eins Komma fünf Millionen Euro, drei Milliarden Euro"),
+        ("french", "3 millions €, 2 M€, 5 k€", "trois millions d’euros, deux millions d’euros, cinq mille euros"),
+        ("french", "3 millions $", "trois millions de dollars"),
+        ("italian", "3 milioni €", "tre milioni di euro"),
+        ("spanish", "3 millones €, US$ 5,50, $5.50", "tres millones de euros, cinco dólares con cincuenta, "
+         "cinco dólares con cincuenta"),
+        ("portuguese", "R$ 3 milhões", "três milhões de reais"),
+        ("dutch", "€ 3 miljoen", "drie miljoen euro"),
+    ],
+)  # fmt: skip
+def test_millions_of_money(language, written, spoken):
+    assert normalize(written, language) == spoken
+
+
+@pytest.mark.parametrize(
+    ("language", "written", "spoken"),
+    [
+        ("german", "Kapitel IV, Teil I, S. 12", "Kapitel vier, Teil eins, Seite zwölf"),
+        ("french", "chapitre IV", "chapitre quatre"),
+        ("italian", "Capitolo IX, atto I", "Capitolo nove, atto uno"),
+        ("spanish", "tomo II", "tomo dos"),
+        ("portuguese", "volume III", "volume três"),
+        ("dutch", "hoofdstuk VI", "hoofdstuk zes"),
+        *((language, "IV, VI, I", "IV, VI, I") for language in LANGUAGES),
+    ],
+)
+def test_roman_numerals_of_chapters(language, written, spoken):
+    assert normalize(written, language) == spoken
+
+
+@pytest.mark.parametrize(
+    ("language", "written", "spoken"),
+    [
+        ("portuguese", "(11) 91234-5678", "onze nove um dois três quatro cinco seis sete oito"),
+        ("italian", "Tel. 320 123 4567", "Tel. tre due zero uno due tre quattro cinco sei sette".replace("cinco", "cinque")),
+        ("spanish", "Tel.: 91 123 45 67", "Tel.: noventa y uno uno dos tres cuarenta y cinco sesenta y siete"),
+        ("french", "le 03/04/26, 5 m/s", "le trois avril deux mille vingt-six, cinq mètres par seconde"),
+        ("italian", "il 1 maggio, il 1° maggio", "il primo maggio, il primo maggio"),
+        ("spanish", "a las 9:15, 9:30, 14:30", "a las nueve y cuarto, nueve y media, catorce y treinta"),
+        ("german", "1 234 567, 24/7", "eine Million zweihundertvierunddreißigtausendfünfhundertsiebenundsechzig, "
+         "vierundzwanzig sieben"),
+        ("german", "Gut 🎉 gemacht 👍🏽", "Gut gemacht"),
+    ],
+)  # fmt: skip
+def test_telephones_days_and_times(language, written, spoken):
+    assert normalize(written, language) == spoken
+
+
 @given(st.sampled_from(LANGUAGES), st.one_of(st.text(), st.lists(st.sampled_from(FRAGMENTS)).map("".join)))
 def test_no_digit_is_left_and_a_second_time_changes_nothing(language, text):
     spoken = normalize(text, language)
@@ -291,4 +360,6 @@ def test_no_digit_is_left_and_a_second_time_changes_nothing(language, text):
 
 @given(st.sampled_from(LANGUAGES), st.text("abcäéñ ,.'€%-!?\n").filter(lambda text: not re.search(r"(^|\n) *- ", text)))
 def test_text_without_numbers_stays_as_it_is(language, text):
-    assert normalize(text, language) == text
+    draft = Draft(text)
+    spell_out_in(language)(draft)
+    assert draft.text == text
