@@ -6,6 +6,7 @@ any case, with `\\1` in the respelling for a group. A respelling of nothing leav
 are comments. Of two lines for the same word the later counts, and of two files the later.
 """
 
+import logging
 import os
 import re
 import threading
@@ -16,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from .rules import Draft, Edit, Rule
+
+logger = logging.getLogger(__name__)
 
 _MOST_BYTES = 10_000_000  # of a file
 _REGEX_LINE = re.compile(r"/(?P<regex>(?:[^/\\]|\\.|/(?!i?\s*=))+)/(?P<flag>i?)\s*=(?P<said>.*)")
@@ -83,16 +86,14 @@ class Lexicon:
 
 
 class LexiconFile:
-    """The lexicon of a file, read again when the file has changed; one that becomes unreadable is told where it is
-    used, by the same errors as at first."""
+    """The lexicon of a file, read again when the file has changed; while that cannot be read, what it said before counts."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         """OSError: no such file. ValueError: a line that is no entry, or no UTF-8."""
         self._path = Path(path)
         self._reading = threading.Lock()
-        self._stamp: tuple[int, ...] = ()
-        self._lexicon = Lexicon()
-        self.current()
+        self._stamp = self._found()
+        self._lexicon = _read(self._path)
 
     def __repr__(self) -> str:
         return f"<LexiconFile {self._path}>"
@@ -100,11 +101,22 @@ class LexiconFile:
     def current(self) -> Lexicon:
         """What the file says now."""
         with self._reading:
-            stat = self._path.stat()
-            stamp = stat.st_mtime_ns, stat.st_size, stat.st_ino
+            stamp = self._found()
             if stamp != self._stamp:
-                self._lexicon, self._stamp = _read(self._path, stat.st_size), stamp
+                self._stamp = stamp
+                try:
+                    self._lexicon = _read(self._path)
+                except (OSError, ValueError) as error:
+                    logger.warning("The lexicon stays as it was: %s", error)
             return self._lexicon
+
+    def _found(self) -> tuple[int, ...]:
+        """What changes when the file does."""
+        try:
+            stat = self._path.stat()
+        except OSError:
+            return ()
+        return stat.st_mtime_ns, stat.st_size, stat.st_ino
 
 
 AnyLexicon = Lexicon | LexiconFile
@@ -137,7 +149,8 @@ def write_lexicons(draft: Draft, lexicons: Sequence[Lexicon]) -> None:
     if any(lexicon.words for lexicon in lexicons):
         draft.exchange(_edits(draft.text, [lexicon.words for lexicon in reversed(lexicons)]))
     for lexicon in lexicons:
-        draft.rewrite(lexicon.rules)
+        for pattern, spoken in lexicon.rules:
+            draft.replace(pattern, spoken)
 
 
 def _edits(text: str, tables: Sequence[dict[str, list[Entry]]]) -> Iterator[Edit]:
@@ -168,7 +181,8 @@ def _expanded(said: str) -> Any:
     return lambda match: match.expand(said) if match[0] else ""
 
 
-def _read(path: Path, n_bytes: int) -> Lexicon:
+def _read(path: Path) -> Lexicon:
+    n_bytes = path.stat().st_size
     if n_bytes > _MOST_BYTES:
         raise ValueError(f"{path} has {n_bytes} bytes; a lexicon has at most {_MOST_BYTES}.")
     try:

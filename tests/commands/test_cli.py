@@ -110,7 +110,10 @@ def test_the_defaults_are_those_of_the_reference():
     assert args == {
         "text": None,
         "follow": False,
+        "words": [],
         "normalize": None,
+        "text_language": None,
+        "lexicon": None,
         "voice": None,
         "quiet": False,
         "language": None,

@@ -1,18 +1,14 @@
 """The English front end: what is said for what is written, what stays, and that any text can be given to it."""
 
-import io
 import random
 import re
 import sys
 import time
 
-import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pockettts_np import __main__
-from pockettts_np.commands.terminal import options
 from pockettts_np.language import plain_letters as plain_letters_module
 from pockettts_np.language.english import front_end, numbers
 from pockettts_np.language.english.front_end import normalize_english
@@ -752,59 +748,3 @@ def test_pieces_give_what_the_whole_text_gives(seed):
     pieces = [text[begin:end] for begin, end in zip([0, *cuts], [*cuts, None], strict=True)]
     spoken = "".join(Reading("english", normalize=True).pieces(pieces))
     assert "".join(spoken.split()) == "".join(normalize_english(text).replace("0.25", "0.250000000").split())
-
-
-class FakeModel:
-    sample_rate = 24_000
-    config = type("Config", (), {"mimi": type("Mimi", (), {"frame_samples": 1920})})
-
-    def __init__(self):
-        self.asked = []
-
-    def get_default_voice(self):
-        return None
-
-    def generate_audio_stream(self, state, text, **options):
-        self.asked.append(text)
-        yield np.zeros(1920, np.float32)
-
-    def generate_from(self, state, pieces, **options):
-        self.asked.append(" ".join("".join(pieces).split()))
-        yield np.zeros(1920, np.float32)
-
-
-@pytest.fixture
-def speak(monkeypatch, tmp_path):
-    """The texts that a fake model is asked to speak."""
-
-    def run(*arguments):
-        model = FakeModel()
-        monkeypatch.setattr(options, "load_tts_model", lambda args: model)
-        status = __main__.main(["generate", *arguments, "--output-path", str(tmp_path / "out.wav")])
-        return status, model.asked
-
-    return run
-
-
-@pytest.mark.parametrize(
-    ("arguments", "spoken"),
-    [
-        (["--language", "english"], "It is 5. [pause:500ms]"),
-        (["--language", "english", "--normalize"], "It is five. [pause:500ms]"),
-        (["--language", "english_7m", "--normalize"], "It is five. [pause:500ms]"),
-        (["--config", "mine.toml", "--normalize"], "It is five. [pause:500ms]"),
-        (["--language", "german", "--normalize", "english"], "It is five. [pause:500ms]"),
-    ],
-)
-def test_generate_spells_out_if_asked(speak, arguments, spoken):
-    assert speak("--text", "It is 5. [pause:500ms]", *arguments) == (0, [spoken])
-
-
-def test_generate_spells_out_while_the_text_is_written(speak, monkeypatch):
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"Mr. X is 5. It is 3:30.")))
-    assert speak("--language", "english", "--follow", "--normalize") == (0, ["Mister X is five. It is three thirty."])
-
-
-def test_generate_names_the_languages_it_can_spell_out(speak, capsys):
-    assert speak("--text", "5", "--language", "english", "--normalize", "klingon") == (1, [])
-    assert "not in klingon" in capsys.readouterr().err

@@ -9,8 +9,11 @@ from typing import Any
 
 from ...conditioners.text import prepare_text_prompt, script_of
 from ...hub.catalogue import default_text
+from ...hub.errors import HubError
 from ...language.pauses import Pause
 from ...language.reading import Reading
+from ...language.rules import Draft
+from ...language.sentences import Sentences
 from ...loading.model_source import find, open_text
 from ..terminal import options, standard_input
 from ..terminal.options import add_model_command, whole
@@ -65,7 +68,13 @@ def _text(args: argparse.Namespace) -> str:
 def _parts(text: str, args: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Each chunk with its number of tokens, and each pause in seconds."""
     reading = Reading.given(args.normalize or False, args.lexicon)
-    config, tokenizer = open_text(find(args.language, args.config))
+    source = find(args.language, args.config)
+    try:
+        config, tokenizer = open_text(source)
+    except HubError as error:
+        logger.warning("Sentences are shown as they are cut without the model's tokenizer: %s", error)
+        yield from _sentences(text, reading.of(args.language or ""))
+        return
     for part in script_of(tokenizer, text, args.max_tokens, config, reading).parts:
         if isinstance(part, Pause):
             yield {"pause": float(part.seconds)}
@@ -74,7 +83,19 @@ def _parts(text: str, args: argparse.Namespace) -> Iterator[dict[str, Any]]:
             yield {"text": prompt.strip(), "tokens": len(part.ids)}
 
 
+def _sentences(text: str, reading: Reading) -> Iterator[dict[str, Any]]:
+    """As above, without a tokenizer."""
+    sentences = Sentences(lambda sentence: 0, max_tokens=1000, passages=reading.passages())
+    for part in sentences.feed(text, complete=True):
+        if isinstance(part, Pause):
+            yield {"pause": float(part.seconds)}
+            continue
+        draft = Draft(part)
+        reading.write(draft)
+        yield {"text": " ".join(draft.text.split()), "tokens": None}
+
+
 def _row(part: dict[str, Any]) -> tuple[str, str]:
     if "pause" in part:
         return "", f"[pause of {part['pause']:g} s]"
-    return f"{part['tokens']:>6}", part["text"]
+    return "" if part["tokens"] is None else f"{part['tokens']:>6}", part["text"]

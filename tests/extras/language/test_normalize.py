@@ -337,7 +337,7 @@ def test_roman_numerals_of_chapters(language, written, spoken):
     ("language", "written", "spoken"),
     [
         ("portuguese", "(11) 91234-5678", "onze nove um dois três quatro cinco seis sete oito"),
-        ("italian", "Tel. 320 123 4567", "Tel. tre due zero uno due tre quattro cinco sei sette".replace("cinco", "cinque")),
+        ("italian", "Tel. 320 123 4567", "Tel. tre due zero uno due tre quattro cinque sei sette"),
         ("spanish", "Tel.: 91 123 45 67", "Tel.: noventa y uno uno dos tres cuarenta y cinco sesenta y siete"),
         ("french", "le 03/04/26, 5 m/s", "le trois avril deux mille vingt-six, cinq mètres par seconde"),
         ("italian", "il 1 maggio, il 1° maggio", "il primo maggio, il primo maggio"),
