@@ -55,6 +55,11 @@ class Reading:
             reading.require()
         return reading
 
+    @property
+    def is_english(self) -> bool:
+        """Whether the texts are English, which can be spelled out without any extra."""
+        return (self.language or _ENGLISH[0]).split("_")[0] in _ENGLISH
+
     def require(self) -> None:
         """Raise the errors of `given` where the language cannot be read so."""
         if self.normalize:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..audio.samples import Samples
+from ..language.reading import Reading
 from ..model import TTSModel
 from ..timing.letters import Word
 from ..timing.timestamps import TimedAudio
@@ -19,10 +20,13 @@ class Delivery:
     seed: int | None = None  # of the noise: the same speech each time
     temperature: float | None = None  # variance of the noise
     with_words: bool = False  # tell when each word is spoken
+    reading: Reading | None = None  # of the text
     as_whole: bool = False  # in one piece, whose header knows its length
 
     def model(self, model: TTSModel) -> TTSModel:
         """The model as this caller wants it: the same weights."""
+        if self.reading is not None:
+            model = replace(model, reading=self.reading)
         if self.temperature is None:
             return model
         return replace(model, sampling=replace(model.sampling, temperature=self.temperature))

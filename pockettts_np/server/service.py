@@ -83,7 +83,7 @@ class Service:
         noise = delivery.noise()
         with suppress(CancelledError):  # the caller left
             state = self.voices.state(voice, turn)
-            for script in self._whole_scripts(text, turn):
+            for script in self._whole_scripts(models[False], text, turn):
                 timestamps = self.model.word_clock(script) if delivery.with_words else False
                 told.begin_script()
                 for part in script.in_turns():
@@ -97,13 +97,13 @@ class Service:
                     if turn.stop.is_set():
                         return
 
-    def _whole_scripts(self, text: str | IncomingText, turn: Turn) -> Iterable[Script]:
+    def _whole_scripts(self, model: TTSModel, text: str | IncomingText, turn: Turn) -> Iterable[Script]:
         if isinstance(text, IncomingText):
-            return self.model.scripts(text.pieces(turn))
-        script = self.model.script(text)
+            return model.scripts(text.pieces(turn))
+        script = model.script(text)
         if all(len(chunk.ids) <= self.limits.chunk_tokens for chunk in script.chunks):
             return [script]
-        return self.model.scripts([text])  # which cuts between words where it must
+        return model.scripts([text])  # which cuts between words where it must
 
 
 def _whole(blocks: Iterable[Samples], form: str, rate_hz: int) -> Iterator[bytes]:

@@ -4,6 +4,7 @@ import argparse
 import importlib
 import logging
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ logger = logging.getLogger(__name__)
 def add_service_options(parser: argparse.ArgumentParser) -> None:
     """Options of the model, the voices and the limits."""
     add = parser.add_argument
+    options.add_reading_options(add, "default: for English; callers may say otherwise")
     add("--quantize", action=argparse.BooleanOptionalAction, default=False, help="int8 weights: less memory")
     add("--default-voice", metavar="VOICE", help="for callers that name none; as generate's --voice")
     add("--voices", type=_folder, metavar="DIR", help="folder of voices to offer by name: saved ones, or recordings")
@@ -64,10 +66,13 @@ def open_service(args: argparse.Namespace, limits: "Limits", allow_urls: bool = 
         raise NotADirectoryError(f"There is no folder of voices {args.voices}.")
     if args.default_voice is not None:
         require_voice(args.default_voice)
+    options.settle_reading(args)
     options.choose_language(args, needs_voices=args.default_voice is not None)
     if args.config is not None and args.config.endswith(".safetensors"):  # hold it, whatever becomes of the file
         args.config = read_into_memory(fetch.local_path(args.config))
     model = options.load_tts_model(args)
+    if args.normalize is None and model.reading.of(model.config.name).is_english:
+        model.reading = replace(model.reading, normalize=True)
     if args.default_voice is None:
         voice = model.get_default_voice()
     else:

@@ -1,4 +1,4 @@
 """What a request holds.
 
-Read in this order: body, form, fields, spoken.
+Read in this order: body, form, fields, reading, spoken.
 """

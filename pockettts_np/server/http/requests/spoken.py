@@ -10,6 +10,7 @@ from ...limits import Refusal
 from ...service import Service
 from ...voices import VoiceSource
 from .fields import Fields, shown
+from .reading import reading_of
 
 FORMS = {"mp3": "mp3", "opus": "opus", "aac": "aac", "flac": "flac", "wav": "wav", "pcm": "s16le"}  # theirs: ours
 # What programs name that let nobody choose; OpenAI also gives each a name with a date.
@@ -63,6 +64,7 @@ def delivery_of(fields: Fields, service: Service, with_words: bool = False, as_w
         temperature=fields.number("temperature", 0, HOTTEST),
         with_words=with_words,
         as_whole=as_whole,
+        reading=reading_of(fields, service),
     )
 
 
