@@ -198,9 +198,7 @@ class TTSModel(SamplingOptions):
             OSError, ValueError, TypeError, ModuleNotFoundError: as `load_model`.
         """
         more = Reading.given(self.reading.normalize if normalize is None else normalize, lexicon)
-        reading = Reading(
-            more.language or self.reading.language, more.normalize, self.reading.lexicons + more.lexicons
-        )
+        reading = Reading(more.language or self.reading.language, more.normalize, self.reading.lexicons + more.lexicons)
         reading.of(self.config.name).require()
         return replace(self, reading=reading)
 

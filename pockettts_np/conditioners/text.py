@@ -13,8 +13,8 @@ from fractions import Fraction
 from itertools import chain, pairwise
 
 from ..config.config import Config
-from ..language.clauses import cut_long_clauses, cut_repetitions
 from ..language import pauses
+from ..language.clauses import cut_long_clauses, cut_repetitions
 from ..language.pauses import Pause
 from ..language.punctuation import CLAUSE_MARKS, CLOSING_MARKS, DASHES, SENTENCE_MARKS
 from ..language.reading import Reading
@@ -125,7 +125,7 @@ class Script:
 
 
 def reading_for(config: Config, reading: Reading) -> Reading:
-    """How a model reads: in its own language, and always in words where it has a front end, which learned them alone."""
+    """How a model reads: in its own language, and always in words where it learned nothing else."""
     reading = reading.of(config.name)
     return replace(reading, normalize=True) if config.text_front_end else reading
 

@@ -1,4 +1,5 @@
 """Written text to spoken text.
 
-Read in this order: punctuation, markdown, pauses, sentences, clauses; rules, reading, lexicon, markup, english, others; plain_letters.
+Read in this order: punctuation, pauses, sentences, clauses; rules, markup, markdown, lexicon, english, others, reading;
+plain_letters.
 """

@@ -86,7 +86,7 @@ class Lexicon:
 
 
 class LexiconFile:
-    """The lexicon of a file, read again when the file has changed; while that cannot be read, what it said before counts."""
+    """The lexicon of a file, read again when it has changed; while it cannot be read, what it said before counts."""
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         """OSError: no such file. ValueError: a line that is no entry, or no UTF-8."""
@@ -161,9 +161,7 @@ def _edits(text: str, tables: Sequence[dict[str, list[Entry]]]) -> Iterator[Edit
             yield token.start(), end, entry.said
 
 
-def _entry_at(
-    text: str, token: re.Match[str], tables: Sequence[dict[str, list[Entry]]]
-) -> tuple[Entry, int] | None:
+def _entry_at(text: str, token: re.Match[str], tables: Sequence[dict[str, list[Entry]]]) -> tuple[Entry, int] | None:
     """The entry that stands at a token, and where it ends."""
     for table in tables:
         for entry in table.get(token[0].lower(), ()):

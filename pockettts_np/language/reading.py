@@ -1,8 +1,8 @@
 """How a text is read: which marks are taken out of it, what is said for its words, and how its numbers are.
 
 Two steps, as pauses and other markup of speech lie between them: `passages` or `unmarked` take out the marks of
-Markdown and HTML; `write` says, prompt by prompt, what is spoken for what is written. English has a front end of its own
-(`english.front_end`). The other languages use the library num2words, an optional extra (`others.speller`).
+Markdown and HTML; `write` says, prompt by prompt, what is spoken for what is written. English has a front end of its
+own (`english.front_end`). The other languages use the library num2words, an optional extra (`others.speller`).
 """
 
 import functools

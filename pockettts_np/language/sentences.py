@@ -38,9 +38,7 @@ class Sentences:
     words at twice the length. White space between words becomes one space or line end.
     """
 
-    def __init__(
-        self, count_tokens: Callable[[str], int], max_tokens: int, passages: Passages | None = None
-    ) -> None:
+    def __init__(self, count_tokens: Callable[[str], int], max_tokens: int, passages: Passages | None = None) -> None:
         """`passages`, new ones, take marks out of the text before it is split."""
         self._passages = passages
         self._count_tokens = count_tokens

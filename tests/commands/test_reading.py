@@ -189,7 +189,9 @@ def test_words_need_no_quotation_marks(run):
     assert run("generate", "hello", "there", "--output-path", "a.wav")[0] == 0
 
 
-@pytest.mark.parametrize(("word", "meant"), [("generat", "generate"), ("voice", "voices"), ("export_voice", "export-voice")])
+@pytest.mark.parametrize(
+    ("word", "meant"), [("generat", "generate"), ("voice", "voices"), ("export_voice", "export-voice")]
+)
 def test_a_command_misspelt_is_not_spoken(word, meant, capsys):
     with pytest.raises(SystemExit, match="2"):
         __main__.main([word])

@@ -69,7 +69,9 @@ def test_the_later_of_two_counts():
 
 
 def test_it_comes_before_all_other_rules():
-    reading = Reading("english", normalize=True, lexicons=lexicons_of({"5 km": "a parkrun", "St.": "stuh", "k8s": "kates"}))
+    reading = Reading(
+        "english", normalize=True, lexicons=lexicons_of({"5 km": "a parkrun", "St.": "stuh", "k8s": "kates"})
+    )
     assert reading.whole("**5 km** on k8s St. 5") == "a parkrun on kates stuh five"
     plain = Reading("english", lexicons=lexicons_of({"tea": "5 cups"}))
     assert plain.whole("**tea** at 5 [pause:1s]") == "**5 cups** at 5 [pause:1s]"
@@ -77,7 +79,8 @@ def test_it_comes_before_all_other_rules():
 
 def test_streamed_pieces_are_said_the_same():
     reading = Reading("english", lexicons=lexicons_of({"new york": "the city"}))
-    assert "".join(reading.pieces("I love New York. New York loves me.")).split() == "I love the city. the city loves me.".split()
+    spoken = "".join(reading.pieces("I love New York. New York loves me."))
+    assert " ".join(spoken.split()) == "I love the city. the city loves me."
 
 
 @given(st.text(), st.dictionaries(st.text(min_size=1, max_size=5).filter(str.strip), st.text(max_size=5), max_size=5))
@@ -117,7 +120,7 @@ def test_files_that_cannot_be_read(tmp_path):
     with pytest.raises(FileNotFoundError):
         lexicons_of(tmp_path / "none.txt")
     (tmp_path / "latin.txt").write_bytes("naïve = x".encode("latin-1"))
-    with pytest.raises(ValueError, match="is not UTF-8 text .*0xef at position 2"):
+    with pytest.raises(ValueError, match=r"is not UTF-8 text .*0xef at position 2"):
         LexiconFile(tmp_path / "latin.txt")
     with pytest.raises(TypeError, match="lexicon is a int"):
         lexicons_of(5)

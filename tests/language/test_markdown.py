@@ -1,4 +1,4 @@
-"""Markdown, HTML and what language models write: read as a person reads it, also in pieces; any text, in linear time."""
+"""Markdown, HTML and what language models write: read as a person reads it, also in pieces, in linear time."""
 
 import re
 import time
@@ -98,7 +98,10 @@ CASES = {
         *((mark, "") for mark in ('"', "…", "🎉", "—", "***", "`", "> ")),
     ],
     "speech markup": [
-        ("**One** [pause:1s] <break time='2s'/> [voice:alba] two", "One [pause:1s] <break time='2s'/> [voice:alba] two"),
+        (
+            "**One** [pause:1s] <break time='2s'/> [voice:alba] two",
+            "One [pause:1s] <break time='2s'/> [voice:alba] two",
+        ),
     ],
 }
 TABLE = [pytest.param(*case, id=f"{kind}: {case[0][:20]!r}") for kind, cases in CASES.items() for case in cases]

@@ -21,7 +21,10 @@ _GREEK = re.compile(
     r"|[\u0391-\u03a1\u03a3-\u03a8\u03b1-\u03bb\u03bd-\u03c9\u03d1\u03d5\u03f5])"
     rf"(?![{_GREEK_SCRIPT}\u0300-\u036f])"
 )
-_PICTURES = "\u2190-\u21ff\u2300-\u23ff\u2500-\u27bf\u2b00-\u2bff\ufe0e\ufe0f\u200d\u20e3\U0001f000-\U0001faff\U000e0020-\U000e007f"
+_PICTURES = (
+    "\u2190-\u21ff\u2300-\u23ff\u2500-\u27bf\u2b00-\u2bff\ufe0e\ufe0f\u200d\u20e3\U0001f000-\U0001faff"
+    "\U000e0020-\U000e007f"
+)
 _PICTURE = re.compile(rf"\A[{_PICTURES}]+ ?| ?[{_PICTURES}]+")
 PICTURE: Rule = (_PICTURE, lambda match: _without_picture(match))
 _STARS = re.compile("([★⭐]+)(☆*)")

@@ -19,10 +19,16 @@ _ESCAPED = 0xE000  # on top of the character behind a backslash: no mark any mor
 
 _BEFORE: list[Rule] = [
     (re.compile(r"\\([\\`*_{}\[\]()#+.!$~|<>-])"), lambda m: chr(_ESCAPED + ord(m[1]))),
-    (re.compile(r"(?<=[.,;:!?)\"”])(?:\[\d{1,3}\])+(?![\w(:])|(?<=[^\W\d_]{4})(?:\[\d{1,3}\])+(?=[\s.,;:!?)]|\Z)"), lambda m: ""),
+    (
+        re.compile(r"(?<=[.,;:!?)\"”])(?:\[\d{1,3}\])+(?![\w(:])|(?<=[^\W\d_]{4})(?:\[\d{1,3}\])+(?=[\s.,;:!?)]|\Z)"),
+        lambda m: "",
+    ),
     (re.compile(rf"!\[\[[^\[\]\n]{{1,{_LONGEST}}}\]\]|!{_LABEL}(?:{_URL}|{_LABEL}) ?"), lambda m: ""),
     (re.compile(rf"(?<!!)\[([^\[\]\n]{{1,{_LONGEST}}})\]\[[^\[\]\n]{{0,100}}\]"), lambda m: m[1]),
-    (re.compile(rf"\[\[([^\[\]|#\n]{{1,{_LONGEST}}})#\^?([^\[\]|\n]{{1,{_LONGEST}}})\]\]"), lambda m: f"{m[1]}, {m[2]}"),
+    (
+        re.compile(rf"\[\[([^\[\]|#\n]{{1,{_LONGEST}}})#\^?([^\[\]|\n]{{1,{_LONGEST}}})\]\]"),
+        lambda m: f"{m[1]}, {m[2]}",
+    ),
     (re.compile(r" ?\[\^[^\[\]\s]{1,50}\]|【[^【】\n]{1,50}】"), lambda m: ""),
     (re.compile(rf"%%[^%\n]{{1,{_LONGEST}}}%%"), lambda m: ""),
     (re.compile(r"(?<=\S)[ \t]+\^[\w-]{3,40}(?=[ \t]*\Z)"), lambda m: ""),

@@ -9,14 +9,18 @@ from .inline import unmarked
 _MARGIN = r"[ \t]{0,40}(?:>[ \t]{0,3}){0,20}"
 _FENCE = re.compile(rf"{_MARGIN}```+[^`\n]*")
 _RULE = re.compile(r"[ \t]*(?:([-*_=~#])(?:[ \t]*\1){2,}|[-+=|:─-╿ \t]{3,})[ \t]*")
-_DEFINITION = re.compile(r"[ \t]*\[(?!\^)[^\[\]\n]{1,300}\]:[ \t]*(?:<[^<>\n]*>|[^\s<>]*[./#][^\s<>]*)(?:[ \t]+[\"'(][^\n]*)?[ \t]*")
+_DEFINITION = re.compile(
+    r"[ \t]*\[(?!\^)[^\[\]\n]{1,300}\]:[ \t]*(?:<[^<>\n]*>|[^\s<>]*[./#][^\s<>]*)(?:[ \t]+[\"'(][^\n]*)?[ \t]*"
+)
 _HEADING = re.compile(r"#{1,6}[ \t]+(.*?)[ \t#]*")
 _QUOTE = re.compile(r"[ \t]*>(?:[ \t]?>)*(?:[ \t]+|(?=[^\s\d=]))")
 _CALLOUT = re.compile(r"\[!([a-zA-Z]{2,20})(?:\|[^\[\]\n]*)?\][-+]?[ \t]*")
 _ITEM = re.compile(r"[ \t]*[-*+•‣◦▪●○■□–][ \t]+(?:\[[ xX/-]\][ \t]+)?(?=\S)")
 _NUMBERED = re.compile(r"[ \t]*\d{1,3}[.)][ \t]+(?=\S)")
 _FOOTNOTE = re.compile(r"[ \t]*\[\^[^\[\]\s]{1,50}\]:[ \t]*")
-_BLOCK_TAG = re.compile(r"[ \t]*</?(?:p|div|ul|ol|li|h[1-6]|table|tr|blockquote|pre|section|article|br|hr)\b", re.IGNORECASE)
+_BLOCK_TAG = re.compile(
+    r"[ \t]*</?(?:p|div|ul|ol|li|h[1-6]|table|tr|blockquote|pre|section|article|br|hr)\b", re.IGNORECASE
+)
 _BARS = "|│┃║"
 _TABLE_ROW = re.compile(rf"[ \t]*[{_BARS}]")
 NUMBER = re.compile(r"[ \t]*\d{1,3}[.)][ \t]+\Z")  # of an item, and nothing after it yet

@@ -26,7 +26,9 @@ _MOST_FRONT_LINES = 100
 _PRIVATE = map(chr, range(0xE000, 0xF900))  # letters of icons; `inline` uses some for itself
 _CHARACTERS = str.maketrans(
     dict.fromkeys(_PRIVATE, "")
-    | dict.fromkeys("\ufeff\u00ad\u200b\u200e\u200f\u2060\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\x00", "")
+    | dict.fromkeys(
+        "\ufeff\u00ad\u200b\u200e\u200f\u2060\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\x00", ""
+    )
     | {"\u2010": "-", "\u2011": "-", "\u2028": "\n", "\u2029": "\n\n", "\x85": "\n", "\v": "\n", "\f": "\n"}
 )
 

@@ -25,7 +25,9 @@ class Agreement:
 
     def is_noun(self, word: str, figures: str) -> bool:
         """Whether a word behind a number may be what it counts."""
-        return word not in self.no_nouns and (self.singular if figures == "1" else self.plural).fullmatch(word) is not None
+        return (
+            word not in self.no_nouns and (self.singular if figures == "1" else self.plural).fullmatch(word) is not None
+        )
 
     def agrees(self, words: str, noun: str) -> str:
         """The words of a number as they stand before a noun."""
@@ -65,45 +67,63 @@ def _italian(words: str, feminine: bool, noun: str) -> str:
 
 ROMANCE_AGREEMENT: Final = {
     "es": Agreement(
-        feminine=frozenset(names("vez veces mujer mujeres noche tarde clase calle parte flor flores mano serie base")),
+        feminine=frozenset(
+            names("""
+            vez veces mujer mujeres noche tarde clase calle parte flor flores mano serie base
+        """)
+        ),
         feminine_ending=re.compile(r"\w*(?:as?|ión|iones|dad|dades|tud)"),
-        masculine=frozenset(names(
-            "día mapa planeta cometa pirata problema programa sistema tema idioma clima poema kilograma gramo gramma "
-            "miligramo drama"
-        )),
-        no_nouns=frozenset(names(
-            "para como contra cuando pero solo dentro hasta hacia nada ahora era cinco cuatro ocho menos después entonces "
-            "antes los las más tras unos unas luego todo toda otra otro mucho poco tanto cada"
-        )),
+        masculine=frozenset(
+            names("""
+                día mapa planeta cometa pirata problema programa sistema tema idioma clima poema kilograma gramo
+                gramma miligramo drama
+            """)
+        ),
+        no_nouns=frozenset(
+            names("""
+                para como contra cuando pero solo dentro hasta hacia nada ahora era cinco cuatro ocho menos
+                después entonces antes los las más tras unos unas luego todo toda otra otro mucho poco tanto
+                cada
+            """)
+        ),
         singular=re.compile(r"\w+(?:[oa]|ión|dad|tud)|mujer|vez|noche|tarde|clase|calle|parte|flor|día"),
         plural=re.compile(r"\w+s"),
         agreed=_spanish,
     ),
     "pt": Agreement(
-        feminine=frozenset(names(
-            "vez vezes mulher mulheres noite tarde mãe mão flor flores parte classe cor cores fonte chave ponte árvore "
-            "série base frase"
-        )),
+        feminine=frozenset(
+            names("""
+                vez vezes mulher mulheres noite tarde mãe mão flor flores parte classe cor cores fonte chave
+                ponte árvore série base frase
+            """)
+        ),
         feminine_ending=re.compile(r"\w*(?:as?|ção|ções|são|sões|dades?|gem|gens|tudes?)"),
-        masculine=frozenset(names(
-            "dia mapa planeta cometa problema programa sistema tema idioma clima poema quilograma grama miligrama drama "
-            "cinema real reais"
-        )),
-        no_nouns=frozenset(names(
-            "para como contra quando mas dentro nada agora era cinco quatro oito menos mais depois então antes os as "
-            "uns umas logo tudo toda outra outro muito pouco tanto cada das dos nas nos"
-        )),
+        masculine=frozenset(
+            names("""
+                dia mapa planeta cometa problema programa sistema tema idioma clima poema quilograma grama
+                miligrama drama cinema real reais
+            """)
+        ),
+        no_nouns=frozenset(
+            names("""
+                para como contra quando mas dentro nada agora era cinco quatro oito menos mais depois então
+                antes os as uns umas logo tudo toda outra outro muito pouco tanto cada das dos nas nos
+            """)
+        ),
         singular=re.compile(r"\w+(?:[oa]|ção|são|dade|gem|tude)|mulher|vez|noite|tarde|parte|classe|flor|mãe|mão|dia"),
         plural=re.compile(r"\w+s"),
         agreed=_portuguese,
     ),
     "fr": Agreement(
-        feminine=frozenset(names(
-            "heure minute seconde femme fille fois personne année semaine page ligne voiture maison chose place table "
-            "ville chambre tasse cuillère tonne nuit main fleur idée erreur image vidéo photo équipe entreprise étoile "
-            "goutte boîte bouteille pièce tranche couche étape partie réponse question livre tête porte rue carte lettre "
-            "école classe mère sœur salle note vie couleur manche marche version valeur variable"
-        )),
+        feminine=frozenset(
+            names("""
+                heure minute seconde femme fille fois personne année semaine page ligne voiture maison chose
+                place table ville chambre tasse cuillère tonne nuit main fleur idée erreur image vidéo photo
+                équipe entreprise étoile goutte boîte bouteille pièce tranche couche étape partie réponse
+                question livre tête porte rue carte lettre école classe mère sœur salle note vie couleur manche
+                marche version valeur variable
+            """)
+        ),
         feminine_ending=re.compile(r"\w*(?:[ts]ions?|ités?|ettes?|ances?|ées?|tudes?|elles?)"),
         masculine=frozenset(names("musée lycée trophée bastion million squelette")),
         no_nouns=frozenset(names("elle elles celle celles belle quelle quelles telle telles")),
@@ -112,18 +132,24 @@ ROMANCE_AGREEMENT: Final = {
         agreed=_french,
     ),
     "it": Agreement(
-        feminine=frozenset(names(
-            "mano notte parte classe moglie madre fine chiave torre nave luce voce croce rete serie base frase foto moto "
-            "auto radio"
-        )),
+        feminine=frozenset(
+            names("""
+                mano notte parte classe moglie madre fine chiave torre nave luce voce croce rete serie base
+                frase foto moto auto radio
+            """)
+        ),
         feminine_ending=re.compile(r"\w*(?:a|ione|tà|tù|gine|udine)"),
-        masculine=frozenset(names(
-            "problema programma sistema tema clima poema chilogrammo grammo dramma cinema pianeta poeta papa"
-        )),
-        no_nouns=frozenset(names(
-            "che con per non fra tra del della dello alla allo sulla nella dalla era ora sono come come ma mentre quando "
-            "prima dopo ogni solo contro anche fino verso punto virgola"
-        )),
+        masculine=frozenset(
+            names("""
+                problema programma sistema tema clima poema chilogrammo grammo dramma cinema pianeta poeta papa
+            """)
+        ),
+        no_nouns=frozenset(
+            names("""
+                che con per non fra tra del della dello alla allo sulla nella dalla era ora sono come come ma
+                mentre quando prima dopo ogni solo contro anche fino verso punto virgola
+            """)
+        ),
         singular=re.compile(r"\w+(?:[aoe]|tà|tù)"),
         plural=re.compile(r"\Z."),  # ventuno donne
         agreed=_italian,
@@ -137,10 +163,11 @@ _GERMAN_FEMININE = re.compile(
     r"|Frau|Stadt|Nacht|Hand|Mutter|Tochter|Schwester|Person|Nummer|Wand|Kuh|Maus|Bank|Zahl|Wahl|Million|Milliarde|Uhr"
     r"|Antwort|Arbeit|Zeit|Form|Art|Mail|App|Kraft|Tür|Gabel|Schüssel|Insel|Regel|Tafel|Formel|Zwiebel|Kartoffel"
 )
-_GERMAN_OTHERS = frozenset(names(
-    "Junge Name Käse Ende Auge Interesse Gebäude Gemüse Getränk Kunde Experte Kollege Buchstabe Gedanke Wille Franke "
-    "Neffe Löwe Affe Hase Riese Erbe Knie Café Dutzende Termin Magazin Benzin Medizin Ruin Delfin Kamin Euro Cent"
-))  # fmt: skip
+_GERMAN_OTHERS = frozenset(names("""
+    Junge Name Käse Ende Auge Interesse Gebäude Gemüse Getränk Kunde Experte Kollege Buchstabe Gedanke Wille
+    Franke Neffe Löwe Affe Hase Riese Erbe Knie Café Dutzende Termin Magazin Benzin Medizin Ruin Delfin Kamin
+    Euro Cent
+"""))  # fmt: skip
 _DATIVE = re.compile(r"\b(?:in|vor|nach|seit|mit|aus|bei|von|zu|ab) \Z", re.IGNORECASE)
 
 

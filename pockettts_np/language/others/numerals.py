@@ -24,11 +24,11 @@ _RULERS: Final = names(
 )
 _PARTS: Final = {  # of books and plays, numbered by Roman numerals
     "de": "Kapitel|Band|Teil|Buch|Akt|Szene|Abschnitt|Phase|Stufe|Klasse|Artikel",
-    "fr": "[Cc]hapitres?|[Tt]omes?|[Vv]olumes?|[Pp]arties?|[Ll]ivres?|[Aa]ctes?|[Ss]cènes?|[Pp]hases?|[Tt]ypes?|[Ss]ections?",
-    "it": "[Cc]apitol[oi]|[Tt]om[oi]|[Vv]olum[ei]|[Pp]art[ei]|[Ll]ibr[oi]|[Aa]tt[oi]|[Ss]cen[ae]|[Ff]as[ei]|[Ss]ezion[ei]",
-    "es": "[Cc]apítulos?|[Tt]omos?|[Vv]olúmen(?:es)?|[Pp]artes?|[Ll]ibros?|[Aa]ctos?|[Ee]scenas?|[Ff]ases?|[Tt]ítulos?",
-    "pt": "[Cc]apítulos?|[Tt]omos?|[Vv]olumes?|[Pp]artes?|[Ll]ivros?|[Aa]tos?|[Cc]enas?|[Ff]ases?|[Tt]ítulos?",
-    "nl": "[Hh]oofdstuk(?:ken)?|[Dd]eel|[Bb]oek|[Aa]kte|[Ss]cène|[Ff]ase|[Kk]lasse|[Aa]rtikel",
+    "fr": "chapitres?|tomes?|volumes?|parties?|livres?|actes?|scènes?|phases?|types?|sections?",
+    "it": "capitol[oi]|tom[oi]|volum[ei]|part[ei]|libr[oi]|att[oi]|scen[ae]|fas[ei]|sezion[ei]",
+    "es": "capítulos?|tomos?|vol[uú]men(?:es)?|partes?|libros?|actos?|escenas?|fases?|títulos?",
+    "pt": "capítulos?|tomos?|volumes?|partes?|livros?|atos?|cenas?|fases?|títulos?",
+    "nl": "hoofdstuk(?:ken)?|deel|boek|akte|scène|fase|klasse|artikel",
 }
 _QUEENS: Final = names("Catherine Caterina Catalina Catarina Elizabeth Elisabetta Isabel Maria Margarita")
 _RULER = re.compile(rf"\b(({'|'.join(_RULERS)})s? )([IVX]{{1,6}})\b(?![.’'-]\w)(?!(?<=\s[IVX])\. [A-ZÀ-Þ])")
@@ -91,7 +91,7 @@ def numeral_rules(language: Language, say: Callable[..., str]) -> list[Rule]:
         value = roman(match[2])
         return match[0] if value is None else match[1] + say(value, lang=language.code)
 
-    chapters = re.compile(rf"\b((?:{_PARTS[language.code]}) )([IVXLC]{{1,7}})\b(?!['’.]\w)")
+    chapters = re.compile(rf"\b((?i:{_PARTS[language.code]}) )([IVXLC]{{1,7}})\b(?!['’.]\w)")
     rules: list[Rule] = [(re.compile(language.century), century), (chapters, part)]
     if language.code == "fr":
         rules.append((_MARKED, marked))

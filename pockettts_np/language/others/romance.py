@@ -247,7 +247,13 @@ ROMANCE: Final = {
         euros=("euro", "euros"),
         cents=("céntimo", "céntimos"),
         with_cents="con",
-        currencies=pairs("US$, dólar, dólares\n$, dólar, dólares\n£, libra, libras\nCHF, franco suizo, francos suizos\n¥, yen, yenes"),
+        currencies=pairs("""
+            US$, dólar, dólares
+            $, dólar, dólares
+            £, libra, libras
+            CHF, franco suizo, francos suizos
+            ¥, yen, yenes
+        """),
         units=pairs("""
             km, kilómetro, kilómetros
             m, metro, metros

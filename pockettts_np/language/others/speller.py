@@ -38,8 +38,9 @@ _SCORE = re.compile(r"(?<![\d:.,-])(?:(\d\d?):(\d)|(\d)-(\d))(?![\d:]|[.,-]\d)")
 _DOTTED = re.compile(rf"{_START}\d+(?:\.\d+){{2,}}(?!\w)")
 _PHONE = re.compile(r"(?<![\w.,])(?:\+\d{1,3}|\(?0\d{1,4}\)?)(?:[ /-]{1,3}\d{2,8}|[ ]\d(?= )){1,6}(?![\w.,-]\d|\w)")
 _CALLED = re.compile(
-    r"\b((?:tel|telefoon|telefono|telefone|teléfono|téléphone|telefon|fax|whatsapp|llame al|chiama il|chiamare il|appelez le|"
-    r"ligue para|bel|móvil|celular|cellulare|handy|mobile)[.:]{0,2} )(\(?\d{1,4}\)?(?:[ /-]\d{2,8}){1,6})(?![\w.,-]\d|\w)",
+    r"\b((?:tel|telefoon|telefono|telefone|teléfono|téléphone|telefon|fax|whatsapp|llame al|chiama il|chiamare il|"
+    r"appelez le|ligue para|bel|móvil|celular|cellulare|handy|mobile)[.:]{0,2} )"
+    r"(\(?\d{1,4}\)?(?:[ /-]\d{2,8}){1,6})(?![\w.,-]\d|\w)",
     re.IGNORECASE,
 )
 _BRAZILIAN_PHONE = re.compile(r"(?<![\w.,])\(\d\d\) ?\d{4,5}-\d{4}(?![\w-])")

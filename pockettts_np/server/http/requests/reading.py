@@ -16,7 +16,7 @@ _WANTED = 'wanted an object such as {"nginx": "engine x"}, or lines such as ngin
 
 
 def reading_of(fields: Fields, service: Service) -> Reading | None:
-    """How the text is to be read, or None: as the server reads. Refusal 400: a field is wrong, or cannot be followed."""
+    """How the text is to be read, or None: as the server reads. Refusal 400: a field is wrong or cannot be followed."""
     normalize, words = fields.switch("normalize"), _words(fields.get("lexicon"))
     if normalize is None and not words:
         return None
@@ -56,5 +56,7 @@ def _of_lines(text: str) -> dict[str, str]:
     except ValueError as error:
         raise Refusal(400, str(error), "invalid_value", "lexicon") from None
     if len(lines) < len(text.splitlines()):
-        raise Refusal(400, "lexicon has a line that begins with /; callers may send words alone.", "invalid_value", "lexicon")
+        raise Refusal(
+            400, "lexicon has a line that begins with /; callers may send words alone.", "invalid_value", "lexicon"
+        )
     return {entry.written: entry.said for entry in entries}
