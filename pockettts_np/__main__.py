@@ -22,6 +22,8 @@ from .errors import sentence
 from .version import __version__
 
 PROGRAM = "pockettts-np"
+# What people try first, beside what is close to a command.
+_MEANT = {"speak": "generate", "say": "generate", "tts": "generate", "synthesize": "generate", "server": "serve"}
 _WORD = re.compile(r"[a-z_-]+")  # in capitals, or with a mark behind it, it is no command
 # In the order of --help.
 COMMANDS = (
@@ -62,7 +64,10 @@ def _is_text(argument: str, parser: argparse.ArgumentParser) -> bool:
     """Whether the first argument is a text to speak rather than a command. SystemExit: it is a command misspelt."""
     if argument.startswith("-") or argument in command_names():
         return False
-    if _WORD.fullmatch(argument) and (close := difflib.get_close_matches(argument, command_names(), n=1)):
+    if not _WORD.fullmatch(argument):
+        return True
+    close = [_MEANT[argument]] if argument in _MEANT else difflib.get_close_matches(argument, command_names(), n=1)
+    if close:
         parser.error(
             f"there is no command {argument!r}; did you mean {close[0]}? "
             f"To speak the word itself: {PROGRAM} generate {argument}"

@@ -141,7 +141,7 @@ def test_the_defaults_are_those_of_the_reference():
 
 WRONG_USAGE = {
     "": "required: COMMAND",
-    "speak": "invalid choice",
+    "speak": "there is no command 'speak'; did you mean generate?",
     "generate --nonsense": "unrecognized arguments",
     "generate --temp 0.3": "unrecognized arguments",
     "generate --device cuda": "'cuda' cannot be used: this program runs on the CPU alone",
@@ -175,11 +175,12 @@ def test_help_names_every_command_and_option(capsys):
             __main__.main(argv)
         assert caught.value.code == 0
     shown = capsys.readouterr().out
-    hidden = {"command", "checkpoint", "lsd_decode_steps"}
+    hidden = {"command", "checkpoint", "lsd_decode_steps", "words"}
     options = set(vars(__main__.build_parser().parse_args(["generate"]))) - hidden
     for option in options:
         assert f"--{option.replace('_', '-')}" in shown
     assert "export-voice" in shown
+    assert "[TEXT ...]" in shown
     assert "AUDIO OUT" in shown
 
 

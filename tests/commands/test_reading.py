@@ -190,7 +190,8 @@ def test_words_need_no_quotation_marks(run):
 
 
 @pytest.mark.parametrize(
-    ("word", "meant"), [("generat", "generate"), ("voice", "voices"), ("export_voice", "export-voice")]
+    ("word", "meant"),
+    [("generat", "generate"), ("voice", "voices"), ("say", "generate"), ("export_voice", "export-voice")],
 )
 def test_a_command_misspelt_is_not_spoken(word, meant, capsys):
     with pytest.raises(SystemExit, match="2"):

@@ -29,6 +29,7 @@ CASES = {
         ("It is -5.", "It is minus five."),
         ("−3", "minus three"),
         ("+7", "plus seven"),
+        ("1 234 567", "one million two hundred and thirty-four thousand five hundred and sixty-seven"),
         ("1\u202f234\u202f567", "one million two hundred and thirty-four thousand five hundred and sixty-seven"),
         ("more than 1999", "more than one thousand nine hundred and ninety-nine"),
         ("He wrote 1999 letters.", "He wrote one thousand nine hundred and ninety-nine letters."),
@@ -504,6 +505,10 @@ CASES = {
         ("18 Mar 2004 00:48:42",
          "the eighteenth of March two thousand and four twelve forty-eight A M and forty-two seconds"),
         ("Hold for 00:15 and 00:45", "Hold for fifteen seconds and forty-five seconds"),
+        ("UTC-0800, GMT+05:30", "UTC minus eight hours, GMT plus five hours thirty"),
+        ("at 08:00 +0530", "at eight o'clock plus five hours thirty"),
+        ("2024-01-05T00:15:00-08:00", "January fifth, twenty twenty-four twelve fifteen A M minus eight hours"),
+        ("10:00-11:00, -1000", "ten o'clock to eleven o'clock, minus one thousand"),
         ("00:05:30 in all", "five minutes and thirty seconds in all"),
     ],
     "written for other readers": [

@@ -35,7 +35,8 @@ def _spaced(match: re.Match[str]) -> str:
     groups = match[0].split(" ")
     has_currency = match.string[max(0, match.start() - 1) : match.start()] in CURRENCIES
     is_counted = len(groups) > 2 and (counts(match) or _AMOUNT_FOLLOWS.match(match.string, match.end()))
-    is_number = "," in match[0] or groups[-1] == "000" or has_currency or is_counted
+    is_million = len(groups) > 2 and len(groups[0]) == 1  # nobody lists 1 234 567
+    is_number = "," in match[0] or groups[-1] == "000" or has_currency or is_counted or is_million
     return _english(match[0]) if is_number or len(groups) == 1 else match[0]
 
 

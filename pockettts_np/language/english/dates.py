@@ -85,6 +85,20 @@ _WEEKDAY = "|".join(WEEKDAYS_BY_SHORT)
 _WEEKDAYS = re.compile(rf"\b({_WEEKDAY})\.? ?[-–] ?({_WEEKDAY})\b(?:\.(?=[,;:]| [\da-z]))?")
 
 
+# The distance of a time zone: UTC-0800, 08:00 +0530, 00:15:00-08:00, -0800.
+OFFSET = re.compile(
+    r"(?:(?<=UTC)|(?<=GMT)|(?<=UTC )|(?<=GMT )|(?<=:[0-5]\d )|(?<![\w.,:/+−-])(?=[-+−]0)"
+    r"|(?<=:[0-5]\d:[0-5]\d)(?=.\d\d:))"
+    r"(?P<sign>[-+−])(?P<hour>0\d|1[0-4]):?(?P<minute>00|15|30|45)(?![\w:%°]|[.,-]\d)"
+)
+
+
+def _offset(match: re.Match[str]) -> str:
+    hour, minute = int(match["hour"]), int(match["minute"])
+    words = f"{'plus' if match['sign'] == '+' else 'minus'} {_counted(hour, 'hour')}"
+    return words + (f" {cardinal(minute)}" if minute else "")
+
+
 # ---- times ---------------------------------------------------------------------------------------------------
 
 _TRAVELS = "(?:arriv|depart|leav|land|board)(?:e|es|ed|s|ing)"
@@ -178,6 +192,7 @@ def _counted(n: int, unit: str) -> str:
 
 
 FIGURE_DATES: list[Rule] = [
+    (OFFSET, _offset),
     (_ISO_DATE, _iso_date),
     (_NUMERIC_DATE, _numeric_date),
     (_SHORT_DATE, _short_date),

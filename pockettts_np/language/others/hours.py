@@ -3,11 +3,20 @@
 import re
 from collections.abc import Callable
 
+from ..english.dates import OFFSET
 from ..rules import Rule, any_of
 from .language import SPACE, Language
 
 _START = r"(?<![\d:.,])"
 _DOTTED = r"(\d\d?)\.([0-5]\d)"
+_HOURS = {
+    "de": "Stunde Stunden",
+    "fr": "heure heures",
+    "it": "ora ore",
+    "es": "hora horas",
+    "pt": "hora horas",
+    "nl": "uur uur",
+}
 _SPANISH_PARTS = {15: "cuarto", 30: "media"}  # of an hour of the clock's twelve
 _TO_HOUR = re.compile(rf"{_START}(\d\d? ?h(?: ?[0-5]\d)?) ?[-–] ?(?=\d\d? ?h)")
 
@@ -22,7 +31,10 @@ class Hours:
     def rules(self) -> list[Rule]:
         language = self._language
         marks = language.hour_marks
-        rules: list[Rule] = [(re.compile(rf"{_START}(\d\d?):([0-5]\d)(?!:?\d)(?:{marks})?"), self._time)]
+        rules: list[Rule] = [
+            (OFFSET, self._offset),
+            (re.compile(rf"{_START}(\d\d?):([0-5]\d)(?!:?\d)(?:{marks})?"), self._time),
+        ]
         if marks:
             rules.append((re.compile(rf"{_START}{_DOTTED}(?:{marks})"), self._time))
         if "h" in marks.replace("Uhr", ""):
@@ -33,6 +45,13 @@ class Hours:
         if language.time_words:
             rules.append((self._after(rf"({language.time_words}) {_DOTTED}"), self._bare_time))
         return rules
+
+    def _offset(self, match: re.Match[str]) -> str:
+        """UTC-0800 → UTC minus 8 Stunden."""
+        language, hour, minute = self._language, int(match["hour"]), int(match["minute"])
+        one, many = _HOURS[language.code].split()
+        sign = language.signs["+"] if match["sign"] == "+" else language.minus
+        return f"{sign} {hour} {one if hour == 1 else many}" + (f" {minute}" if minute else "")
 
     def _after(self, pattern: str) -> re.Pattern[str]:
         """Um 8.30, but not um 8.30 Euro."""

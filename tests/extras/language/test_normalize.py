@@ -344,6 +344,8 @@ def test_roman_numerals_of_chapters(language, written, spoken):
         ("spanish", "a las 9:15, 9:30, 14:30", "a las nueve y cuarto, nueve y media, catorce y treinta"),
         ("german", "1 234 567, 24/7", "eine Million zweihundertvierunddreißigtausendfünfhundertsiebenundsechzig, "
          "vierundzwanzig sieben"),
+        ("german", "08:00 -0800", "acht Uhr minus acht Stunden"),
+        ("portuguese", "UTC-0200", "UTC menos duas horas"),
         ("german", "Gut 🎉 gemacht 👍🏽", "Gut gemacht"),
     ],
 )  # fmt: skip
