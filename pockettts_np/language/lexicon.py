@@ -66,6 +66,9 @@ class Lexicon:
         entries = (_entry(line, place) for line, place in numbered if line and not line.startswith("#"))
         return cls(tuple({(entry.written, entry.flag): entry for entry in entries}.values()))
 
+    def __reduce__(self) -> tuple[type["Lexicon"], tuple[tuple[Entry, ...]]]:
+        return Lexicon, (self.entries,)  # other processes make their own tables
+
     def current(self) -> "Lexicon":
         """What counts now: itself, as it is no file."""
         return self
