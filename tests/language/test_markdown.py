@@ -70,6 +70,7 @@ CASES = {
         ("![[image.png]]Text ^block-1", "Text"),
         ("---\ntags: [a]\nauthor: me\n---\n# Head\nText", "Head.\nText"),
         ("---\nNo settings.", "No settings."),
+        ("---\nNote: this is text.", "Note: this is text."),
         ("One %%not. this%% two", "One  two"),
         ("Point[^a]\n\n[^a]: The note", "Point.\n\nThe note"),
     ],
@@ -147,6 +148,17 @@ def test_letters_outside_code_are_not_lost(text):
     assert word in Passages().feed(f"{text}\n\n```\n```\n</script>-->\n\n{word} said", last=True) or re.search(
         "```|<!--|<script|---", text
     )
+
+
+def test_a_book_takes_linear_time():
+    def seconds(n_copies):
+        text = "It was **late**. He said so.\n\n- one\n- two\n\n" * n_copies
+        start = time.process_time()
+        Passages().feed(text, last=True)
+        return time.process_time() - start
+
+    seconds(10)
+    assert seconds(8000) < 15 * seconds(800) + 0.1
 
 
 def test_a_sentence_is_given_out_once_it_is_complete():

@@ -20,7 +20,7 @@ _MARKS = SENTENCE_MARKS + CLAUSE_MARKS + DASHES
 _TAG = re.compile(r"</?[a-zA-Z!]")
 _SCRIPT = re.compile(r"<(?:script|style)\b", re.IGNORECASE)
 _LAST_SENTENCE = re.compile(rf"[^{re.escape(_MARKS)}]*\Z")
-_FRONT_KEY = re.compile(r"[\w-]{1,50}:(?:[ \t].*)?|[ \t]+.*|- .*|")
+_FRONT_KEY = re.compile(r"[a-z][\w-]{0,50}:(?:[ \t].*)?|[ \t]+.*|- .*|")
 _MOST_FRONT_LINES = 100
 # Characters that nobody sees, hyphens that are none for a tokenizer, and the line ends of other systems.
 _PRIVATE = map(chr, range(0xE000, 0xF900))  # letters of icons; `inline` uses some for itself
@@ -58,11 +58,13 @@ class Passages:
         piece, self._carriage = self._carriage + piece, ""
         if piece.endswith("\r") and not last:
             piece, self._carriage = piece[:-1], "\r"
-        self._held += piece.replace("\r\n", "\n").replace("\r", "\n").translate(_CHARACTERS)
+        text = self._held + piece.replace("\r\n", "\n").replace("\r", "\n").translate(_CHARACTERS)
         parts: list[str] = []
-        while self._held and (end := self._end(last)):
-            passage, self._held, self._n_seen = self._held[:end], self._held[end:], 0
-            parts.append(self._read(passage))
+        start = 0
+        while start < len(text) and (end := self._end(text, start, last)):
+            parts.append(self._read(text[start:end]))
+            start = end
+        self._held = text[start:]
         if last:
             parts.append(self._flush())
         return "".join(parts)
@@ -76,29 +78,31 @@ class Passages:
 
     # ---- where a passage ends ------------------------------------------------------------------------------------
 
-    def _end(self, last: bool) -> int:
-        """Where the first passage ends, or 0 while that is not known."""
-        text = self._held
-        while space := _WHITE_SPACE.search(text, self._n_seen, _LONGEST_SCRIPT):
-            self._n_seen = end = space.end()
-            if self._ends_at(text[:end]):
-                return end
-        if len(text) >= _LONGEST_SCRIPT:
-            return _LONGEST_SCRIPT
-        self._n_seen = max(self._n_seen, len(text))
-        return len(text) if last else 0
+    def _end(self, text: str, start: int, last: bool) -> int:
+        """Where the passage that begins at `start` ends, or 0 while that is not known."""
+        longest = start + _LONGEST_SCRIPT
+        while space := _WHITE_SPACE.search(text, start + self._n_seen, longest):
+            self._n_seen = space.end() - start
+            if self._ends_at(text[start : space.end()]):
+                break
+        else:
+            self._n_seen = len(text) - start
+            if len(text) < longest and not last:
+                return 0
+        end, self._n_seen = min(start + self._n_seen, longest), 0
+        return end
 
-    def _ends_at(self, passage: str) -> object:
+    def _ends_at(self, passage: str) -> bool:
         """Whether a passage ends with the white space at its end."""
+        is_whole_line = self._in_code or (self._line_begins and WHOLE_LINE.match(passage) is not None)
         if passage[-1] == "\n":
             is_blank = not passage.strip()
-            is_whole = self._line_begins and WHOLE_LINE.match(passage)
-            return self._in_code or is_blank or is_whole or not _is_open(passage, across_lines=passage.endswith("\n\n"))
+            return is_whole_line or is_blank or not _is_open(passage, after_paragraph=passage.endswith("\n\n"))
         is_long = len(passage) > _LONGEST_PASSAGE
-        if self._in_code or (self._line_begins and (WHOLE_LINE.match(passage) or NUMBER.match(passage))):
+        if is_whole_line or (self._line_begins and NUMBER.match(passage)):
             return is_long
         word = passage[-20:-1].rstrip(_CLOSERS)
-        return (is_long or word[-1:] in tuple(SENTENCE_MARKS)) and not _is_open(passage)
+        return (is_long or word.endswith(tuple(SENTENCE_MARKS))) and not _is_open(passage)
 
     # ---- what is read of it --------------------------------------------------------------------------------------
 
@@ -174,8 +178,11 @@ class Passages:
         return is_key or ends
 
 
-def _is_open(passage: str, across_lines: bool = False) -> bool:
-    """Whether a tag, a link or a piece of code begins in a passage and does not end in it."""
+def _is_open(passage: str, after_paragraph: bool = False) -> bool:
+    """Whether a tag, a link or a piece of code begins in a passage and does not end in it.
+
+    Behind the end of a paragraph, nothing but a comment, a script or a tag goes on.
+    """
     n = len(passage)
     angle = passage.rfind("<", max(0, n - _LONGEST_SCRIPT))
     if angle >= 0:
@@ -185,11 +192,11 @@ def _is_open(passage: str, across_lines: bool = False) -> bool:
             return True
         if _SCRIPT.match(passage, angle):
             return True
-    if across_lines:
+    if after_paragraph:
         return False
     for opening, closing in (("[", "]"), ("](", ")")):
         place = passage.rfind(opening, max(0, n - _LONGEST_MARK))
-        if place >= 0 and passage.find(closing, place + len(opening) - 1 + (opening == "](")) < 0:
+        if place >= 0 and passage.find(closing, place + len(opening)) < 0:
             return True
     start = max(0, n - _LONGEST_MARK)
     return any(passage.rfind(mark, start) >= 0 and passage.count(mark) % 2 for mark in ("`", "%%"))
