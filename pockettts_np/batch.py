@@ -24,6 +24,7 @@ from .errors import sentence
 from .files.usage import inode
 from .files.writing import WRITE_ERRORS, replacing_file
 from .hub.catalogue import DEFAULT_LANGUAGE, default_language
+from .language.prompts import NO_GAPS, Gaps
 
 if TYPE_CHECKING:
     from .loading.voice import VoiceState
@@ -48,11 +49,14 @@ class Item:
 
 @dataclass(frozen=True)
 class Settings:
-    """What all items share: arguments of `TTSModel.load_model`, and how the speech is to be heard."""
+    """What all items share: arguments of `TTSModel.load_model`, what the texts are, and how they are to be heard."""
 
     model: tuple[tuple[str, Any], ...] = ()
     speed: float = 1.0
     rate_hz: int | None = None
+    ssml: bool = False
+    gaps: Gaps = NO_GAPS
+    loudness: float | None = None
 
     def key(self, item: Item) -> str:
         """Tells apart what would sound, or be stored, differently."""
@@ -173,7 +177,9 @@ def speak(settings: Settings, item: Item, stop: threading.Event | None = None) -
         model, voice = _load(settings.model), _voice(settings.model, item.voice)
     rate_hz = settings.rate_hz or model.sample_rate
     file, n_samples = io.BytesIO(), 0
-    speech = model.generate_audio_stream(voice, item.text, noise=item.seed, stop=stop)
+    model = replace(model, gaps=settings.gaps, loudness=settings.loudness)
+    script = model.script(item.text, ssml=settings.ssml)
+    speech = model.generate_audio_stream(voice, script, noise=item.seed, stop=stop)
     blocks = processed(speech, model.sample_rate, speed=settings.speed, to_hz=settings.rate_hz)
     with closing(blocks), open_sink(cast("Any", file), item.format, rate_hz) as sink:
         for block in blocks:

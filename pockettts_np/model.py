@@ -3,39 +3,39 @@
 import logging
 import math
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from fractions import Fraction
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, overload
+from typing import Any, Literal, Self, overload
 
 import numpy as np
 
-from .audio.recording import as_recording, end_on_pause, read_audio
-from .audio.resampling import resample
-from .audio.samples import mono
-from .conditioners.text import Script, count_tokens, make_script, reading_for, require_script_of, script_of
+from .conditioners.script import Script, require_script_of
+from .conditioners.text import MAX_TOKENS_PER_CHUNK
 from .conditioners.tokenizer.protocol import Tokenizer
 from .config.config import Config
 from .files.memory import File
-from .hub import catalogue, fetch
-from .hub.errors import HubError
-from .hub.voices import NO_CLONING, ONE_VOICE, CatalogueVoice, GivenVoice, SavedVoice, require_voice, voice_of
+from .hub import catalogue
+from .hub.voices import GivenVoice
 from .language.lexicon import GivenLexicon
-from .language.pauses import Pause
+from .language.prompts import NO_GAPS, Gaps
 from .language.reading import Reading
 from .loading import model_source
 from .loading.int8_cache import load_kept
 from .loading.model_source import ModelSource
 from .loading.single_file import write_model
-from .loading.voice import OtherModelError, VoiceState, load_voice, read_voice, require_voice_of
+from .loading.voice import VoiceState, read_voice, require_voice_of
+from .loading.voice_making import NamedVoices, VoiceMaking
 from .models.flow_lm import FlowLM
 from .models.mimi import MimiDecoder, MimiEncoder
 from .synthesis.generation import Sampling, require_whole
-from .synthesis.live_text import Prompter, Speaker, SpeechStream, prompts, speak_pieces
+from .synthesis.live_text import Item, Speaker, SpeechStream, speak_pieces
+from .synthesis.loudness import VoiceLevels, require_loudness
 from .synthesis.noise import Noise, draws
 from .synthesis.options import SamplingOptions
+from .synthesis.scripting import Scripting, require_max_tokens
+from .synthesis.speech import Running, Speech, Stop, asynchronous
 from .synthesis.utterance import Performer
 from .threads import usable_cores
 from .timing.timestamps import TimedAudio, WordClock
@@ -43,8 +43,6 @@ from .weights.safetensors_file import SafetensorsFile
 
 logger = logging.getLogger(__name__)
 
-MAX_TOKENS_PER_CHUNK = 50
-TRUNCATE_SECONDS = 30
 TOKENS_PER_SECOND = 3.0  # slower than anybody speaks: bounds the length of speech that never ends
 SPARE_SECONDS = 2.0
 
@@ -57,20 +55,14 @@ NO_CHECKPOINT = (
     "in a configuration, given as --config (config= in Python)."
 )
 
-_NEEDS_LARGER = (
-    f"A voice other than the built-in one needs the model {catalogue.DEFAULT_LANGUAGE}, and that cannot be fetched: "
-    "{why} get_default_voice() needs nothing."
-)
-
-_settling = threading.Lock()  # one thread settles which model a nameless one is
-
 
 @dataclass(eq=False, repr=False)
-class TTSModel(SamplingOptions):
+class TTSModel(SamplingOptions, VoiceMaking, Scripting):
     """A loaded model. It holds no state of any utterance: any number of threads may generate from it at once.
 
-    `temp`, `sampler_decode_steps`, `noise_clamp`, `eos_threshold` and `reading` may be set at any time; speech that
-    begins afterwards follows them.
+    What may be set at any time, for speech that begins afterwards: `temp`, `sampler_decode_steps`, `noise_clamp`,
+    `eos_threshold`; `reading`; `gaps`, the silence after sentences and paragraphs; `loudness`, in LUFS, to which every
+    voice is brought; and `voices`, which a text may call by name. Leaving a `with` block ends all of its speech.
     """
 
     config: Config
@@ -83,6 +75,11 @@ class TTSModel(SamplingOptions):
     files: tuple[SafetensorsFile, ...] = ()  # that parts of the model still lie in
     threads: int = field(default_factory=lambda: min(2, usable_cores()))
     reading: Reading = Reading()  # noqa: RUF009  # it is frozen
+    gaps: Gaps = NO_GAPS
+    loudness: float | None = None  # None: as each voice is
+    voices: NamedVoices = None  # None: those of the catalogue
+    levels: VoiceLevels = field(default_factory=VoiceLevels)  # shared with copies, as is what follows
+    running: Running = field(default_factory=Running)
     larger: Callable[..., "TTSModel"] | None = None  # loads the model that takes the place of one that nobody named
 
     def __repr__(self) -> str:
@@ -185,155 +182,15 @@ class TTSModel(SamplingOptions):
         weights.release()
         return model
 
-    def reading_as(
-        self, normalize: bool | str | None = None, lexicon: GivenLexicon | Sequence[GivenLexicon] | None = None
-    ) -> "TTSModel":
-        """The same model, which shares all weights, for texts that are read otherwise.
-
-        Args:
-            normalize: as for `load_model`; None leaves it as it is.
-            lexicon: more pronunciations, which come before those that the model has.
-
-        Raises:
-            OSError, ValueError, TypeError, ModuleNotFoundError: as `load_model`.
-        """
-        more = Reading.given(self.reading.normalize if normalize is None else normalize, lexicon)
-        reading = Reading(more.language or self.reading.language, more.normalize, self.reading.lexicons + more.lexicons)
-        reading.of(self.config.name).require()
-        return replace(self, reading=reading)
-
-    @property
-    def _reading(self) -> Reading:
-        return reading_for(self.config, self.reading)
-
-    @property
-    def sample_rate(self) -> int:
-        """Samples a second of all sound in and out, in Hz."""
-        return self.config.mimi.sample_rate
-
     @property
     def device(self) -> str:
         """Where the model computes: the CPU, always."""
         return "cpu"
 
-    @property
-    def has_voice_cloning(self) -> bool:
-        """Whether a voice can be made from a recording."""
-        return self.encoder is not None and self.flow_lm.speaker_projection is not None
-
-    def get_state_for_audio_prompt(
-        self,
-        audio_conditioning: GivenVoice | np.ndarray,
-        truncate: bool = False,
-        stop: threading.Event | None = None,
-    ) -> VoiceState:
-        """A voice, for any number of utterances.
-
-        Args:
-            audio_conditioning: a recording (wav, flac, mp3, ogg) or a saved .safetensors voice, as a path, an https://
-                or an hf:// address, or the bytes of such a file; the name of a catalogue voice; or floating-point
-                samples [n] or [channels, n] in ±1 at `sample_rate` (what soundfile reads is [n, channels]: give its
-                transpose).
-            truncate: use only the first 30 seconds of a recording.
-            stop: set it to give the work up.
-
-        Raises:
-            ValueError: no speech in it, another model's voice, or a model that cannot clone.
-            TypeError: none of these.
-            OSError: the file cannot be read or fetched.
-            concurrent.futures.CancelledError: `stop` was set.
-        """
-        self._settle(audio_conditioning)
-        max_seconds = TRUNCATE_SECONDS if truncate else None
-        if isinstance(audio_conditioning, np.ndarray):
-            self._require_cloning()
-            return self._clone(as_recording(audio_conditioning, self.sample_rate, max_seconds), stop)
-        voice = voice_of(audio_conditioning)
-        if isinstance(voice, CatalogueVoice):
-            voice = voice.saved_for(self.config)
-        if isinstance(voice, SavedVoice):
-            return load_voice(fetch.local_file(voice.source), self.flow_lm, stop=stop, model_name=self.config.name)
-        self._require_cloning()
-        samples, rate_hz = read_audio(fetch.local_file(voice.source), max_seconds)
-        return self._clone(resample(samples, rate_hz, self.sample_rate), stop)
-
-    def _settle(self, first_voice: GivenVoice | np.ndarray | None) -> None:
-        """Make a model that nobody named the larger one, if the first voice asked for is not the built-in model's."""
-        if self.larger is None:
-            return
-        with _settling:
-            if self.larger is not None and not (first_voice is None or self._has_made(first_voice)):
-                try:
-                    larger = self.larger()
-                except HubError as error:
-                    raise type(error)(_NEEDS_LARGER.format(why=error)) from error
-                vars(self).update(vars(larger), threads=self.threads, reading=self.reading)
-            self.larger = None
-
-    def _has_made(self, given: GivenVoice | np.ndarray) -> bool:
-        """Whether it is a saved voice of this very model. Errors where it can be no voice of any."""
-        if isinstance(given, np.ndarray):
-            mono(given)
-            return False
-        if isinstance(given, str):
-            require_voice(given)
-        voice = voice_of(given)
-        if not isinstance(voice, SavedVoice):
-            return False
-        try:
-            load_voice(fetch.local_file(voice.source), self.flow_lm)
-        except OtherModelError:
-            return False
-        return True
-
     def _set(self, argument: str, value: Any, sampling: Sampling) -> None:
         super()._set(argument, value, sampling)
         if self.larger is not None:
             self.larger = partial(self.larger, **{argument: value})
-
-    def get_default_voice(self) -> VoiceState:
-        """The voice to start with: the one in a model's own file; else a released model's catalogue voice, by language;
-        for one's own weights the recording behind the voice alba, or where they cannot clone, `get_initial_state`.
-
-        Raises:
-            ValueError: as `get_state_for_audio_prompt`.
-            OSError: the voice or the recording cannot be fetched.
-        """
-        self._settle(None)
-        if self.own_voice is not None:
-            return self.own_voice.copy()
-        if self.config.released:
-            return self.get_state_for_audio_prompt(catalogue.default_voice(self.config.name))
-        if self.has_voice_cloning:
-            return self.get_state_for_audio_prompt(catalogue.VOICES[catalogue.DEFAULT_VOICE])
-        return self.get_initial_state()
-
-    def get_initial_state(self) -> VoiceState:
-        """The voice of a model that has only one of its own: the learnt beginning of a voice, and nothing after it.
-
-        Returns:
-            One row where the model has such a beginning, else none; the text follows it.
-        """
-        self._settle(None)
-        state = self.flow_lm.init_state()
-        rows = self.flow_lm.before_voice(np.zeros((0, self.flow_lm.input_linear.n_out), np.float32))
-        self.flow_lm.prompt(rows, state)
-        return state
-
-    def _require_cloning(self) -> None:
-        if self.has_voice_cloning:
-            return
-        if self.config.name == catalogue.BUILTIN:
-            raise ValueError(ONE_VOICE)
-        why = "its weights come without an encoder" if self.encoder is None else "its speaker projection is empty"
-        raise ValueError(NO_CLONING.format(why=why, voices=", ".join(catalogue.VOICES)))
-
-    def _clone(self, samples: np.ndarray, stop: threading.Event | None) -> VoiceState:
-        assert self.encoder is not None
-        encoded = self.encoder(end_on_pause(samples, self.sample_rate), self.threads, stop)
-        state = self.flow_lm.init_state()
-        self.flow_lm.prompt(self.flow_lm.embed_voice(encoded), state, self.threads, stop)
-        return state
 
     def generate_audio(
         self,
@@ -362,7 +219,7 @@ class TTSModel(SamplingOptions):
         noise: Noise = ...,
         *,
         timestamps: Literal[False] = ...,
-    ) -> Generator[np.ndarray]: ...
+    ) -> Speech[np.ndarray]: ...
 
     @overload
     def generate_audio_stream(
@@ -376,7 +233,7 @@ class TTSModel(SamplingOptions):
         noise: Noise = ...,
         *,
         timestamps: Literal[True] | WordClock,
-    ) -> Generator[TimedAudio]: ...
+    ) -> Speech[TimedAudio]: ...
 
     @overload
     def generate_audio_stream(
@@ -390,7 +247,7 @@ class TTSModel(SamplingOptions):
         noise: Noise = ...,
         *,
         timestamps: bool | WordClock,
-    ) -> Generator[np.ndarray] | Generator[TimedAudio]: ...
+    ) -> Speech[np.ndarray] | Speech[TimedAudio]: ...
 
     def generate_audio_stream(
         self,
@@ -403,14 +260,14 @@ class TTSModel(SamplingOptions):
         noise: Noise = None,
         *,
         timestamps: bool | WordClock = False,
-    ) -> Generator[np.ndarray] | Generator[TimedAudio]:
+    ) -> Speech[np.ndarray] | Speech[TimedAudio]:
         """Speech while it is made: float32 samples [n], n a multiple of a frame (80 ms) but beside pauses.
 
         Args:
             model_state: a voice from `get_state_for_audio_prompt`.
             text_to_generate: any length, or its `script`; it is cleaned up, split into sentences and packed into
                 chunks. Pauses such as `[pause:500ms]` and `<break time="1.5s"/>` (`language.pauses`) become that many
-                samples of silence, beside what silence the speech itself ends with.
+                samples of silence, beside what silence the speech itself ends with; `[voice:NAME]` changes the voice.
             max_tokens: longest chunk, in tokens; each is spoken from a copy of the voice. A script is cut already.
             frames_after_eos: frames of 80 ms spoken after the model has ended; by default the model's own choice.
             copy_state: False continues in `model_state` itself, which then holds the speech too.
@@ -419,12 +276,16 @@ class TTSModel(SamplingOptions):
             timestamps: yield `TimedAudio` instead: the same samples, with words and when each is spoken. The parts of
                 one script (`Script.in_turns`), spoken one after another, share its `word_clock`.
 
+        Returns:
+            A generator; leaving a `with` block of it ends the speech.
+
         Raises:
-            ValueError: nothing to say, a pause that is too long, another model's voice or script, unusable noise, or
-                timestamps of a model whose `timestamp_heads` are not known; raised before the first chunk.
+            ValueError: nothing to say, more than an hour of pauses, a voice that is not there, another model's voice or
+                script, unusable noise, or timestamps of a model whose `timestamp_heads` are not known; raised before
+                the first chunk.
             TypeError: `model_state` is no voice, the text no string, a count no whole number, or `noise` none of the
                 above.
-            OSError: somebody has written into the model's files since it was loaded.
+            OSError: somebody has written into the model's files since it was loaded, or a voice cannot be fetched.
             FloatingPointError: damaged weights made NaN, while speaking.
         """
         _require_counts(max_tokens, frames_after_eos)
@@ -437,24 +298,25 @@ class TTSModel(SamplingOptions):
         else:
             script = self.script(text_to_generate, max_tokens)
         clock = timestamps if isinstance(timestamps, WordClock) else self.word_clock(script) if timestamps else None
-        rows = draws(noise, self.config.mimi.latent_dim)
-        stop = stop or threading.Event()
-        speech = self._performer.perform(script, model_state, rows, stop, frames_after_eos, copy_state, clock)
-        return speech if clock is None else clock.timed(speech)
+        rows, cast, stop = draws(noise, self.config.mimi.latent_dim), self._cast(model_state, script.voices), Stop(stop)
+        speech = self._performer.perform(script, cast, rows, stop, frames_after_eos, copy_state, clock)
+        if clock is None:
+            return self.running.add(Speech(speech, stop))
+        return self.running.add(Speech(clock.timed(speech), stop))
 
-    def script(self, text: str, max_tokens: int = MAX_TOKENS_PER_CHUNK) -> Script:
-        """What `generate_audio_stream` would speak of a text: its chunks, each as token ids, and its pauses.
+    def agenerate_audio_stream(
+        self, model_state: VoiceState, text_to_generate: str | Script, **options: Any
+    ) -> AsyncGenerator[Any]:
+        """`generate_audio_stream` for `async for`: its arguments but `stop`, and its errors at the first step.
 
-        Raises:
-            ValueError: nothing to say, or a pause that is too long.
-            TypeError: no string.
+        A thread of its own speaks, some frames ahead of who listens; it ends when the iteration does.
         """
-        if not isinstance(text, str):
-            raise TypeError(f"The text is a {type(text).__name__}; wanted a string, or what script() returns.")
-        return script_of(self.tokenizer, text, max_tokens, self.config, self.reading)
+        return asynchronous(
+            lambda stop: self.generate_audio_stream(model_state, text_to_generate, stop=stop, **options)
+        )
 
-    def word_clock(self, script: Script) -> WordClock:
-        """What tells when the words of a script are spoken, from its first sample on. It is good for one utterance.
+    def word_clock(self, script: Script | None = None) -> WordClock:
+        """What tells when the words of a script are spoken, from its first sample on, and of those that it reads later.
 
         Raises:
             ValueError: the model's `timestamp_heads` are not known.
@@ -462,30 +324,49 @@ class TTSModel(SamplingOptions):
         heads = self.config.timestamp_heads
         if not heads:
             raise ValueError(NO_TIMESTAMPS.format(name=self.config.name or "this model"))
-        prompts = [chunk.ids for chunk in script.chunks]
-        return WordClock(
-            heads, self.tokenizer, script.drafts, prompts, self.sample_rate, self.config.mimi.frame_samples
-        )
+        clock = WordClock(heads, self.tokenizer, self.sample_rate, self.config.mimi.frame_samples)
+        if script is not None:
+            clock.read(script)
+        return clock
 
-    def scripts(self, pieces: Iterable[str], max_tokens: int = MAX_TOKENS_PER_CHUNK) -> Iterator[Script]:
-        """The scripts, of a prompt or a pause each, in which `generate_from` speaks a text that comes in pieces.
+    @overload
+    def generate_from(
+        self,
+        model_state: VoiceState,
+        pieces: Iterable[str],
+        max_tokens: int = ...,
+        frames_after_eos: int | None = ...,
+        stop: threading.Event | None = ...,
+        noise: Noise = ...,
+        *,
+        timestamps: Literal[False] = ...,
+    ) -> Speech[np.ndarray]: ...
 
-        Each is made when it is asked for; a piece is taken when those before it are used up.
+    @overload
+    def generate_from(
+        self,
+        model_state: VoiceState,
+        pieces: Iterable[str],
+        max_tokens: int = ...,
+        frames_after_eos: int | None = ...,
+        stop: threading.Event | None = ...,
+        noise: Noise = ...,
+        *,
+        timestamps: Literal[True],
+    ) -> Speech[TimedAudio]: ...
 
-        Raises:
-            ValueError: `max_tokens` out of range; a malformed pause when it comes.
-        """
-        _require_counts(max_tokens, None)
-        reading = self._reading
-        prompter = Prompter(partial(self._count_tokens, reading), max_tokens, passages=reading.passages)
-        return (self._script_of(prompt, max_tokens, reading) for prompt in prompts(prompter, pieces))
-
-    def _count_tokens(self, reading: Reading, text: str) -> int:
-        return count_tokens(self.tokenizer, text, self.config, reading)
-
-    def _script_of(self, prompt: str | Pause, max_tokens: int, reading: Reading) -> Script:
-        """Fading out at the end: whether a pause follows is not known yet."""
-        return make_script(self.tokenizer, [prompt, Pause(Fraction(0))], max_tokens, self.config, reading)
+    @overload
+    def generate_from(
+        self,
+        model_state: VoiceState,
+        pieces: Iterable[str],
+        max_tokens: int = ...,
+        frames_after_eos: int | None = ...,
+        stop: threading.Event | None = ...,
+        noise: Noise = ...,
+        *,
+        timestamps: bool,
+    ) -> Speech[np.ndarray] | Speech[TimedAudio]: ...
 
     def generate_from(
         self,
@@ -495,12 +376,15 @@ class TTSModel(SamplingOptions):
         frames_after_eos: int | None = None,
         stop: threading.Event | None = None,
         noise: Noise = None,
-    ) -> Generator[np.ndarray]:
+        *,
+        timestamps: bool = False,
+    ) -> Speech[np.ndarray] | Speech[TimedAudio]:
         """Speech of a text that comes in pieces, such as a language model's tokens: float32 samples [n].
 
         Each sentence is spoken once it is complete (`language.sentences`), with those that are complete beside it as
         far as `max_tokens` allows; a piece is taken when all before it is spoken. Where the text should be read while
-        its speech is made, use `stream`. A sentence that the model cannot read is left out with a warning.
+        its speech is made, use `stream`. What the model cannot read is left out, and a voice that is not there does not
+        change the voice, both with a warning.
 
         Args:
             model_state: a voice from `get_state_for_audio_prompt`.
@@ -509,12 +393,14 @@ class TTSModel(SamplingOptions):
             frames_after_eos: frames of 80 ms spoken after the model has ended; by default the model's own choice.
             stop: set it to end the speech within a frame.
             noise: as for `generate_audio_stream`.
+            timestamps: as there.
 
         Raises:
-            ValueError, TypeError: as `generate_audio_stream`; a pause that is too long when it comes.
+            ValueError, TypeError: as `generate_audio_stream`.
         """
-        speaker = self._speaker(model_state, max_tokens, frames_after_eos, noise)
-        return speak_pieces(speaker, [pieces] if isinstance(pieces, str) else pieces, stop or threading.Event())
+        stop, pieces = Stop(stop), [pieces] if isinstance(pieces, str) else pieces
+        speaker = self._speaker(model_state, max_tokens, frames_after_eos, noise, timestamps)
+        return self.running.add(Speech(speak_pieces(speaker, pieces, stop), stop))
 
     def stream(
         self,
@@ -534,26 +420,60 @@ class TTSModel(SamplingOptions):
         Raises:
             ValueError, TypeError: as `generate_audio_stream`; what a text raises, `SpeechStream.write` does.
         """
-        return SpeechStream(self._speaker(model_state, max_tokens, frames_after_eos, noise))
+        return self.running.add(SpeechStream(self._speaker(model_state, max_tokens, frames_after_eos, noise)))
 
-    def _speaker(self, voice: VoiceState, max_tokens: int, frames_after_eos: int | None, noise: Noise) -> Speaker:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.running.cancel()
+
+    def _speaker(
+        self,
+        voice: VoiceState,
+        max_tokens: int,
+        frames_after_eos: int | None,
+        noise: Noise,
+        timestamps: bool = False,
+    ) -> Speaker:
         _require_counts(max_tokens, frames_after_eos)
         require_voice_of(self.flow_lm, voice)
-        rows = draws(noise, self.config.mimi.latent_dim)
-        reading = self._reading
+        rows, cast, scripts = (
+            draws(noise, self.config.mimi.latent_dim),
+            self._live_cast(voice),
+            self._live_scripts(max_tokens),
+        )
+        clock = self.word_clock() if timestamps else None
 
-        def speak(prompt: str | Pause, stop: threading.Event) -> Generator[np.ndarray]:
-            script = self._script_of(prompt, max_tokens, reading)
-            return self._performer.perform(script, voice, rows, stop, frames_after_eos)
+        def speak(item: Item, stop: threading.Event) -> Generator[Any]:
+            if (script := scripts.script(item)) is None:
+                return
+            if clock is not None:
+                clock.read(script)
+            speech = self._performer.perform(script, cast, rows, stop, frames_after_eos, listener=clock)
+            yield from speech if clock is None else clock.timed(speech)
 
-        return Speaker(partial(self._count_tokens, reading), max_tokens, speak, passages=reading.passages)
+        return Speaker(**vars(self._prompter(max_tokens)), speak=speak)
 
     @property
     def _performer(self) -> Performer:
         """Who speaks one utterance. OSError: somebody has written into the model's files."""
+        require_loudness(self.loudness)
         for file in self.files:
             file.require_unchanged()
-        return Performer(self.flow_lm, self.decoder, self.config, self.sampling, self.threads, self.longest_frames)
+        return Performer(
+            self.flow_lm, self.decoder, self.config, self.sampling, self.threads, self.longest_frames, self._gain_db
+        )
+
+    def _gain_db(self, voice: VoiceState) -> float:
+        """What brings a voice to the loudness that is set. The first time, the voice says some words to be measured."""
+        if self.loudness is None:
+            return 0.0
+        as_it_is = replace(self, loudness=None, reading=Reading(), voices=None)
+        text = catalogue.default_text(self.config.name)
+        return self.levels.gain_db(
+            voice, self.loudness, lambda: as_it_is.generate_audio(voice, text, noise=0), self.sample_rate
+        )
 
     def longest_frames(self, n_tokens: int) -> int:
         """Frames of 80 ms after which speech of `n_tokens` tokens is cut off; the reference's rule."""
@@ -561,9 +481,7 @@ class TTSModel(SamplingOptions):
 
 
 def _require_counts(max_tokens: int, frames_after_eos: int | None) -> None:
-    require_whole("max_tokens", max_tokens)
-    if max_tokens < 1:
-        raise ValueError(f"max_tokens is {max_tokens}; wanted at least 1.")
+    require_max_tokens(max_tokens)
     if frames_after_eos is not None:
         require_whole("frames_after_eos", frames_after_eos)
         if frames_after_eos < 0:

@@ -16,7 +16,8 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from pockettts_np import TTSModel, export_model_state, threads
-from pockettts_np.conditioners.text import Script, prepare_text_prompt, split_into_chunks
+from pockettts_np.conditioners.script import Script
+from pockettts_np.conditioners.text import prepare_text_prompt, split_into_chunks
 from pockettts_np.hub import fetch
 from pockettts_np.loading import model_source
 from pockettts_np.models.mimi import MimiEncoder

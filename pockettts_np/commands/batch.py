@@ -20,6 +20,7 @@ from .cluster import connected
 from .terminal import options
 from .terminal.options import add_model_command, number, whole
 from .terminal.progress import StatusLine, bar
+from .terminal.speaking import add_speaking_options, speaking_of
 
 logger = logging.getLogger(__name__)
 
@@ -42,20 +43,25 @@ def add_parser(commands: Any) -> None:
     options.add_reading_options(add, "default: as the reference prepares a text")
     add("--jobs", type=whole(1), help="texts at once; default: one a core")
     add("--format", choices=FORMATS, default="wav", help="of files that the manifest does not name (%(default)s)")
-    add("--speed", type=number(0), default=1.0, help="0.5 to 2: slower or faster in the same pitch")
+    add("--speed", type=number(0), default=1.0, help="0.25 to 4: slower or faster in the same pitch")
     add("--rate", type=whole(1), help="samples a second; default: the model's 24000")
+    add("--ssml", action="store_true", help="every text is a document of SSML: <speak>…</speak>")
+    add_speaking_options(add)
     add("--quantize", action=argparse.BooleanOptionalAction, default=False, help="int8 weights: less memory")
     add("--cluster", metavar="ADDRESS", help="run on the workers of a Dask cluster, such as tcp://host:8786")
 
 
 def batch(args: argparse.Namespace) -> None:
+    gaps, loudness = speaking_of(args)
     require_processing(args.speed, args.rate)
     require_format(args.format, args.rate or 24_000)
     items = library.read_manifest(args.manifest, args.format)
     options.settle_reading(args)
     args.lexicon = tuple(lexicon.current() for lexicon in args.lexicon or ()) or None  # as it is now, for all workers
     options.choose_language(args, needs_voices=any(item.voice for item in items))
-    settings = library.Settings(tuple(options.load_arguments(args).items()), args.speed, args.rate)
+    settings = library.Settings(
+        tuple(options.load_arguments(args).items()), args.speed, args.rate, args.ssml, gaps, loudness
+    )
     folder = Path(args.out)
     folder.mkdir(parents=True, exist_ok=True)
     started, made, seconds, failed = time.perf_counter(), 0, 0.0, 0

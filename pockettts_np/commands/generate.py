@@ -4,7 +4,9 @@ import argparse
 import logging
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from ..audio.samples import Samples
 from ..config.load import load_config, released_models
@@ -17,8 +19,11 @@ from ..timing.subtitles import write_subtitles
 from .terminal import options, output, standard_input
 from .terminal.options import add_model_command, number, whole
 from .terminal.progress import Progress
+from .terminal.speaking import add_speaking_options, folder, speaking_of, voice_files
 
 if TYPE_CHECKING:
+    from ..loading.voice import VoiceState
+    from ..model import TTSModel
     from ..timing.timestamps import TimedAudio
 
 _NOTHING_TO_SAY = "There is nothing to say: the text is empty or all white space."
@@ -39,12 +44,15 @@ def add_parser(commands: Any) -> None:
     )
     add("--follow", action="store_true", help="speak standard input while it is written, each sentence once complete")
     options.add_reading_options(add, "default: as the reference prepares a text")
+    add("--ssml", action="store_true", help="the text is a document of SSML: <speak>…</speak>")
     add(
         "--voice",
         help="whom to sound like: a name such as alba, a recording to clone, or what export-voice saved; "
         "a path, https:// or hf:// address; default: a voice of the language",
     )
+    add("--voices", type=folder, metavar="DIR", help="folder of voices that the text may call by name: [voice:NAME]")
     output.add_options(add)
+    add_speaking_options(add)
     add("--subtitles", metavar="FILE", help="write when each word is spoken: .srt, .vtt, or .json for single words")
     add("--seed", type=whole(0), help="the same seed gives the same speech; default: a new one each time")
     add("--temperature", type=number(0), help="how varied the speech is; default: the model's own, often 0.3")
@@ -63,6 +71,8 @@ def generate(args: argparse.Namespace) -> None:
     output.check(args)
     _check_subtitles(args)
     options.settle_reading(args)
+    gaps, loudness = speaking_of(args)
+    voices = None if args.voices is None else voice_files(args.voices)
     options.choose_language(args, needs_voices=args.voice is not None)
     _check_timestamps(args)
     text = _text_to_speak(args)
@@ -70,16 +80,12 @@ def generate(args: argparse.Namespace) -> None:
         require_voice(args.voice)
     with output.opened(args.output_path) as file:
         model = options.load_tts_model(args)
+        model.gaps, model.loudness, model.voices = gaps, loudness, voices
         state = model.get_state_for_audio_prompt(args.voice) if args.voice else model.get_default_voice()
-        speak: Any = model.generate_audio_stream if isinstance(text, str) else model.generate_from
-        given = {"max_tokens": args.max_tokens, "frames_after_eos": args.frames_after_eos, "noise": args.seed}
         words: list[Word] = []
-        if args.subtitles is None:
-            chunks = speak(state, text, **given)
-        else:
-            chunks = _without_words(speak(state, text, timestamps=True, **given), words)
+        chunks = _speech(model, state, text, args, words)
         progress = Progress(model.sample_rate, model.config.mimi.frame_samples, shown=not args.quiet)
-        with closing(progress), closing(cast("Generator[Samples]", chunks)):
+        with closing(progress), closing(chunks):
             output.write(args, file, _some(progress.watch(chunks)), model.sample_rate)
     if args.subtitles is not None:
         write_subtitles(args.subtitles, words, args.speed)
@@ -103,6 +109,8 @@ def _text_to_speak(args: argparse.Namespace) -> str | Iterator[str]:
         logger.warning("--lsd-decode-steps is deprecated, use --sampler-decode-steps")
         args.sampler_decode_steps = args.lsd_decode_steps
     if args.follow:
+        if args.ssml:
+            raise ValueError("--ssml needs the whole document beforehand, --follow has it only in the end; drop one.")
         if args.text not in (None, "-") or args.words not in ([], ["-"]):
             raise ValueError("--follow reads standard input, so it takes no text but --text -; leave one of them out.")
         return _not_blank(standard_input.read_pieces())
@@ -124,8 +132,6 @@ def _text_to_speak(args: argparse.Namespace) -> str | Iterator[str]:
 def _check_subtitles(args: argparse.Namespace) -> None:
     if args.subtitles is None:
         return
-    if args.follow:
-        raise ValueError("--subtitles needs the whole text beforehand, --follow has it only in the end; leave one out.")
     require_subtitles(args.subtitles)
     require_writable(args.subtitles)
 
@@ -140,12 +146,27 @@ def _check_timestamps(args: argparse.Namespace) -> None:
         raise ValueError(NO_TIMESTAMPS.format(name=args.language))
 
 
-def _without_words(pieces: "Generator[TimedAudio]", words: list[Word]) -> Generator[Samples]:
-    """The samples alone; `words` gets the words."""
+def _speech(
+    model: "TTSModel", voice: "VoiceState", text: str | Iterator[str], args: argparse.Namespace, words: list[Word]
+) -> Generator[Samples]:
+    """The samples of a text; `words` gets the words, if subtitles are asked for."""
+    given: dict[str, Any] = {"frames_after_eos": args.frames_after_eos, "noise": args.seed}
+    if args.subtitles is not None:
+        given["timestamps"] = True
+    pieces: Generator[Samples] | Generator[TimedAudio]
+    if args.ssml:
+        script = model.script(str(text), args.max_tokens, ssml=True)
+        pieces = model.generate_audio_stream(voice, script, **given)
+    else:
+        speak: Any = model.generate_audio_stream if isinstance(text, str) else model.generate_from
+        pieces = speak(voice, text, max_tokens=args.max_tokens, **given)
     with closing(pieces):
         for piece in pieces:
-            words += piece.words
-            yield piece.samples
+            if isinstance(piece, np.ndarray):
+                yield piece
+            else:
+                words += piece.words
+                yield piece.samples
 
 
 def _some(chunks: Iterable[Samples]) -> Iterator[Samples]:

@@ -1,4 +1,4 @@
 """Text to the rows that the language model reads.
 
-Read in this order: text, tokenizer, embedding.
+Read in this order: text, script, tokenizer, embedding.
 """

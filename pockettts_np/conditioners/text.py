@@ -7,15 +7,13 @@ models whose configuration asks for shorter chunks (`one_sentence_per_chunk`, `m
 
 import logging
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from fractions import Fraction
+from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import chain, pairwise
 
 from ..config.config import Config
-from ..language import pauses
 from ..language.clauses import cut_long_clauses, cut_repetitions
-from ..language.pauses import Pause
+from ..language.pauses import AS_IT_IS, Manner
 from ..language.punctuation import CLAUSE_MARKS, CLOSING_MARKS, DASHES, SENTENCE_MARKS
 from ..language.reading import Reading
 from ..language.rules import Draft
@@ -23,8 +21,7 @@ from .tokenizer.protocol import Tokenizer
 
 logger = logging.getLogger(__name__)
 
-MOST_TOKENS = 5000  # of a chunk that nothing cuts: minutes of speech, of which a model remembers a gigabyte
-
+MAX_TOKENS_PER_CHUNK = 50
 AS_REFERENCE = Reading()
 
 _WEAK_MARKS = CLAUSE_MARKS + DASHES
@@ -32,7 +29,6 @@ _STRAY_AFTER_SENTENCE = re.compile(rf"([{SENTENCE_MARKS}])\s*[{CLAUSE_MARKS}]")
 _SENTENCE_CUTS = ".!...?"  # its tokens, but for the first, which may be joined with a space mark, are cut at
 _FEW_WORDS = 4  # up to so many words, the end of speech is spoken out for longer
 _PADDING = " " * 8
-_TURN_SECONDS = 10  # of silence in one go
 
 
 class NothingToSpeakError(ValueError):
@@ -86,106 +82,13 @@ class Chunk:
         text: the piece of the text, as it was cut.
         ids: the tokens of the prompt that the model reads.
         frames_after_eos: frames of 80 ms to go on after the end of speech, by the length of the text.
+        manner: in which it is spoken.
     """
 
     text: str
     ids: tuple[int, ...]
     frames_after_eos: int
-
-
-@dataclass(frozen=True, repr=False)
-class Script:
-    """A text made ready to be spoken.
-
-    Attributes:
-        text: as it was written, but for the pauses.
-        parts: its chunks and pauses, in the order in which they are heard.
-        drafts: what is said for its words, one for each piece between pauses.
-    """
-
-    text: str
-    parts: tuple[Chunk | Pause, ...]
-    drafts: tuple[Draft, ...] = ()
-
-    def __repr__(self) -> str:
-        return f"<Script: {len(self.chunks)} chunks, {len(self.parts) - len(self.chunks)} pauses>"
-
-    @property
-    def chunks(self) -> list[Chunk]:
-        """The parts that are spoken."""
-        return [part for part in self.parts if isinstance(part, Chunk)]
-
-    def in_turns(self) -> Iterator["Script"]:
-        """The same in scripts of one chunk or some seconds of a pause: spoken one after another, they sound alike."""
-        for part, following in zip(self.parts, [*self.parts[1:], None], strict=True):
-            if isinstance(part, Pause):
-                yield from (Script("", (piece,)) for piece in part.pieces(_TURN_SECONDS))
-            else:  # which fades out before a pause
-                yield Script(part.text, (part, Pause(Fraction(0))) if isinstance(following, Pause) else (part,))
-
-
-def reading_for(config: Config, reading: Reading) -> Reading:
-    """How a model reads: in its own language, and always in words where it learned nothing else."""
-    reading = reading.of(config.name)
-    return replace(reading, normalize=True) if config.text_front_end else reading
-
-
-def script_of(tokenizer: Tokenizer, text: str, max_tokens: int, config: Config, reading: Reading) -> Script:
-    """The script of a whole text. ValueError: a pause that is too long; else as `make_script`."""
-    reading = reading_for(config, reading)
-    return make_script(tokenizer, pauses.parts(reading.unmarked(text)), max_tokens, config, reading)
-
-
-def make_script(
-    tokenizer: Tokenizer,
-    parts: Sequence[str | Pause],
-    max_tokens: int,
-    switches: Config,
-    reading: Reading = AS_REFERENCE,
-) -> Script:
-    """The script of prompts and pauses. A prompt without anything to speak is left out, with a warning.
-
-    NothingToSpeakError where it is the only part; ValueError for a chunk of more than MOST_TOKENS; other errors as
-    `split_into_chunks`.
-    """
-    script: list[Chunk | Pause] = []
-    drafts: list[Draft] = []
-    for part in parts:
-        if isinstance(part, Pause):
-            script.append(part)
-            continue
-        drafts.append(_spoken_draft(part, switches, reading))
-        try:
-            chunks = _chunks(tokenizer, drafts[-1].text, max_tokens, switches)
-            _require_speakable(chunks, max(max_tokens, MOST_TOKENS))
-            script += chunks
-        except NothingToSpeakError:
-            if len(parts) == 1:
-                raise
-            logger.warning("Left out, as the model can read no character of it: %.50s", part)
-    return Script(" ".join(part for part in parts if isinstance(part, str)), tuple(script), tuple(drafts))
-
-
-def require_script_of(tokenizer: Tokenizer, script: Script, switches: Config) -> None:
-    """Raise NothingToSpeakError for a script of nothing, and ValueError for one that another tokenizer made."""
-    if not script.parts:
-        raise NothingToSpeakError
-    for chunk in script.chunks[:1]:  # whose tokens tell
-        prompt, _ = prepare_text_prompt(chunk.text, switches)
-        if tuple(tokenizer.encode(prompt)) != chunk.ids:
-            raise ValueError(
-                f"The script belongs to another model: its tokens are not those of {chunk.text[:50]!r} here. "
-                "Make it again with this model's script()."
-            )
-
-
-def _require_speakable(chunks: list[Chunk], most_tokens: int) -> None:
-    for chunk in chunks:
-        if len(chunk.ids) > most_tokens:
-            raise ValueError(
-                f"{len(chunk.ids)} tokens of the text have no punctuation to cut at, and {most_tokens} are the most "
-                f"that can be spoken at once: {chunk.text[:50]}… Put in full stops."
-            )
+    manner: Manner = AS_IT_IS
 
 
 def split_into_chunks(tokenizer: Tokenizer, text: str, max_tokens: int, switches: Config) -> list[Chunk]:
@@ -193,13 +96,14 @@ def split_into_chunks(tokenizer: Tokenizer, text: str, max_tokens: int, switches
 
     A longer one is kept whole, with a warning. NothingToSpeakError, or ValueError for `max_tokens` < 1.
     """
-    return _chunks(tokenizer, _spoken_draft(text, switches, AS_REFERENCE).text, max_tokens, switches)
+    return chunks_of(tokenizer, spoken_draft(Draft(text), switches), max_tokens, switches)
 
 
-def _chunks(tokenizer: Tokenizer, text: str, max_tokens: int, switches: Config) -> list[Chunk]:
+def chunks_of(tokenizer: Tokenizer, draft: Draft, max_tokens: int, switches: Config) -> list[Chunk]:
+    """As `split_into_chunks`, of what `spoken_draft` gives."""
     if max_tokens < 1:
         raise ValueError(f"max_tokens is {max_tokens}; a chunk needs at least one token.")
-    text = _whole_prompt(text, switches)
+    text = _whole_prompt(draft.text, switches)
     texts = _chunk_texts(tokenizer, tokenizer.encode(text), max_tokens, switches)
     chunks = [_chunk(tokenizer, chunk, max_tokens, switches) for chunk in texts if chunk]
     if not chunks:
@@ -226,14 +130,13 @@ def _chunk(tokenizer: Tokenizer, text: str, max_tokens: int, switches: Config) -
 def count_tokens(tokenizer: Tokenizer, text: str, switches: Config, reading: Reading = AS_REFERENCE) -> int:
     """The length of `text` as one chunk; 0 where there is nothing to speak."""
     try:
-        return len(tokenizer.encode(_whole_prompt(_spoken_draft(text, switches, reading).text, switches)))
+        return len(tokenizer.encode(_whole_prompt(spoken_draft(Draft(text), switches, reading).text, switches)))
     except NothingToSpeakError:
         return 0
 
 
-def _spoken_draft(text: str, switches: Config, reading: Reading) -> Draft:
+def spoken_draft(draft: Draft, switches: Config, reading: Reading = AS_REFERENCE) -> Draft:
     """A text of any length as it is read, in the letters that the model learned."""
-    draft = Draft(text)
     reading.write(draft)
     if switches.text_front_end == "english":
         from ..language.english.front_end import spell_out

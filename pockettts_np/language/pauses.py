@@ -1,13 +1,14 @@
-"""Pauses in a text: `[pause:500ms]`, `[pause:1.5s]`, `[pause:2]`, `[pause]` and the SSML tag `<break time="500ms"/>`.
+"""Tags in a plain text: pauses such as `[pause:500ms]` and `<break time="500ms"/>`, and voices such as `[voice:alba]`.
 
 A break may give its `strength` instead, by default medium; what a strength lasts is up to the synthesizer, and here is
-what Azure documents. What is close to these forms is a pause too, and one whose length cannot be read is medium, with
-a warning: a slip in one place ends no long job. All other markup is text, `<break>` alone too, which HTML texts name.
+what Azure documents. What is close to these forms is a pause too. One whose length cannot be read, or is too long, is
+text, with a warning: a language model may have written it, and a slip in one place ends no long job. All other markup
+is text, `<break>` alone too, which HTML texts name.
 """
 
 import logging
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -19,25 +20,32 @@ MAX_PAUSE_SECONDS = 600
 MAX_SECONDS_IN_A_TEXT = 3600
 STRENGTH_MS = {"none": 0, "x-weak": 250, "weak": 500, "medium": 750, "strong": 1000, "x-strong": 1250}
 
-_MAX_CHARS = 100  # of a length or of attributes
+DEFAULT_VOICE = "default"  # the one that the speech begins with
+
+_NO_PAUSE = (
+    '%r is read as text: write [pause:500ms], [pause:1.5s], <break time="500ms"/> of at most %d s, or '
+    '<break strength="medium"/> (%s).'
+)
+_MAX_CHARS = 100  # of a name, a length or of attributes
 _MAX_SPACES = 20  # before and in a closing tag
 _UNITS_MS = {
     **dict.fromkeys(("ms", "msec", "msecs", "millisecond", "milliseconds"), 1),
     **dict.fromkeys(("", "s", "sec", "secs", "second", "seconds"), 1000),
     **dict.fromkeys(("min", "mins", "minute", "minutes"), 60_000),
 }
-_OPENINGS = ("[pause", "<break")
-_BEGIN = re.compile(r"\[pause|<break", re.IGNORECASE)
+_OPENINGS = ("[pause", "<break", "[voice:")
+_BEGIN = re.compile(r"\[pause|<break|\[voice:", re.IGNORECASE)
 _TIME = re.compile(r"\s*([0-9]+[.,]?[0-9]*|[.,][0-9]+)\s*([a-z]*)\.?\s*", re.IGNORECASE)
 _MARKUP = re.compile(
     rf"\[pause(?:\s?[:=](?P<length>[^\[\]\n]{{0,{_MAX_CHARS}}})|\s(?P<bare>\s?[0-9.,]{{1,9}}\s?[a-z]{{0,12}}\s?))?\]"
     rf"|<break(?P<empty>(?:\s[^<>]{{0,{_MAX_CHARS}}})?)/>"
     rf"|<break(?P<pair>(?:\s[^<>]{{0,{_MAX_CHARS}}})?)>\s{{0,{_MAX_SPACES}}}</break\s{{0,{_MAX_SPACES}}}>"
-    rf"|<break(?P<open>\s[^<>=]{{0,{_MAX_CHARS}}}=[^<>]{{0,{_MAX_CHARS}}})>",
+    rf"|<break(?P<open>\s[^<>=]{{0,{_MAX_CHARS}}}=[^<>]{{0,{_MAX_CHARS}}})>"
+    rf"|\[voice:\s?(?P<voice>[^\[\]\s][^\[\]\n]{{0,{_MAX_CHARS}}})\]",
     re.IGNORECASE,
 )
 _UNFINISHED = re.compile(
-    rf"\[pause[^\[\]\n]{{0,{_MAX_CHARS + 2}}}\Z"
+    rf"\[pause[^\[\]\n]{{0,{_MAX_CHARS + 2}}}\Z|\[voice:\s?(?:[^\[\]\s][^\[\]\n]{{0,{_MAX_CHARS}}})?\Z"
     rf"|<break(?:[\s/][^<>]{{0,{2 * _MAX_CHARS + 2}}})?"
     rf"(?:(?<!/)>\s{{0,{_MAX_SPACES}}}(?:<[/a-z\s]{{0,{_MAX_SPACES + 6}}})?)?\Z",
     re.IGNORECASE,
@@ -65,55 +73,62 @@ class Pause:
             left -= seconds
 
 
+@dataclass(frozen=True)
+class Manner:
+    """How a prompt is spoken, until another manner comes."""
+
+    voice: str | None = None  # by name; None is the one that the speech begins with
+    speed: float = 1.0  # times the natural one, in the same pitch
+    volume_db: float = 0.0  # beside the voice's own; -inf is silence
+
+
+AS_IT_IS = Manner()
+
+
 class Markup:
-    """Splits a text that comes in pieces at its pauses; the cutting into pieces does not matter."""
+    """Splits a text that comes in pieces at its tags; the cutting into pieces does not matter."""
 
     def __init__(self) -> None:
-        self._held = ""  # what may be the beginning of a pause
+        self._held = ""  # what may be the beginning of a tag
 
-    def feed(self, piece: str, last: bool = False) -> Iterator[str | Pause]:
-        """Text and pauses as far as they are clear. ValueError for a pause that is too long."""
+    def feed(self, piece: str, last: bool = False) -> Iterator[str | Pause | Manner]:
+        """Text, pauses and changes of the voice as far as they are clear."""
         text, start, place = self._held + piece, 0, 0
         while begin := _BEGIN.search(text, place):
             if not last and _UNFINISHED.match(text, begin.start()):
                 break
             markup = _MARKUP.match(text, begin.start())
             place = begin.end() if markup is None else markup.end()
-            if markup is not None:
-                if start < begin.start():
-                    yield text[start : begin.start()]
-                yield _pause(markup)
-                start = place
+            if markup is None:
+                continue
+            if (meaning := _meaning(markup)) is None:
+                logger.warning(_NO_PAUSE, markup.group(), MAX_PAUSE_SECONDS, ", ".join(STRENGTH_MS))
+                continue
+            if start < begin.start():
+                yield text[start : begin.start()]
+            yield meaning
+            start = place
         end = len(text) if last else begin.start() if begin else _end_of_clear_text(text, place)
         self._held = text[end:]
         if start < end:
             yield text[start:end]
 
 
-def parts(text: str) -> list[str | Pause]:
-    """Prompts and pauses in order; a text without pauses is one prompt, unchanged.
-
-    ValueError for a pause of more than 10 minutes, or more than an hour of pauses in all.
-    """
-    found = list(Markup().feed(text, last=True))
-    pauses = [part for part in found if isinstance(part, Pause)]
-    if not pauses:
-        return [text]
+def require_bounded(pauses: Iterable[Pause]) -> None:
+    """ValueError: the pauses of a text last more than an hour in all."""
     seconds = sum(pause.seconds for pause in pauses)
     if seconds > MAX_SECONDS_IN_A_TEXT:
         raise ValueError(
             f"The pauses of the text last {float(seconds)} seconds in all; wanted at most {MAX_SECONDS_IN_A_TEXT}. "
             "Speak it in several parts."
         )
-    prompts = (part if isinstance(part, Pause) else beside_pause(part) for part in found)
-    return [part for part in prompts if part != ""]
 
 
 def outside_markup(text: str, change: Callable[[str], str]) -> str:
-    """`text` with `change` made to what lies between its pauses."""
+    """`text` with `change` made to what lies between its tags."""
     pieces: list[str] = []
     start = 0
-    for markup in _MARKUP.finditer(text):
+    for markup in filter(_meaning, _MARKUP.finditer(text)):
         pieces += change(text[start : markup.start()]), markup.group()
         start = markup.end()
     return "".join([*pieces, change(text[start:])])
@@ -135,32 +150,24 @@ def _end_of_clear_text(text: str, start: int) -> int:
     return len(text)
 
 
-def _pause(markup: re.Match[str]) -> Pause:
+def _meaning(markup: re.Match[str]) -> Pause | Manner | None:
+    """What a tag asks for; None for a pause whose length cannot be read, or is too long."""
     kind = markup.lastgroup
     length = markup[kind] if kind else None
+    if kind == "voice":
+        name = markup["voice"].strip()
+        return Manner(None if name.lower() == DEFAULT_VOICE else name)
     if kind is None:
         seconds: Fraction | None = _strength_seconds("medium")
     elif kind in ("length", "bare"):
         seconds = _seconds(length or "", needs_unit=False)
     else:
-        seconds = _break_seconds(length or "")
-    if seconds is None:
-        seconds = _strength_seconds("medium")
-        logger.warning(
-            '%r is taken as a pause of %g s: write [pause:500ms], [pause:1.5s], <break time="500ms"/> '
-            'or <break strength="medium"/> (%s).',
-            *(markup.group(), float(seconds), ", ".join(STRENGTH_MS)),
-        )
-    if seconds > MAX_PAUSE_SECONDS:
-        raise ValueError(
-            f"The pause {markup.group()} is too long; wanted at most {MAX_PAUSE_SECONDS} seconds, "
-            f"[pause:{MAX_PAUSE_SECONDS}s]."
-        )
-    return Pause(seconds)
+        seconds = break_seconds(length or "")
+    return None if seconds is None or seconds > MAX_PAUSE_SECONDS else Pause(seconds)
 
 
-def _break_seconds(attributes: str) -> Fraction | None:
-    """The length of a break, where `time` counts before `strength`; None if it cannot be read."""
+def break_seconds(attributes: str) -> Fraction | None:
+    """The length that a break's attributes give it, `time` before `strength`; None if it cannot be read."""
     if not _ATTRIBUTES.fullmatch(attributes):
         return None
     given = [(name.lower(), one or two or bare) for name, one, two, bare in _ATTRIBUTE.findall(attributes)]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from .lexicon import AnyLexicon, GivenLexicon, lexicons_of, write_lexicons
 from .markdown.passages import Passages
-from .pauses import Pause, outside_markup
+from .pauses import DEFAULT_VOICE, Manner, Pause, outside_markup
 from .rules import Draft
 from .sentences import Sentences
 
@@ -98,7 +98,9 @@ class Reading:
             yield from map(self._part, sentences.feed(piece))
         yield from map(self._part, sentences.feed("", complete=True))
 
-    def _part(self, part: str | Pause) -> str:
+    def _part(self, part: str | Pause | Manner) -> str:
+        if isinstance(part, Manner):
+            return f"[voice:{part.voice or DEFAULT_VOICE}]"
         return f"[pause:{float(part.seconds):.9f}s]" if isinstance(part, Pause) else f"{self._written(part)}\n\n"
 
     def _written(self, text: str) -> str:

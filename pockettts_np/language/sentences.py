@@ -6,10 +6,11 @@ speak two sentences together is better than half of one. An empty line ends a se
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from .markdown.passages import Passages
-from .pauses import Markup, Pause, beside_pause
+from .pauses import Manner, Markup, Pause, beside_pause
+from .prompts import NO_GAPS, Gap, Gaps, Part, Prompt
 from .punctuation import CLAUSE_MARKS, CLOSING_MARKS, SENTENCE_MARKS
 
 _ABBREVIATION = re.compile(  # in the languages of the models
@@ -32,54 +33,78 @@ _EMPTY_LINE = "\n\n"
 
 
 class Sentences:
-    """Splits a text that comes in pieces into sentences and pauses; the cutting into pieces does not matter.
+    """Splits a text that comes in pieces into sentences, pauses and changes of voice; how it is cut does not matter.
 
     A sentence of more than `max_tokens` is cut after its last clause that is complete; without any, it is cut between
     words at twice the length. White space between words becomes one space or line end.
     """
 
-    def __init__(self, count_tokens: Callable[[str], int], max_tokens: int, passages: Passages | None = None) -> None:
+    def __init__(
+        self,
+        count_tokens: Callable[[str], int],
+        max_tokens: int,
+        passages: Passages | None = None,
+        gaps: Gaps = NO_GAPS,
+    ) -> None:
         """`passages`, new ones, take marks out of the text before it is split."""
         self._passages = passages
         self._count_tokens = count_tokens
         self._max_tokens = max_tokens
+        self._gaps = gaps
+        self._last = ""  # sentence
+        self._follows_sentence = False  # the last one, which is whole, with no pause between
         self._markup = Markup()
         self._text = ""  # not complete; begins with no white space
+        self._space = ""  # before it
         self._checked = 0  # where the last gap was that ended nothing; its white space may grow
 
-    def feed(self, piece: str, complete: bool = False) -> Iterator[str | Pause]:
-        """The sentences that end in this piece; all of it where it is `complete`. ValueError for a pause too long."""
+    def feed(self, piece: str, complete: bool = False) -> Iterator[str | Pause | Manner]:
+        """The sentences that end in this piece; all of it where it is `complete`."""
         if not isinstance(piece, str):
             raise TypeError(f"A piece of the text is a {type(piece).__name__}; wanted a str.")
         if self._passages is not None:
             piece = self._passages.feed(piece, complete)
         for part in self._markup.feed(piece, complete):
-            yield from self._add(_EMPTY_LINE if isinstance(part, Pause) else part)
-            if isinstance(part, Pause):
+            yield from self._add(part if isinstance(part, str) else _EMPTY_LINE)
+            if not isinstance(part, str):
+                self._space = ""
+                self._follows_sentence &= not isinstance(part, Pause) and _is_sentence(self._last)
                 yield part
         if complete:
             yield from self._add(_EMPTY_LINE)
 
-    def _add(self, text: str) -> Iterator[str]:
-        self._text = _WHITE_SPACE.sub(_one_space, self._text + text).lstrip()
+    def _add(self, text: str) -> Iterator[str | Pause]:
+        self._set_text(self._space + self._text + text)
         while cut := self._cut():
-            sentence = beside_pause(self._text[:cut])
-            self._text, self._checked = self._text[cut:].lstrip(), 0
-            if sentence:
-                yield sentence
+            end, is_whole = cut
+            space, sentence = self._space, beside_pause(self._text[:end])
+            self._set_text(self._text[end:])
+            self._checked = 0
+            if not sentence:
+                continue
+            gap = self._gaps.pause(Gap.PARAGRAPH if space == _EMPTY_LINE else Gap.SENTENCE)
+            if gap is not None and self._follows_sentence:
+                yield gap
+            self._last, self._follows_sentence = sentence, is_whole
+            yield sentence
 
-    def _cut(self) -> int:
-        """Where the first sentence ends, or 0."""
+    def _set_text(self, text: str) -> None:
+        text = _WHITE_SPACE.sub(_one_space, text)
+        self._text = text.lstrip()
+        self._space = text[: len(text) - len(self._text)]
+
+    def _cut(self) -> tuple[int, bool] | None:
+        """Where to cut first, and whether a sentence ends there, or only what is too long."""
         for gap in _GAP.finditer(self._text, self._checked):
             before = self._text[: gap.start()]
             if gap["run"] is not None and (len(before) - _last_space(before) - 1) % _RUN_CHARS:
                 continue
             is_new, self._checked = gap.start() > self._checked, gap.start()
             if is_new and (end := self._end_of_long(before)):
-                return end
+                return end, False
             if gap["run"] is None and (gap.group() == _EMPTY_LINE or _is_sentence(before)):
-                return gap.start()
-        return 0
+                return gap.start(), True
+        return None
 
     def _end_of_long(self, text: str) -> int:
         """Where to cut what is too long already, or 0."""
@@ -93,6 +118,47 @@ class Sentences:
         if n_tokens <= 2 * self._max_tokens:
             return len(text) if clauses else 0
         return max(_last_space(text), 0) or len(text)
+
+
+def with_gaps(parts: Iterable[Part], gaps: Gaps) -> Iterator[Prompt | Pause]:
+    """The prompts and pauses of a whole text, with silence where sentences or paragraphs end."""
+    before: Prompt | Pause | None = None
+    gap: Gap | None = None
+    for part in parts:
+        if isinstance(part, Gap):
+            gap = part if gap is not Gap.PARAGRAPH else gap
+            continue
+        if isinstance(before, Prompt) and isinstance(part, Prompt):
+            gap = gap or (Gap.SENTENCE if _is_sentence(before.written.rstrip()) else None)
+            if gap and (silence := gaps.pause(gap)):
+                yield silence
+        before, gap = part, None
+        if isinstance(part, Pause):
+            yield part
+        else:
+            yield from _cut_at_gaps(part, gaps)
+
+
+def _cut_at_gaps(prompt: Prompt, gaps: Gaps) -> Iterator[Prompt | Pause]:
+    start = 0
+    for place, gap in _starts(prompt.written) if gaps else ():
+        silence = gaps.pause(gap)
+        if silence and not any(begin < place < end for begin, end, _ in prompt.aliases):
+            yield prompt.part(start, place)
+            yield silence
+            start = place
+    yield prompt.part(start, len(prompt.written)) if start else prompt
+
+
+def _starts(text: str) -> Iterator[tuple[int, Gap]]:
+    """Where the sentences of a whole text begin, but for the first, and what has ended before."""
+    start = 0
+    for gap in _GAP.finditer(text.rstrip()):
+        before = text[max(start, gap.start() - _RUN_CHARS) : gap.start()]
+        is_paragraph = gap.group().count("\n") > 1
+        if gap["run"] is None and before.strip() and (is_paragraph or _is_sentence(before)):
+            start = gap.end()
+            yield start, Gap.PARAGRAPH if is_paragraph else Gap.SENTENCE
 
 
 def _last_space(text: str) -> int:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..audio.samples import Samples
+from ..language.prompts import Gaps
 from ..language.reading import Reading
 from ..model import TTSModel
 from ..timing.letters import Word
@@ -22,11 +23,18 @@ class Delivery:
     with_words: bool = False  # tell when each word is spoken
     reading: Reading | None = None  # of the text
     as_whole: bool = False  # in one piece, whose header knows its length
+    ssml: bool | None = None  # whether the text is a document of SSML; None: where it begins as one
+    gaps: Gaps | None = None  # silence after sentences and paragraphs
+    loudness: float | None = None  # in LUFS, of every voice
 
     def model(self, model: TTSModel) -> TTSModel:
         """The model as this caller wants it: the same weights."""
         if self.reading is not None:
             model = replace(model, reading=self.reading)
+        if self.gaps is not None:
+            model = replace(model, gaps=self.gaps)
+        if self.loudness is not None:
+            model = replace(model, loudness=self.loudness)
         if self.temperature is None:
             return model
         return replace(model, sampling=replace(model.sampling, temperature=self.temperature))

@@ -9,7 +9,8 @@ from dataclasses import replace
 from ..audio.effects import closing_silence, processed
 from ..audio.encoding import encoded, open_sink
 from ..audio.samples import Samples
-from ..conditioners.text import Script
+from ..conditioners.script import Script
+from ..language.ssml.document import begins_as_document, is_document
 from ..model import TTSModel
 from .delivery import Delivery, Spoken, WordsTold
 from .incoming_text import IncomingText
@@ -83,11 +84,11 @@ class Service:
         noise = delivery.noise()
         with suppress(CancelledError):  # the caller left
             state = self.voices.state(voice, turn)
-            for script in self._whole_scripts(models[False], text, turn):
+            for script in self._whole_scripts(models[False], text, delivery.ssml, turn):
                 timestamps = self.model.word_clock(script) if delivery.with_words else False
                 told.begin_script()
                 for part in script.in_turns():
-                    model = models[self.jobs.n_running == 1]
+                    model = replace(models[self.jobs.n_running == 1], voices=self.voices.called(state, turn))
                     speech = model.generate_audio_stream(
                         state, part, stop=turn.stop, noise=noise, timestamps=timestamps
                     )
@@ -97,12 +98,24 @@ class Service:
                     if turn.stop.is_set():
                         return
 
-    def _whole_scripts(self, model: TTSModel, text: str | IncomingText, turn: Turn) -> Iterable[Script]:
+    def _whole_scripts(
+        self, model: TTSModel, text: str | IncomingText, ssml: bool | None, turn: Turn
+    ) -> Iterable[Script]:
         if isinstance(text, IncomingText):
-            return model.scripts(text.pieces(turn))
-        script = model.script(text)
-        if all(len(chunk.ids) <= self.limits.chunk_tokens for chunk in script.chunks):
+            begins, pieces = begins_as_document(text.pieces(turn))
+            if not (begins if ssml is None else ssml):
+                return model.scripts(pieces)
+            text, ssml = "".join(pieces), True
+        ssml = is_document(text) if ssml is None else ssml
+        script = model.script(text, ssml=ssml)
+        for name in script.voices:
+            self.voices.named(name)
+        longest = self.limits.chunk_tokens
+        if all(len(chunk.ids) <= longest for chunk in script.chunks):
             return [script]
+        if ssml:
+            sentence = f"More than {longest} tokens of the SSML have no punctuation to cut at. Put in full stops."
+            raise Refusal(400, sentence, "text_without_punctuation")
         return model.scripts([text])  # which cuts between words where it must
 
 

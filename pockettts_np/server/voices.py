@@ -19,7 +19,8 @@ from ..files.memory import InMemoryFile
 from ..hub.catalogue import VOICES
 from ..hub.voices import SavedVoice, voice_of
 from ..loading.voice import VoiceState, load_voice
-from ..model import TRUNCATE_SECONDS, TTSModel
+from ..loading.voice_making import TRUNCATE_SECONDS
+from ..model import TTSModel
 from .fetching.fetch import fetch
 from .languages import language_code
 from .limits import Limits, Refusal
@@ -124,6 +125,20 @@ class Voices:
             return self._made(InMemoryFile("The voice at that address", content), is_saved, param, turn)
 
         return VoiceSource(address, load)
+
+    def called(self, first: VoiceState, turn: Turn) -> Callable[[str], VoiceState]:
+        """What finds the voices that a text calls by name, where the callers of this server could name them too; a text
+        that is still being written goes on in its `first` voice where there is none."""
+
+        def find(name: str) -> VoiceState:
+            try:
+                source = self.named(name)
+            except Refusal as refusal:
+                logger.info("%s The voice stays.", refusal)
+                return first
+            return self.state(source, turn)
+
+        return find
 
     def state(self, source: VoiceSource, turn: Turn) -> VoiceState:
         """The voice itself, from memory where it is there; for the thread of a job.

@@ -6,16 +6,19 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import closing
 from dataclasses import dataclass, field
+from fractions import Fraction
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
-import numpy as np
-
+from ..conditioners.script import Script
 from ..language.markdown.passages import Passages
-from ..language.pauses import Pause
+from ..language.pauses import AS_IT_IS, Manner, Pause
+from ..language.prompts import NO_GAPS, Gaps, Prompt
 from ..language.sentences import Sentences
 
 MAX_WAITING = 1000  # sentences and pauses written ahead
+
+Item = str | Pause | Manner  # what is spoken in one go, or stands between
 
 
 @dataclass(frozen=True)
@@ -25,19 +28,20 @@ class Prompter:
     count_tokens: Callable[[str], int]
     max_tokens: int  # longest prompt
     passages: Callable[[], Passages | None] = field(default=lambda: None, kw_only=True)  # take marks out of a text
+    gaps: Gaps = field(default=NO_GAPS, kw_only=True)
 
     def sentences(self) -> Sentences:
         """A new text."""
-        return Sentences(self.count_tokens, self.max_tokens, self.passages())
+        return Sentences(self.count_tokens, self.max_tokens, self.passages(), self.gaps)
 
-    def joined(self, first: str | Pause, second: str | Pause) -> str | None:
-        """Both sentences as one prompt, or None: they do not fit, or one is a pause."""
-        if isinstance(first, Pause) or isinstance(second, Pause):
+    def joined(self, first: Item, second: Item) -> str | None:
+        """Both sentences as one prompt, or None: they do not fit, or one is no sentence."""
+        if not (isinstance(first, str) and isinstance(second, str)):
             return None
         both = f"{first} {second}"
         return both if self.count_tokens(both) <= self.max_tokens else None
 
-    def next_prompt(self, waiting: deque[str | Pause]) -> str | Pause:
+    def next_prompt(self, waiting: deque[Item]) -> Item:
         """Take what comes next, and with a sentence the next ones that fit into one prompt with it."""
         first = waiting.popleft()
         while waiting and (both := self.joined(first, waiting[0])) is not None:
@@ -46,19 +50,34 @@ class Prompter:
         return first
 
 
+class LiveScripts:
+    """Makes scripts of the items of one text, in the manner that stands."""
+
+    def __init__(self, make: Callable[[list[Prompt | Pause]], Script]) -> None:
+        self._make = make
+        self._manner = AS_IT_IS
+
+    def script(self, item: Item) -> Script | None:
+        """Fading out at the end: whether a pause follows is not known yet. None for a change of the manner."""
+        if isinstance(item, Manner):
+            self._manner = item
+            return None
+        return self._make([item if isinstance(item, Pause) else Prompt(item, self._manner), Pause(Fraction(0))])
+
+
 @dataclass(frozen=True)
 class Speaker(Prompter):
-    """A voice, ready to speak one prompt or pause after another."""
+    """A voice, ready to speak one item after another: samples, float32 [n], or these with words."""
 
-    speak: Callable[[str | Pause, threading.Event], Generator[np.ndarray]]
+    speak: Callable[[Item, threading.Event], Generator[Any]]
 
 
-def prompts(prompter: Prompter, pieces: Iterable[str]) -> Iterator[str | Pause]:
+def prompts(prompter: Prompter, pieces: Iterable[str]) -> Iterator[Item]:
     """What to speak in one go each of a text in pieces. It is cut no further than to the sentence after the prompt that
     is asked for, and a piece is taken only when the one before it is used up."""
     sentences = prompter.sentences()
     for piece, last in _with_end(pieces):
-        held: str | Pause | None = None
+        held: Item | None = None
         for item in sentences.feed(piece, last):
             both = None if held is None else prompter.joined(held, item)
             if held is not None and both is None:
@@ -68,8 +87,8 @@ def prompts(prompter: Prompter, pieces: Iterable[str]) -> Iterator[str | Pause]:
             yield held
 
 
-def speak_pieces(speaker: Speaker, pieces: Iterable[str], stop: threading.Event) -> Generator[np.ndarray]:
-    """Speech of a text in pieces, of which one is taken only when all before it is spoken; samples [n]."""
+def speak_pieces(speaker: Speaker, pieces: Iterable[str], stop: threading.Event) -> Generator[Any]:
+    """Speech of a text in pieces, of which one is taken only when all before it is spoken."""
     for prompt in prompts(speaker, pieces):
         yield from speaker.speak(prompt, stop)
         if stop.is_set():
@@ -83,7 +102,7 @@ def _with_end(pieces: Iterable[str]) -> Iterable[tuple[str, bool]]:
 
 
 class SpeechStream:
-    """A text being written and its speech: one thread writes, another iterates over samples, float32 [n].
+    """A text being written and its speech: one thread writes, another iterates over its sound.
 
     A complete sentence is spoken at once, those that are complete meanwhile together as far as they fit into a prompt.
     `with` closes the text at the end of the block; an error in the block is raised in the iteration too, once what is
@@ -96,7 +115,7 @@ class SpeechStream:
         self._sentences = speaker.sentences()
         self._writing = threading.Lock()
         self._changed = threading.Condition()  # guards all below
-        self._waiting: deque[str | Pause] = deque()
+        self._waiting: deque[Item] = deque()
         self._closed = False  # nothing more is written
         self._writer_error: Exception | None = None
         self._heard = False  # somebody listens, or did
@@ -107,7 +126,7 @@ class SpeechStream:
         """Go on with the text, in pieces of any size. Waits while 1000 sentences are ahead of the speech.
 
         Raises:
-            ValueError: a pause that is too long, which ends the text; or the text is closed.
+            ValueError: the text is closed.
             RuntimeError: 1000 sentences are waiting, and nobody has begun to listen.
             CancelledError: nobody listens any more. Any other error is that of the listener.
         """
@@ -146,7 +165,7 @@ class SpeechStream:
             self.cancel()
         return False
 
-    def __iter__(self) -> Generator[np.ndarray]:
+    def __iter__(self) -> Generator[Any]:
         with self._changed:
             if self._heard:
                 raise RuntimeError("This speech has been listened to already; begin another with stream().")
@@ -156,17 +175,17 @@ class SpeechStream:
         try:
             while (item := self._next()) is not None:
                 with closing(self._speaker.speak(item, self._ended)) as speech:
-                    for samples in speech:
+                    for sound in speech:
                         if self._ended.is_set():
                             return
-                        yield samples
+                        yield sound
         except Exception as raised:
             error = raised
             raise
         finally:
             self._end(error)
 
-    def _next(self) -> str | Pause | None:
+    def _next(self) -> Item | None:
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._closed or self._ended.is_set())
             if self._ended.is_set():
@@ -188,7 +207,7 @@ class SpeechStream:
             self._close(error)
             raise
 
-    def _put(self, item: str | Pause) -> None:
+    def _put(self, item: Item) -> None:
         with self._changed:
             self._changed.wait_for(lambda: len(self._waiting) < MAX_WAITING or not self._heard or self._ended.is_set())
             self._require_open()

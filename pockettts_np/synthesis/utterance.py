@@ -1,14 +1,16 @@
 """From a script to sound: each chunk through the language model and the decoder, each pause as silence."""
 
 import threading
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
-from ..conditioners.text import Chunk, Script
+from ..audio.effects import styled
+from ..conditioners.script import Script
+from ..conditioners.text import Chunk
 from ..config.config import Config
 from ..language.pauses import Pause
 from ..models.flow_lm import FlowLM
@@ -28,6 +30,9 @@ class Listener(Protocol):
     def follow(self, flow_lm: FlowLM, state: KVCache, n_tokens: int) -> FlowLM:
         """The language model to speak the next chunk with, whose `n_tokens` tokens `state` has just read."""
 
+    def hear(self, samples: np.ndarray, speed: float) -> None:
+        """What the model made next, or silence [n], and how many times faster it is heard."""
+
     def end_chunk(self) -> None:
         """All of the chunk was said and heard."""
 
@@ -42,32 +47,42 @@ class Performer:
     sampling: Sampling
     threads: int
     longest_frames: Callable[[int], int]  # frames after which speech of so many tokens is cut off
+    gain_db: Callable[[KVCache], float]  # that brings a voice to the loudness that is wanted
 
     def perform(
         self,
         script: Script,
-        voice: KVCache,
+        voices: Mapping[str | None, KVCache],
         rows: Iterator[np.ndarray],
         stop: threading.Event,
         frames_after_eos: int | None = None,
         copy_state: bool = True,
         listener: Listener | None = None,
     ) -> Generator[np.ndarray]:
-        """Samples [n] while they are made. `rows` are standard-normal draws [latent_dim], one a frame."""
+        """Samples [n] while they are made.
+
+        `voices` has those that the script names, and as None the one that it begins with, to which alone `copy_state`
+        applies. `rows` are standard-normal draws [latent_dim], one a frame.
+        """
         for part, following in zip(script.parts, [*script.parts[1:], None], strict=True):
             if stop.is_set():
                 return
             if isinstance(part, Pause):
                 n_samples = part.n_samples(self.config.mimi.sample_rate)
-                yield from generation.silence(n_samples, self.config.mimi.frame_samples, stop)
-            else:
-                state = voice.copy(len(part.ids) + self.longest_frames(len(part.ids))) if copy_state else voice
-                samples = self._speak(part, state, rows, stop, frames_after_eos, listener)
-                if isinstance(following, Pause):
-                    samples = generation.fade_out(samples, self._fade_samples)
-                yield from generation.until(stop, samples)
-                if listener is not None and not stop.is_set():
-                    listener.end_chunk()
+                silence = generation.silence(n_samples, self.config.mimi.frame_samples, stop)
+                yield from _heard(silence, 1.0, listener)
+                continue
+            voice = voices[part.manner.voice]
+            is_copied = copy_state or part.manner.voice is not None
+            state = voice.copy(len(part.ids) + self.longest_frames(len(part.ids))) if is_copied else voice
+            samples = self._speak(part, state, rows, stop, frames_after_eos, listener)
+            if isinstance(following, Pause):
+                samples = generation.fade_out(samples, self._fade_samples)
+            speed, gain_db = part.manner.speed, part.manner.volume_db + self.gain_db(voice)
+            samples = _heard(generation.until(stop, samples), speed, listener)
+            yield from generation.until(stop, styled(samples, self.config.mimi.sample_rate, speed, gain_db))
+            if listener is not None and not stop.is_set():
+                listener.end_chunk()
 
     def _speak(
         self,
@@ -110,3 +125,13 @@ class Performer:
         wanted, most = own if given is None else given, self.config.max_frames_after_eos
         made = wanted if most is None else min(wanted, most)
         return made, wanted - made
+
+
+def _heard(
+    pieces: Generator[np.ndarray] | Iterator[np.ndarray], speed: float, listener: Listener | None
+) -> Generator[np.ndarray]:
+    """The same samples, once the listener has heard them."""
+    for samples in pieces:
+        if listener is not None:
+            listener.hear(samples, speed)
+        yield samples

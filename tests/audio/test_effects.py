@@ -11,7 +11,7 @@ from tests.support.blocks import NO_SPEECH, RATE_HZ, cuts, joined, pieces, speec
 
 @given(
     n_samples=st.integers(0, 5000),
-    speed=st.floats(0.5, 2),
+    speed=st.floats(0.25, 4),
     to_hz=st.sampled_from([None, 8_000, 16_000, 24_000, 44_100, 48_000]),
     gain=st.floats(0.1, 5),
     places=cuts,
@@ -38,7 +38,7 @@ def test_the_order_is_speed_then_rate_then_peaks():
     assert 0.99 < np.abs(got).max() <= 1
 
 
-@pytest.mark.parametrize("speed", [0.5, 1.0, 2.0])
+@pytest.mark.parametrize("speed", [0.25, 1.0, 4.0])
 @pytest.mark.parametrize("to_hz", [8_000, 48_000])
 def test_speech_is_heard_from_the_first_frame_on(speed, to_hz):
     blocks = processed(iter([speech(1920)] * 3), RATE_HZ, speed=speed, to_hz=to_hz)
@@ -75,9 +75,9 @@ def test_an_error_of_the_source_comes_through():
         next(blocks)
 
 
-@pytest.mark.parametrize("speed", [0, 0.49, 2.01, -1, float("nan"), float("inf")])
+@pytest.mark.parametrize("speed", [0, 0.249, 4.01, -1, float("nan"), float("inf")])
 def test_other_speeds_are_refused_at_once(speed):
-    with pytest.raises(ValueError, match=r"^The speed is .*; wanted 0\.5 to 2 times the natural one\.$"):
+    with pytest.raises(ValueError, match=r"^The speed is .*; wanted 0\.25 to 4 times the natural one\.$"):
         processed([], RATE_HZ, speed=speed)
 
 

@@ -11,9 +11,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pockettts_np.conditioners import text as rules
-from pockettts_np.conditioners.text import NothingToSpeakError, make_script, prepare_text_prompt, split_into_chunks
+from pockettts_np.conditioners.script import make_script
+from pockettts_np.conditioners.text import NothingToSpeakError, prepare_text_prompt, split_into_chunks
 from pockettts_np.config.load import load_config
 from pockettts_np.language.pauses import Pause
+from pockettts_np.language.prompts import Prompt
 from tests.support.texts import ANY_TEXT, CASES, LIKELY_TEXT, NUMBERS, WORDS, prose
 
 ENGLISH = load_config("english")
@@ -182,8 +184,8 @@ def test_a_long_text_takes_linear_time(name, get, text, caplog):
 def test_a_long_text_without_punctuation_is_refused_in_a_sentence(get):
     """Spoken as one chunk, it would take all memory."""
     with pytest.raises(ValueError, match=r"55\d\d tokens .* no punctuation .* 5000 are the most .*: aaa.*… Put in"):
-        make_script(get("bytes"), ["a" * 5500], 50, PLAIN)
-    assert len(make_script(get("bytes"), ["a" * 5500], 6000, PLAIN).chunks) == 1
+        make_script(get("bytes"), [Prompt("a" * 5500)], 50, PLAIN)
+    assert len(make_script(get("bytes"), [Prompt("a" * 5500)], 6000, PLAIN).chunks) == 1
 
 
 def test_a_text_without_punctuation_is_kept_with_a_warning(get, caplog):
@@ -274,7 +276,9 @@ def test_a_text_is_encoded_once_as_a_whole_and_once_chunk_by_chunk(get):
 
 def test_a_script_holds_chunks_and_pauses_as_they_are_heard(get, caplog):
     pause = Pause(Fraction(1, 2))
-    script = make_script(get("released"), ["The water. It was cold.", pause, "<s></s>", "Hello."], 8, PLAIN)
+    script = make_script(
+        get("released"), [Prompt("The water. It was cold."), pause, Prompt("<s></s>"), Prompt("Hello.")], 8, PLAIN
+    )
     assert [part if part is pause else part.text for part in script.parts] == [
         "The water.",
         "It was cold.",
@@ -285,4 +289,4 @@ def test_a_script_holds_chunks_and_pauses_as_they_are_heard(get, caplog):
     assert [chunk.text for chunk in script.chunks] == ["The water.", "It was cold.", "Hello."]
     assert "Left out, as the model can read no character of it: <s></s>" in caplog.text
     with pytest.raises(NothingToSpeakError):
-        make_script(get("released"), ["<s></s>"], 8, PLAIN)
+        make_script(get("released"), [Prompt("<s></s>")], 8, PLAIN)

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from pockettts_np.conditioners.text import NothingToSpeakError, split_into_chunks
 from pockettts_np.language import pauses
-from pockettts_np.language.pauses import Markup, Pause, parts
+from pockettts_np.language.pauses import Markup, Pause
+from pockettts_np.language.prompts import Prompt, parts
 from pockettts_np.synthesis import generation
 from tests.support.speech import FRAME_SAMPLES, SENTENCE, TWO_SENTENCES, pipeline_threads, quick
 
@@ -55,6 +56,11 @@ PIECES = [
     "<brea",
     "k",
     ' time="1s"',
+    "[voice:",
+    "[voi",
+    "ce:al",
+    "[voice: Bob]",
+    "\n",
 ]
 MARKED_UP = st.lists(st.sampled_from([*PIECES, "[pause:1s]", "[pause:20ms]", "<break/>", "<break time='2s' />"])).map(
     "".join
@@ -62,7 +68,7 @@ MARKED_UP = st.lists(st.sampled_from([*PIECES, "[pause:1s]", "[pause:20ms]", "<b
 
 
 def seconds(text: str) -> list:
-    return [float(part.seconds) if isinstance(part, Pause) else part for part in parts(text)]
+    return [float(part.seconds) if isinstance(part, Pause) else part.written for part in parts(text)]
 
 
 # ---------------------------------------------------------------- what is a pause
@@ -116,17 +122,18 @@ def test_pauses_have_the_length_that_is_written(markup, length):
     assert seconds(f" {markup} One.\n{markup}\n") == [length, "One.", length]
 
 
-@pytest.mark.parametrize("markup", UNREADABLE)
-def test_a_pause_whose_length_cannot_be_read_is_medium_and_the_right_form_is_shown(markup, caplog):
-    assert seconds(f"One {markup} two.") == ["One", 0.75, "two."]
+@pytest.mark.parametrize("markup", [*UNREADABLE, "[pause:601s]", "[pause:99999999s]", '<break time="11min"/>'])
+def test_a_pause_that_cannot_be_made_is_text_and_the_right_form_is_shown(markup, caplog):
+    text = f"One {markup} two."
+    assert parts(text) == [Prompt(text)]
+    assert seconds(f"{text} [pause:1s] Three.") == [text, 1, "Three."]
     message = caplog.messages[0]
-    assert message.startswith(f"{markup!r} is taken as a pause of 0.75 s: write [pause:500ms], ")
-    assert '<break time="500ms"/>' in message
+    assert message.startswith(f"{markup!r} is read as text: write [pause:500ms], ")
+    assert '<break time="500ms"/> of at most 600 s' in message
+    assert pauses.outside_markup(f"a{markup}b[pause:1s]c", str.upper) == f"a{markup}b".upper() + "[pause:1s]C"
 
 
-def test_a_pause_is_bounded():
-    with pytest.raises(ValueError, match=r"The pause \[pause:601s\] is too long; wanted at most 600 seconds"):
-        parts("One [pause:601s] two.")
+def test_all_pauses_of_a_text_are_bounded():
     an_hour = "[pause:600s]" * 6
     assert len(parts(an_hour)) == 6
     with pytest.raises(ValueError, match=r"last 3600\.001 seconds in all; wanted at most 3600.* in several parts"):
@@ -154,13 +161,13 @@ def test_a_pause_is_bounded():
     ],
 )
 def test_other_text_stays_as_it_is(text):
-    assert parts(text) == [text]
+    assert parts(text) == [Prompt(text)]
 
 
 @given(st.text())
 def test_a_text_without_markup_is_one_prompt(text):
-    if not re.search(r"\[pause|<break", text, re.IGNORECASE):
-        assert parts(text) == [text]
+    if not re.search(r"\[pause|<break|\[voice:", text, re.IGNORECASE):
+        assert parts(text) == [Prompt(text)]
 
 
 @pytest.mark.parametrize(
@@ -186,11 +193,8 @@ def test_marks_that_a_pause_parts_from_their_words_are_not_spoken(text, want):
 def test_the_cutting_into_pieces_does_not_matter(text, cuts):
     def events(pieces):
         markup, found = Markup(), []
-        try:
-            for piece, last in pieces:
-                found += markup.feed(piece, last)
-        except ValueError as error:
-            return type(error)
+        for piece, last in pieces:
+            found += markup.feed(piece, last)
         runs = itertools.groupby(found, key=lambda part: isinstance(part, str))
         return [part for is_text, run in runs for part in (["".join(run)] if is_text else run)]
 
@@ -199,7 +203,20 @@ def test_the_cutting_into_pieces_does_not_matter(text, cuts):
     assert events([*pieces, ("", True)]) == events([(text, True)])
 
 
-@pytest.mark.parametrize("text", ["[pause:5\n", "[pause:[", "[pause:" + "1" * 111, "<break <", "<break" + " " * 301])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[pause:5\n",
+        "[voice:a\n",
+        "[voice:  ",
+        "[voice:]",
+        "[voice:" + "x" * 103,
+        "[pause:[",
+        "[pause:" + "1" * 111,
+        "<break <",
+        "<break" + " " * 301,
+    ],
+)
 def test_what_turns_out_to_be_no_pause_is_given_as_soon_as_it_is_clear(text):
     markup = Markup()
     given = "".join(part for character in text for part in markup.feed(character) if isinstance(part, str))
@@ -307,9 +324,9 @@ def test_text_that_the_model_cannot_read_is_left_out_beside_a_pause(voice, caplo
         model.generate_audio(voice, "xx")
 
 
-def test_a_pause_that_is_too_long_is_refused_before_the_first_chunk(voice):
-    with pytest.raises(ValueError, match="is too long"):
-        quick().generate_audio_stream(voice, "Hello. [pause:601s] Hello.")
+def test_pauses_that_are_too_long_are_refused_before_the_first_chunk(voice):
+    with pytest.raises(ValueError, match="wanted at most 3600"):
+        quick().generate_audio_stream(voice, "Hello. [pause:600s] Hello." * 7)
 
 
 @pytest.mark.parametrize("threads", [1, 2])

@@ -147,7 +147,7 @@ def test_an_unusual_recording_is_a_voice(folder, run, monkeypatch, kind):
         soundfile.write("voice.wav", np.tile(speech()[:, None], 6), 48_000)
     else:
         hour_of_wav(folder / "voice.wav")
-        monkeypatch.setattr("pockettts_np.model.TRUNCATE_SECONDS", 0.2)
+        monkeypatch.setattr("pockettts_np.loading.voice_making.TRUNCATE_SECONDS", 0.2)
     status, err = run("export-voice", "voice.wav", "me.safetensors")
     assert (status, err) == (0, "INFO: me.safetensors written\n")
 

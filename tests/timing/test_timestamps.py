@@ -13,6 +13,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pockettts_np import TTSModel
+from pockettts_np.conditioners.script import Script
+from pockettts_np.conditioners.text import Chunk
 from pockettts_np.conditioners.tokenizer.load import load_tokenizer
 from pockettts_np.config.config import FlowLMTransformerConfig, TimestampHead
 from pockettts_np.kernels.panels import NumberType
@@ -367,13 +369,23 @@ def test_a_word_shorter_than_a_step_stays():
 # ---------------------------------------------------------------- times
 
 
+def script_of(draft: Draft, prompts: list[list[int]]) -> Script:
+    """A text and the ids of the chunks that say it."""
+    return Script("", tuple(Chunk("", tuple(ids), 0) for ids in prompts), (draft,), ((),))
+
+
 def scripted(
     text: str, prompts: list[str], durations: list[list[float]], gaps: list[int], loud=None
 ) -> list[TimedAudio]:
     """Words of chunks that are spoken in a known time: the attention of a perfect head, silence of `gaps` samples."""
     ids = [TOKENIZER.encode(prompt) for prompt in prompts]
     model = quick()
-    clock = WordClock([TimestampHead(0, 0)], TOKENIZER, [Draft(text)], ids, RATE_HZ, FRAME_SAMPLES)
+    clock = WordClock([TimestampHead(0, 0)], TOKENIZER, RATE_HZ, FRAME_SAMPLES)
+    clock.read(script_of(Draft(text), ids))
+
+    def heard(samples):
+        clock.hear(samples, 1.0)
+        return samples
 
     def speech():
         for tokens, frames, gap in zip(ids, durations, gaps, strict=True):
@@ -382,10 +394,10 @@ def scripted(
             rows = along(frames)
             clock.follow(model.flow_lm, state, len(tokens)).transformer.rows.extend(rows[:, None])
             for _ in rows:
-                yield np.ones(FRAME_SAMPLES, np.float32)
+                yield heard(np.ones(FRAME_SAMPLES, np.float32))
             clock.end_chunk()
             if gap:
-                yield np.zeros(gap, np.float32)
+                yield heard(np.zeros(gap, np.float32))
 
     return list(clock.timed(speech()))
 
@@ -491,9 +503,9 @@ def test_a_number_has_the_time_of_what_is_said_for_it():
     spell_out(draft)
     write_plainly(draft)
     ids = TOKENIZER.encode(draft.text)
-    places, _ = timestamps._places(TOKENIZER, [draft], [ids])
+    places, _ = timestamps._places(TOKENIZER, script_of(draft, [ids]), 0)
     spelled, _ = spoken_letters(TOKENIZER, ids)
-    assert [(word, spelled[first:end]) for word, first, end in places] == [
+    assert [(place.text, spelled[place.first : place.end]) for place in places] == [
         ("4", "four"), ("of", "of"), ("the", "the"), ("40", "forty"), ("sat", "sat"), ("for", "for"), ("4", "four"),
         ("at", "at"), ("40.", "forty"),
     ]  # fmt: skip

@@ -4,13 +4,15 @@ import argparse
 import json
 import logging
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from ...conditioners.text import prepare_text_prompt, script_of
+from ...conditioners.script import script_of
+from ...conditioners.text import prepare_text_prompt
 from ...hub.catalogue import default_text
 from ...hub.errors import HubError
-from ...language.pauses import Pause
+from ...language.pauses import AS_IT_IS, Manner, Pause
 from ...language.reading import Reading
 from ...language.rules import Draft
 from ...language.sentences import Sentences
@@ -20,6 +22,8 @@ from ..terminal.options import add_model_command, whole
 from ..terminal.progress import table
 
 logger = logging.getLogger(__name__)
+
+_MANNER = ("voice", "speed", "volume_db")
 
 
 def add_parser(commands: Any) -> None:
@@ -34,6 +38,7 @@ def add_parser(commands: Any) -> None:
     add("file", nargs="?", metavar="FILE", help="a text in UTF-8; - reads standard input")
     add("--text", help="the text itself, pauses included; default: a greeting in the language")
     options.add_reading_options(add, "default: as the reference prepares a text")
+    add("--ssml", action="store_true", help="the text is a document of SSML: <speak>…</speak>")
     add("--max-tokens", type=whole(1), default=50, help="longest piece of text at once (%(default)s)")
     add("--json", action="store_true", help="for programs")
 
@@ -72,15 +77,22 @@ def _parts(text: str, args: argparse.Namespace) -> Iterator[dict[str, Any]]:
     try:
         config, tokenizer = open_text(source)
     except HubError as error:
+        if args.ssml:
+            raise
         logger.warning("Sentences are shown as they are cut without the model's tokenizer: %s", error)
         yield from _sentences(text, reading.of(args.language or ""))
         return
-    for part in script_of(tokenizer, text, args.max_tokens, config, reading).parts:
+    for part in script_of(tokenizer, text, args.max_tokens, config, reading, ssml=args.ssml).parts:
         if isinstance(part, Pause):
             yield {"pause": float(part.seconds)}
         else:
             prompt, _ = prepare_text_prompt(part.text, config)
-            yield {"text": prompt.strip(), "tokens": len(part.ids)}
+            yield {"text": prompt.strip(), "tokens": len(part.ids), **_changed(part.manner)}
+
+
+def _changed(manner: Manner) -> dict[str, Any]:
+    """What of a manner is not as it is without one."""
+    return {name: value for name, value in asdict(manner).items() if value != getattr(AS_IT_IS, name)}
 
 
 def _sentences(text: str, reading: Reading) -> Iterator[dict[str, Any]]:
@@ -89,6 +101,7 @@ def _sentences(text: str, reading: Reading) -> Iterator[dict[str, Any]]:
     for part in sentences.feed(text, complete=True):
         if isinstance(part, Pause):
             yield {"pause": float(part.seconds)}
+        if not isinstance(part, str):
             continue
         draft = Draft(part)
         reading.write(draft)
@@ -98,4 +111,6 @@ def _sentences(text: str, reading: Reading) -> Iterator[dict[str, Any]]:
 def _row(part: dict[str, Any]) -> tuple[str, str]:
     if "pause" in part:
         return "", f"[pause of {part['pause']:g} s]"
-    return "" if part["tokens"] is None else f"{part['tokens']:>6}", part["text"]
+    manner = " ".join(f"{name} {part[name]:g}" if name != "voice" else part[name] for name in _MANNER if name in part)
+    n_tokens = "" if part["tokens"] is None else f"{part['tokens']:>6}"
+    return n_tokens, f"[{manner}] {part['text']}" if manner else part["text"]

@@ -5,7 +5,6 @@ import importlib
 import logging
 from contextlib import closing
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...files.memory import read_into_memory
@@ -13,6 +12,7 @@ from ...hub import fetch
 from ...hub.voices import require_voice
 from ..terminal import options
 from ..terminal.options import whole
+from ..terminal.speaking import add_speaking_options, folder, speaking_of
 
 if TYPE_CHECKING:
     from ...loading.voice import VoiceState
@@ -29,16 +29,11 @@ def add_service_options(parser: argparse.ArgumentParser) -> None:
     options.add_reading_options(add, "default: for English; callers may say otherwise")
     add("--quantize", action=argparse.BooleanOptionalAction, default=False, help="int8 weights: less memory")
     add("--default-voice", metavar="VOICE", help="for callers that name none; as generate's --voice")
-    add("--voices", type=_folder, metavar="DIR", help="folder of voices to offer by name: saved ones, or recordings")
+    add_speaking_options(add)
+    add("--voices", type=folder, metavar="DIR", help="folder of voices to offer by name: saved ones, or recordings")
     add("--workers", type=whole(1, 256), metavar="N", help="speeches made at once; default: one a core, at least 2")
     add("--queue", type=whole(0, 10_000), metavar="N", help="callers that may wait for one; more are turned away (16)")
     add("--max-text", type=whole(1, 1_000_000), metavar="N", help="longest text, in characters (10000)")
-
-
-def _folder(text: str) -> Path:
-    if not text:  # which would be the working folder
-        raise argparse.ArgumentTypeError("the folder's name is empty")
-    return Path(text)
 
 
 def require_extra(module: str, extra: str) -> None:
@@ -67,12 +62,14 @@ def open_service(args: argparse.Namespace, limits: "Limits", allow_urls: bool = 
     if args.default_voice is not None:
         require_voice(args.default_voice)
     options.settle_reading(args)
+    gaps, loudness = speaking_of(args)
     options.choose_language(args, needs_voices=args.default_voice is not None)
     if args.config is not None and args.config.endswith(".safetensors"):  # hold it, whatever becomes of the file
         args.config = read_into_memory(fetch.local_path(args.config))
     model = options.load_tts_model(args)
     if args.normalize is None and model.reading.of(model.config.name).is_english:
         model.reading = replace(model.reading, normalize=True)
+    model.gaps, model.loudness = gaps, loudness
     if args.default_voice is None:
         voice = model.get_default_voice()
     else:

@@ -1,4 +1,4 @@
 """What the commands share: options, where text comes from and sound goes, what is shown.
 
-Read in this order: options, standard_input, output, progress, session.
+Read in this order: options, speaking, standard_input, output, progress, session.
 """

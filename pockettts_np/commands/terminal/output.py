@@ -27,7 +27,7 @@ def add_options(add: Any) -> None:
     )
     add("--format", choices=FORMATS, help="the format whatever the ending; s16le and f32le: samples without a header")
     add("--rate", type=whole(1), help="samples a second, 8000 to 192000; default: the model's, 24000")
-    add("--speed", type=number(), default=1.0, help="0.5 to 2: slower or faster in the same pitch (%(default)s)")
+    add("--speed", type=number(), default=1.0, help="0.25 to 4: slower or faster in the same pitch (%(default)s)")
     add("--play", action="store_true", help="play the speech while it is made (pip install 'pockettts-np[play]')")
 
 

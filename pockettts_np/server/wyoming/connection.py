@@ -17,11 +17,12 @@ from wyoming.info import Describe
 from wyoming.ping import Ping, Pong
 from wyoming.tts import Synthesize, SynthesizeChunk, SynthesizeStart, SynthesizeStop, SynthesizeStopped
 
+from ..delivery import Delivery
 from ..incoming_text import IncomingText
 from ..limits import Refusal, refusal_of
 from ..service import Service
 from ..voices import VoiceSource
-from .events import BoundedReader, info_of, next_event, voice_of
+from .events import BoundedReader, info_of, is_ssml, next_event, voice_of
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +34,7 @@ STALL_SECONDS = 30.0  # in which a client must take something of its answer
 class _Request:
     text: str | IncomingText
     voice: VoiceSource
+    delivery: Delivery
 
 
 class Connection:
@@ -102,7 +104,8 @@ class Connection:
 
     def _ask(self, text: str | IncomingText, event: Event) -> None:
         try:
-            self._requests.put_nowait(_Request(text, voice_of(event, self._service)))
+            request = _Request(text, voice_of(event, self._service), Delivery(ssml=is_ssml(event)))
+            self._requests.put_nowait(request)
             self._n_asked += 1
         except asyncio.QueueFull:
             raise Refusal(429, f"More than {MAX_REQUESTS} texts wait on this connection.", "busy") from None
@@ -112,7 +115,7 @@ class Connection:
         while True:
             request = await self._requests.get()
             begin = time.perf_counter()
-            async with self._service.speech(request.text, request.voice, "s16le") as pieces:
+            async with self._service.speech(request.text, request.voice, "s16le", request.delivery) as pieces:
                 first = await anext(pieces)
                 first_ms = 1e3 * (time.perf_counter() - begin)
                 await self._send(AudioStart(rate_hz, 2, 1))

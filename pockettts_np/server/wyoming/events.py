@@ -76,6 +76,14 @@ async def next_event(reader: BoundedReader) -> Event | None:
     return event
 
 
+def is_ssml(event: Event) -> bool | None:
+    """Whether the text is a document of SSML; None where the client does not say. Refusal 400: it is something else."""
+    form = event.data.get("text_format")
+    if form not in (None, "text", "ssml"):
+        raise Refusal(400, f"text_format is {str(form)[:50]!r}; wanted text or ssml.", "invalid_value", "text_format")
+    return None if form is None else form == "ssml"
+
+
 def voice_of(event: Event, service: Service) -> VoiceSource:
     """The voice by its name; a language alone is that of the model."""
     voice: Any = event.data.get("voice") or {}

@@ -155,7 +155,7 @@ OPENAI_REFUSALS = {
     "long input": ({"input": "a" * 10_001}, 400, "input", "string_above_max_length", "10001 characters"),
     "input of another type": ({"input": ["hello"]}, 400, "input", "invalid_type", "is a list"),
     "half a character": ({"input": "\ud83d"}, 400, "input", "bad_text", "surrogate"),
-    "a bad pause": ({"input": "[pause:601s]"}, 400, None, "invalid_value", "is too long"),
+    "too long pauses": ({"input": "[pause:600s]" * 7}, 400, None, "invalid_value", "last 4200.0 seconds"),
     "no voice": ({"voice": None}, 400, "voice", "missing_required_parameter", "voice is missing"),
     "unknown voice": ({"voice": "nobody"}, 400, "voice", "voice_not_found", "Wanted one of: default"),
     "voice of another type": ({"voice": 7}, 400, "voice", "invalid_type", "neither a name"),
@@ -171,7 +171,7 @@ OPENAI_REFUSALS = {
     ),
     "format of another type": ({"response_format": {}}, 400, "response_format", "invalid_value", "wanted mp3"),
     "stream format": ({"stream_format": "udp"}, 400, "stream_format", "invalid_value", "wanted audio, sse"),
-    "too fast": ({"speed": 4}, 400, "speed", "invalid_value", "0.5 to 2"),
+    "too fast": ({"speed": 4.1}, 400, "speed", "invalid_value", "0.25 to 4"),
     "speed of another type": ({"speed": "fast"}, 400, "speed", "invalid_type", "wanted a number"),
     "speed true": ({"speed": True}, 400, "speed", "invalid_type", "wanted a number"),
 }

@@ -12,7 +12,7 @@ from safetensors.numpy import load, save
 
 from pockettts_np import TTSModel
 from pockettts_np.loading.voice import voice_tensors
-from pockettts_np.model import TRUNCATE_SECONDS
+from pockettts_np.loading.voice_making import TRUNCATE_SECONDS
 from pockettts_np.server import voices
 from pockettts_np.server.limits import Refusal
 from pockettts_np.server.turns import Turn, Turns

@@ -202,7 +202,7 @@ REFUSALS = {
     "long text": (Synthesize("a" * 1001), "1001 characters"),
     "no text": (Event("synthesize"), "text is missing"),
     "text of another type": (Event("synthesize", {"text": 7}), "text is a int"),
-    "bad pause": (Synthesize("[pause:601s]"), "is too long"),
+    "long pauses": (Synthesize("[pause:600s]" * 7), "last 4200.0 seconds"),
     "unknown voice": (Synthesize(TEXT, SynthesizeVoice(name="nobody")), "There is no voice 'nobody'"),
     "a path for a voice": (Synthesize(TEXT, SynthesizeVoice(name="/etc/passwd")), "There is no voice"),
     "voice of another type": (Event("synthesize", {"text": TEXT, "voice": {"name": 7}}), "not a string"),

@@ -4,6 +4,8 @@ import re
 
 from ....audio.effects import FASTEST, SLOWEST
 from ....audio.encoding import FORMATS, require_format
+from ....language.prompts import Gaps
+from ....synthesis.loudness import LOUDEST, SOFTEST
 from ...delivery import Delivery
 from ...languages import is_language_of, language_name
 from ...limits import Refusal
@@ -17,6 +19,8 @@ FORMS = {"mp3": "mp3", "opus": "opus", "aac": "aac", "flac": "flac", "wav": "wav
 OPENAI_MODELS = ("tts-1", "tts-1-hd", "gpt-4o-mini-tts")
 _DATED = re.compile(rf"({'|'.join(OPENAI_MODELS)})(-\d{{4}}(-\d\d-\d\d)?)?")
 HOTTEST = 2.0
+LONGEST_GAP_S = 60.0
+FORMS_OF_TEXT = ("text", "ssml")
 LARGEST_SEED = 2**64 - 1
 SHORT_CHARACTERS = 60  # of a text that takes no longer to make as a whole than people wait for
 NO_TIMES = "This server's model does not know when its words are spoken; ask for the speech without their times."
@@ -65,7 +69,20 @@ def delivery_of(fields: Fields, service: Service, with_words: bool = False, as_w
         with_words=with_words,
         as_whole=as_whole,
         reading=reading_of(fields, service),
+        ssml=None if fields.get("text_format") is None else fields.one_of("text_format", FORMS_OF_TEXT, "") == "ssml",
+        gaps=_gaps_of(fields, service),
+        loudness=fields.number("loudness", SOFTEST, LOUDEST),
     )
+
+
+def _gaps_of(fields: Fields, service: Service) -> Gaps | None:
+    """None: those of the server."""
+    sentence_s, paragraph_s = (fields.number(f"{part}_pause", 0, LONGEST_GAP_S) for part in ("sentence", "paragraph"))
+    if sentence_s is None and paragraph_s is None:
+        return None
+    own = service.model.gaps
+    sentence_s = own.sentence_s if sentence_s is None else sentence_s
+    return Gaps(sentence_s, own.paragraph_s if paragraph_s is None else paragraph_s)
 
 
 def require_language(fields: Fields, service: Service) -> None:
