@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,12 +13,10 @@ from ..language.pauses import Pause
 from ..models.flow_lm import FlowLM
 from ..models.mimi import MimiDecoder
 from ..modules.attention import KVCache
-from ..threads import ahead
 from . import generation
 from .generation import Sampling
 
 FADE_HZ = 200  # 5 ms
-MAX_FRAMES_AHEAD = 16  # the language model waits when the decoder, or whoever takes the sound, falls so far behind
 
 
 class Listener(Protocol):
@@ -91,12 +88,11 @@ class Performer:
             n_after,
             stop,
         )
-        batches = ahead(latents, MAX_FRAMES_AHEAD) if self.threads > 1 else generation.one_by_one(latents)
-        with closing(batches):
-            lookahead = self.config.mimi.lookahead_frames or 0
-            samples = generation.decode(self.flow_lm, self.decoder, batches, self._fade_samples, lookahead)
-            yield from generation.fade_out(samples, self._fade_samples) if n_silent else samples
-        frame_samples = self.config.mimi.frame_samples
+        frame_samples, lookahead = self.config.mimi.frame_samples, self.config.mimi.lookahead_frames or 0
+        read = generation.prolonged(latents, lookahead)
+        early_samples = lookahead * frame_samples
+        samples = generation.decode(self.flow_lm, self.decoder, read, self._fade_samples, early_samples, self.threads)
+        yield from generation.fade_out(samples, self._fade_samples) if n_silent else samples
         yield from generation.silence(n_silent * frame_samples, frame_samples, stop)
 
     @property
