@@ -119,8 +119,8 @@ class TTSModel(SamplingOptions):
                 Of a released model, that form is kept as one file in the user's cache (`loading.int8_cache`).
             checkpoint: refused with what to do, as training checkpoints (.pt) need torch.
             lsd_decode_steps: the old name of `sampler_decode_steps`.
-            threads: how many work at one speech; by default as POCKETTTS_NP_THREADS says, else one a usable core, at most
-                four. What is spoken does not depend on it.
+            threads: how many work at one speech; by default as POCKETTTS_NP_THREADS says, else one a usable core, at
+                most four. What is spoken does not depend on it.
 
         Raises:
             FileNotFoundError: no such model, configuration or weights.

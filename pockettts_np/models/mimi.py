@@ -89,9 +89,16 @@ class MimiDecoder:
         """The decoder of a new stream as at most `n` stages of about the same work: latents [T, latent_dim] go into the
         first, samples [T · frame_samples, 1] come out of the last. Each has its own part of the state."""
         state = self.init_state()
+        return stages_of([partial(self._upsampled, state=state), *self.seanet.steps(state.seanet)], self._work(), n)
+
+    @property
+    def frame_work(self) -> int:
+        """Multiply-adds of a frame, what else costs time counted as such."""
+        return sum(self._work())
+
+    def _work(self) -> list[int]:
         n_rows = self.upsample.stride
-        steps = [partial(self._upsampled, state=state), *self.seanet.steps(state.seanet)]
-        return stages_of(steps, [n_rows * self.transformer.row_work, *self.seanet.work(n_rows)], n)
+        return [n_rows * self.transformer.row_work, *self.seanet.work(n_rows)]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -153,7 +160,7 @@ class MimiEncoder:
         """The encoder of a new stream as at most `n` stages of about the same work: samples [T, 1] of whole frames go
         into the first, rows [T / frame_samples, encoder_dim] come out of the last."""
         convolutions = self.seanet.init_state()
-        steps = [
+        steps: list[Stage] = [
             *self.seanet.steps(convolutions),
             partial(self.transformer, state=self.transformer.init_state()),
             partial(self.downsample, state=self.downsample.init_state()),

@@ -3,15 +3,17 @@
 import logging
 import math
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 
 from ..models.flow_lm import FlowLM
 from ..models.mimi import BLOCK_FRAMES, MimiDecoder
+from ..models.team import Team
 from ..modules.attention import KVCache
 from ..threads.pipeline import pipelined
 from . import noise
@@ -96,11 +98,13 @@ def decode(
     fade_in_samples: int,
     early_samples: int = 0,
     threads: int = 1,
+    team: Team | None = None,
 ) -> Generator[np.ndarray]:
     """Samples of latents [latent_dim], while these are made; a fresh decoder begins with a small step, so the first
     samples fade in. The `early_samples` before them, of a decoder that looks ahead, are left out.
 
-    With several threads, the making of latents and the decoder's stages run at once.
+    With several threads, the making of latents and the decoder's stages run at once; who has nothing else to do assists
+    in the steps of `team`, which makes the latents.
     """
     first, *others = decoder.stages(threads)
 
@@ -108,7 +112,8 @@ def decode(
         return first(flow_lm.denormalize(np.stack(batch)))
 
     fade_in: np.ndarray | None = np.linspace(0, 1, fade_in_samples, dtype=np.float32)
-    with closing(pipelined(latents, [begin, *others], threads, MAX_FRAMES_AHEAD, BLOCK_FRAMES)) as pieces:
+    stages: list[Callable[[Any], np.ndarray]] = [begin, *others]
+    with closing(pipelined(latents, stages, threads, MAX_FRAMES_AHEAD, BLOCK_FRAMES, team)) as pieces:
         for piece in pieces:
             samples = piece[early_samples:, 0]
             early_samples = max(0, early_samples - len(piece))

@@ -8,7 +8,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from .pool import POOL
 
@@ -17,21 +17,41 @@ Stage = Callable[[Any], Any]
 OTHER_PROCESS = "This work was begun in another process, and a fork takes no threads along. Begin it again in this one."
 
 
+class SharedStep(Protocol):
+    """What the source does for each item, where others may take a part in it."""
+
+    step: int  # number of the last one that began
+    on_step: Callable[[], object]  # called when one begins
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether there is one to assist in."""
+
+    def assist(self) -> None:
+        """Take a part in the one at work until it is over, or until nothing comes for a moment."""
+
+
 def pipelined(
-    source: Iterator[Any], stages: Sequence[Stage], n_threads: int, limit: int, together: int = 1
+    source: Iterator[Any],
+    stages: Sequence[Stage],
+    n_threads: int,
+    limit: int,
+    together: int = 1,
+    shared: SharedStep | None = None,
 ) -> Generator[Any]:
     """What comes out of the stages, in order, for the items of `source`, at most `limit` of them ahead of the consumer.
 
     The first stage takes a list: the items that wait, at most `together`; each other stage takes what the one before it
     returned. Up to `n_threads` threads work, this one among them while its consumer waits; a single one makes an item
     when it is asked for. An error in a stage is raised here, after what was made before it. Closing this iterator ends
-    the work when the stages at work have ended.
+    the work when the stages at work have ended. Threads for which no stage is ready assist in `shared`, a step of the
+    source.
 
     RuntimeError: it was begun before a fork and is asked on after it.
     """
     if n_threads == 1:
         return _in_turns(source, stages)
-    return _Pipeline(source, stages, limit, together).results(n_threads - 1)
+    return _Pipeline(source, stages, limit, together, shared).results(n_threads - 1)
 
 
 def _in_turns(source: Iterator[Any], stages: Sequence[Stage]) -> Generator[Any]:
@@ -45,7 +65,14 @@ def _in_turns(source: Iterator[Any], stages: Sequence[Stage]) -> Generator[Any]:
 class _Pipeline:
     """The source is stage 0. All but the stages' own work happens under one lock."""
 
-    def __init__(self, source: Iterator[Any], stages: Sequence[Stage], limit: int, together: int) -> None:
+    def __init__(
+        self,
+        source: Iterator[Any],
+        stages: Sequence[Stage],
+        limit: int,
+        together: int,
+        shared: SharedStep | None,
+    ) -> None:
         self._source = source
         self._stages = stages
         self._together = together
@@ -59,6 +86,10 @@ class _Pipeline:
         self._n_called = 0  # threads that were asked for help and have not left again
         self._n_asleep = 0
         self._changed = threading.Condition(threading.RLock())  # a generator may be closed wherever memory is freed
+        self._shared = shared
+        self._step_left = 0  # the last shared step that a thread came back from
+        if shared is not None:
+            shared.on_step = self._wake_for_step
         self._process = os.getpid()
 
     def results(self, n_helpers: int) -> Generator[Any]:
@@ -114,11 +145,10 @@ class _Pipeline:
         """Run one stage, not one before `first`, or sleep until something changes."""
         stage = self._ready_stage(first)
         if stage is None:
-            self._n_asleep += 1
-            try:
-                self._changed.wait()
-            finally:
-                self._n_asleep -= 1
+            if self._may_assist(first):
+                self._assist()
+            else:
+                self._sleep()
             return
         taken = self._take_for(stage)
         self._at_work.add(stage)
@@ -133,6 +163,34 @@ class _Pipeline:
                 self._made[stage].append(made)
         finally:
             self._at_work.remove(stage)
+            self._wake()
+
+    def _sleep(self) -> None:
+        self._n_asleep += 1
+        try:
+            self._changed.wait()
+        finally:
+            self._n_asleep -= 1
+
+    def _may_assist(self, first: int) -> bool:
+        """Whether a shared step is at work; the consumer's thread leaves it to others, as a result may come before."""
+        shared = self._shared
+        if shared is None or not shared.is_at_work or shared.step == self._step_left:
+            return False
+        return first == 0 or self._n_called == 1
+
+    def _assist(self) -> None:
+        assert self._shared is not None
+        step = self._shared.step
+        self._changed.release()
+        try:
+            self._shared.assist()
+        finally:
+            self._changed.acquire()
+            self._step_left = step
+
+    def _wake_for_step(self) -> None:
+        with self._changed:
             self._wake()
 
     def _run(self, stage: int, taken: Any) -> Any:

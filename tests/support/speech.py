@@ -26,6 +26,8 @@ TWO_SENTENCES = "The cat sat on the mat. Was it red or blue?"
 class PlainDecoder:
     """Stands in for the codec, which has tests of its own: each latent becomes a frame of its first number."""
 
+    frame_work = 0
+
     def stages(self, n: int):
         return [lambda latents: np.repeat(latents[:, :1], FRAME_SAMPLES, axis=0)]
 

@@ -231,7 +231,7 @@ def test_a_fork_after_use_speaks_too_and_cannot_go_on_with_what_was_begun():
 
     def child():
         assert list(pipelined(iter(range(30)), [summed, summed_twice], 4, LIMIT)) == [2 * i for i in range(30)]
-        with pytest.raises(RuntimeError, match="^This work was begun in another process"):
+        with pytest.raises(RuntimeError, match=r"^This work was begun in another process"):
             next(results)
         results.close()
 
