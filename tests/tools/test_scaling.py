@@ -37,11 +37,13 @@ def test_the_tables_show_what_was_measured_beside_what_was_predicted():
     shown = scaling.report(TIMES, speeds, frame_s=3, most_threads=4)
     assert "| 1 | 0.2 | 0.2 |\n| 2 | 0.5 | 0.5 |\n| 3 | — | 0.8 |\n| 4 | — | 1.0 |" in shown
     assert "| 8 | 1 | 3.0 |" in shown
-    assert shown.endswith("4 cores are predicted to be 2.00 × as fast as two.")
+    assert shown.endswith(
+        "4 cores are predicted to be 2.00 × as fast as two, and 2.00 × as fast as a thread for the language model and "
+        "one for the decoder."
+    )
 
 
-def test_a_tiny_model_is_measured_and_drawn(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(scaling, "READ_BYTES", 2**16)
+def test_a_tiny_model_is_measured_and_drawn(tmp_path, capsys):
     path = tmp_path / "s.svg"
     scaling.main([str(GOLDEN / "lsd.toml"), "--frames", "3", "--calls", "1", "--callers", "2", "--chart", str(path)])
     shown = capsys.readouterr().out

@@ -33,7 +33,6 @@ from tools.bench.report import table
 from tools.bench.worker import MAX_TOKENS, NEVER, TEXT, median
 
 VOICE_ROWS = 126  # of a recording of ten seconds
-READ_BYTES = 2**30  # past every cache
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,11 +44,16 @@ class FrameTimes:
     team_threads: float  # with how many threads one does; infinity: never
     decoder: tuple[float, ...]  # its steps, in order
     weights_bytes: int
-    read_bytes_s: float  # of memory, by all cores
+    read_bytes_s: float  # of so many bytes, again and again, by all cores
 
     @property
     def total(self) -> float:
         return self.language_model + sum(self.decoder)
+
+    @property
+    def in_two_stages(self) -> float:
+        """Seconds a frame where one thread runs the language model, and one the whole decoder."""
+        return max(self.language_model, sum(self.decoder))
 
     def predicted(self, n_threads: int) -> float:
         """Seconds a frame with so many threads, each on a core of its own."""
@@ -103,13 +107,14 @@ def frame_times(model: FixedLength, voice: VoiceState, calls: int) -> FrameTimes
     inner = model.flow_lm.transformer
     assert isinstance(inner, Transformer)
     sharing = (n for n in (2, 3) if Team.of(model.flow_lm, model.decoder, n))
+    weights_bytes = sum(array.nbytes for array in inner.weights)
     return FrameTimes(
         language_model=best(lambda: _language_model_s(model, voice, noise), calls),
         shared=best(lambda: _transformer_s(inner, voice, model.frames), calls),
         team_threads=next(sharing, math.inf),
         decoder=tuple(_decoder_steps_s(model, noise)),
-        weights_bytes=sum(array.nbytes for array in inner.weights),
-        read_bytes_s=read_bytes_s(usable_cores()),
+        weights_bytes=weights_bytes,
+        read_bytes_s=read_bytes_s(weights_bytes, usable_cores()),
     )
 
 
@@ -141,9 +146,9 @@ def _decoder_steps_s(model: FixedLength, noise: np.ndarray) -> list[float]:
     return [median(seconds) for seconds in taken]
 
 
-def read_bytes_s(n_threads: int) -> float:
-    """Bytes a second that so many threads read from memory together."""
-    numbers = np.ones(READ_BYTES // 8)
+def read_bytes_s(n_bytes: int, n_threads: int) -> float:
+    """Bytes a second that so many threads read together, of so many that are read again and again."""
+    numbers = np.ones(max(n_threads, n_bytes // 8))
     with ThreadPoolExecutor(n_threads) as pool:
 
         def once() -> float:
@@ -151,7 +156,7 @@ def read_bytes_s(n_threads: int) -> float:
             list(pool.map(np.max, np.array_split(numbers, n_threads)))
             return time.perf_counter() - begin
 
-        return READ_BYTES / best(once, 3)
+        return numbers.nbytes / best(once, 5)
 
 
 def measured(model: FixedLength, voice: VoiceState, n_threads: int, n_callers: int, calls: int) -> Speed:
@@ -173,7 +178,7 @@ def measured(model: FixedLength, voice: VoiceState, n_threads: int, n_callers: i
 
 
 def report(times: FrameTimes, speeds: Sequence[Speed], frame_s: float, most_threads: int) -> str:
-    """Tables: what was measured, beside what was predicted; the last line is the gain over two threads."""
+    """Tables: what was measured, beside what was predicted; the last line is what many cores gain."""
     alone = {speed.threads: speed for speed in speeds if speed.callers == 1}
     rows = [["threads", "measured, × real time", "predicted"], ["---"] * 3]
     for n in range(1, most_threads + 1):
@@ -182,15 +187,18 @@ def report(times: FrameTimes, speeds: Sequence[Speed], frame_s: float, most_thre
     parts = [
         f"One thread, ms a frame: language model {1e3 * times.language_model:.2f}, of which its "
         f"transformer {1e3 * times.shared:.2f}; decoder {' + '.join(f'{1e3 * step:.2f}' for step in times.decoder)}. "
-        f"{times.weights_bytes / 1e6:.0f} MB a step, read at {times.read_bytes_s / 1e9:.1f} GB/s at most.",
+        f"{times.weights_bytes / 1e6:.0f} MB a step, which all cores read at {times.read_bytes_s / 1e9:.1f} GB/s.",
         table(rows),
     ]
     several = [speed for speed in speeds if speed.callers > 1]
     if several:
         rows = [["callers", "threads each", "together, × real time"], ["---"] * 3]
         parts.append(table(rows + [[str(s.callers), str(s.threads), f"{s.times_real_time:.1f}"] for s in several]))
-    gain = times.predicted(2) / times.predicted(most_threads)
-    parts.append(f"{most_threads} cores are predicted to be {gain:.2f} × as fast as two.")
+    last = times.predicted(most_threads)
+    parts.append(
+        f"{most_threads} cores are predicted to be {times.predicted(2) / last:.2f} × as fast as two, and "
+        f"{times.in_two_stages / last:.2f} × as fast as a thread for the language model and one for the decoder."
+    )
     return "\n\n".join(parts)
 
 
