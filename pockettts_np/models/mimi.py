@@ -15,7 +15,7 @@ from ..modules.attention import KVCache
 from ..modules.conv import Conv1d, ConvState, DepthwiseConvTranspose1d, Windows
 from ..modules.linear import Linear
 from ..threads.balance import balanced
-from ..threads.pipeline import pipelined
+from ..threads.pipeline import STAGES_A_THREAD, pipelined
 from ..weights.checkpoint import Weights
 from .seanet import SEANet
 from .transformer import ProjectedTransformer
@@ -151,7 +151,7 @@ class MimiEncoder:
 
         CancelledError soon after `stop` is set.
         """
-        first, *others = self.stages(threads)
+        first, *others = self.stages(STAGES_A_THREAD * threads)
         blocks = self._blocks(samples, stop)
         with closing(pipelined(blocks, [lambda items: first(items[0]), *others], threads, MAX_BLOCKS_AHEAD)) as rows:
             return np.concatenate(list(rows))

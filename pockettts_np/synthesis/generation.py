@@ -15,7 +15,7 @@ from ..models.flow_lm import FlowLM
 from ..models.mimi import BLOCK_FRAMES, MimiDecoder
 from ..models.team import Team
 from ..modules.attention import KVCache
-from ..threads.pipeline import pipelined
+from ..threads.pipeline import STAGES_A_THREAD, pipelined
 from . import noise
 
 logger = logging.getLogger(__name__)
@@ -106,7 +106,7 @@ def decode(
     With several threads, the making of latents and the decoder's stages run at once; who has nothing else to do assists
     in the steps of `team`, which makes the latents.
     """
-    first, *others = decoder.stages(threads)
+    first, *others = decoder.stages(STAGES_A_THREAD * threads)
 
     def begin(batch: list[np.ndarray]) -> np.ndarray:
         return first(flow_lm.denormalize(np.stack(batch)))

@@ -14,6 +14,8 @@ from .pool import POOL
 
 Stage = Callable[[Any], Any]
 
+STAGES_A_THREAD = 2  # to cut work into: a thread that becomes free then finds some
+
 OTHER_PROCESS = "This work was begun in another process, and a fork takes no threads along. Begin it again in this one."
 
 
