@@ -257,6 +257,13 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> None:
     args = parse(argv)
     logging.disable(logging.WARNING)  # speech that never ends is wanted here
+    try:
+        run(args)
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+def run(args: argparse.Namespace) -> None:
     model = load(args.model, args.quantize)
     model.frames = args.frames
     voice = make_voice(model)
