@@ -37,7 +37,7 @@ from .synthesis.options import SamplingOptions
 from .synthesis.scripting import Scripting, require_max_tokens
 from .synthesis.speech import Running, Speech, Stop, asynchronous
 from .synthesis.utterance import Performer
-from .threads import usable_cores
+from .threads.cores import thread_count
 from .timing.timestamps import TimedAudio, WordClock
 from .weights.safetensors_file import SafetensorsFile
 
@@ -73,7 +73,7 @@ class TTSModel(SamplingOptions, VoiceMaking, Scripting):
     sampling: Sampling
     own_voice: VoiceState | None = None  # of a model in one file, what it starts with
     files: tuple[SafetensorsFile, ...] = ()  # that parts of the model still lie in
-    threads: int = field(default_factory=lambda: min(2, usable_cores()))
+    threads: int = field(default_factory=thread_count)  # that make one speech
     reading: Reading = Reading()  # noqa: RUF009  # it is frozen
     gaps: Gaps = NO_GAPS
     loudness: float | None = None  # None: as each voice is
@@ -99,6 +99,7 @@ class TTSModel(SamplingOptions, VoiceMaking, Scripting):
         lsd_decode_steps: int | None = None,
         normalize: bool | str = False,
         lexicon: GivenLexicon | Sequence[GivenLexicon] | None = None,
+        threads: int | None = None,
     ) -> "TTSModel":
         """Load a model by name (`language`) or one's own by its configuration file (`config`).
 
@@ -123,11 +124,13 @@ class TTSModel(SamplingOptions, VoiceMaking, Scripting):
                 them; or the language to read them in, where it is not the model's. The built-in voice always does.
             lexicon: own pronunciations (`language.lexicon`), which come before all other rules: a file of lines such as
                 `nginx = engine x`, read again when it changes; a dictionary; or a list of these.
+            threads: how many work at one speech; by default as POCKETTTS_NP_THREADS says, else one a usable core, at
+                most four. What is spoken does not depend on it.
 
         Raises:
             FileNotFoundError: no such model, configuration, weights or lexicon.
             ValueError: a damaged file, or one that belongs to another configuration; an impossible option.
-            TypeError: an option that is no number.
+            TypeError: an option that is no number, or no whole one where that is needed.
             ModuleNotFoundError: a configuration in YAML, and PyYAML is not installed; or a language to normalize, and
                 num2words is not.
             OSError: the weights cannot be fetched; the message says what to do.
@@ -139,6 +142,7 @@ class TTSModel(SamplingOptions, VoiceMaking, Scripting):
             sampler_decode_steps = lsd_decode_steps
         reading = Reading.given(normalize, lexicon)
         reading.of(language or "").require()
+        n_threads = thread_count(threads)
         source = model_source.find(language, config)
         model = _load_kept(source) if quantize and isinstance(source, str) else None
         model = model or cls._build(model_source.open_source(source, quantize))
@@ -161,7 +165,7 @@ class TTSModel(SamplingOptions, VoiceMaking, Scripting):
                 quantize=quantize,
             )
         reading.of(model.config.name).require()
-        return replace(model, sampling=sampling, reading=reading, larger=larger)
+        return replace(model, sampling=sampling, reading=reading, threads=n_threads, larger=larger)
 
     @classmethod
     def _build(cls, source: ModelSource, sampling: Sampling | None = None) -> "TTSModel":

@@ -11,6 +11,7 @@ import numpy as np
 from .arguments import FlowWeights, StackWeights
 from .panels import PANEL
 
+TEAM_COLUMNS = 8 * PANEL  # of a product that a thread of a team takes at a time
 RESIDUAL_BLOCK = 64  # rows of a residual block that go through it together, so that they stay in the cache
 
 
@@ -37,6 +38,20 @@ def _transformer_scratch(
     widths = width, w.in_scale.shape[1], w.scale1.shape[1]
     row = 2 * width + 2 * w.out_proj.shape[2] + widths[1] + widths[2]
     return n_new * row + max(widths) + _attention(n_new, keys.shape[3], n_rows, context)
+
+
+def _team_scratch(
+    x: np.ndarray,
+    keys: np.ndarray,
+    values: np.ndarray,
+    n_rows: int,
+    position: int,
+    context: int,
+    inv_freq: np.ndarray,
+    w: StackWeights,
+    shared: np.ndarray,
+) -> int:
+    return TEAM_COLUMNS + _attention(1, keys.shape[3], n_rows, context)
 
 
 def _flow_net_scratch(x: np.ndarray, condition: np.ndarray, w: FlowWeights, out: np.ndarray) -> int:
@@ -77,6 +92,8 @@ def _residual_block_scratch(
 _SIZES: dict[str, Callable[..., int]] = {
     "attention": _attention_scratch,
     "transformer": _transformer_scratch,
+    "transformer_lead": _team_scratch,
+    "transformer_assist": _team_scratch,
     "flow_net": _flow_net_scratch,
     "conv1d": _conv1d_scratch,
     "residual_block": _residual_block_scratch,

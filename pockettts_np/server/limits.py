@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from ..threads import usable_cores
+from ..threads.cores import usable_cores
 
 
 @dataclass(frozen=True)

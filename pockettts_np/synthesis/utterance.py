@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -15,13 +15,12 @@ from ..config.config import Config
 from ..language.pauses import Pause
 from ..models.flow_lm import FlowLM
 from ..models.mimi import MimiDecoder
+from ..models.team import Team
 from ..modules.attention import KVCache
-from ..threads import ahead
 from . import generation
 from .generation import Sampling
 
 FADE_HZ = 200  # 5 ms
-MAX_FRAMES_AHEAD = 16  # the language model waits when the decoder, or whoever takes the sound, falls so far behind
 
 
 class Listener(Protocol):
@@ -96,8 +95,10 @@ class Performer:
         n_tokens = len(chunk.ids)
         n_after, n_silent = self._after_eos(frames_after_eos, chunk.frames_after_eos)
         self.flow_lm.prompt(self.flow_lm.text(chunk.ids), state, self.threads)
+        team = Team.of(self.flow_lm, self.decoder, self.threads) if listener is None else None
+        flow_lm = self.flow_lm if team is None else replace(self.flow_lm, transformer=team)
         latents = generation.generate_latents(
-            self.flow_lm if listener is None else listener.follow(self.flow_lm, state, n_tokens),
+            flow_lm if listener is None else listener.follow(flow_lm, state, n_tokens),
             state,
             self.sampling,
             rows,
@@ -106,12 +107,11 @@ class Performer:
             n_after,
             stop,
         )
-        batches = ahead(latents, MAX_FRAMES_AHEAD) if self.threads > 1 else generation.one_by_one(latents)
-        with closing(batches):
-            lookahead = self.config.mimi.lookahead_frames or 0
-            samples = generation.decode(self.flow_lm, self.decoder, batches, self._fade_samples, lookahead)
-            yield from generation.fade_out(samples, self._fade_samples) if n_silent else samples
-        frame_samples = self.config.mimi.frame_samples
+        frame_samples, lookahead = self.config.mimi.frame_samples, self.config.mimi.lookahead_frames or 0
+        read = generation.prolonged(latents, lookahead)
+        early_samples = lookahead * frame_samples
+        samples = generation.decode(flow_lm, self.decoder, read, self._fade_samples, early_samples, self.threads, team)
+        yield from generation.fade_out(samples, self._fade_samples) if n_silent else samples
         yield from generation.silence(n_silent * frame_samples, frame_samples, stop)
 
     @property

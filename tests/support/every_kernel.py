@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from pockettts_np.kernels import entry_points as kernels
-from pockettts_np.kernels.arguments import FlowWeights, StackWeights
+from pockettts_np.kernels.arguments import BOARD, WORD, FlowWeights, StackWeights, shared_size, unclaimable
 from pockettts_np.kernels.panels import NumberType, pack
 
 RNG = np.random.default_rng(0)
@@ -85,6 +85,12 @@ def networks(kind: NumberType, cache: NumberType) -> Iterator[tuple[str, np.ndar
         x = normal(n_new, d)
         kernels.transformer(x, keys, values, n_rows, n_rows, 2**31, np.exp(-(normal(4) ** 2)), w)
         yield f"transformer {kind.value} {n_rows}", x
+    shared, x = np.zeros(shared_size(w), np.float32), normal(1, d)
+    shared[:BOARD].view(np.int64)[WORD] = unclaimable(1)
+    kernels.transformer_lead(x, keys, values, 19, 19, 2**31, np.exp(-(normal(4) ** 2)), w, shared)
+    yield f"transformer_lead {kind.value}", x
+    kernels.transformer_assist(x, keys, values, 20, 1, 2**31, normal(4), w, shared)
+    yield f"transformer_assist {kind.value}", shared
     out = normal(5, heads, dim)
     kernels.attention(normal(5, heads, dim), keys[0], values[0], 14, 9, out)
     yield f"attention {cache.value}", out

@@ -28,6 +28,7 @@ def add_service_options(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     options.add_reading_options(add, "default: for English; callers may say otherwise")
     add("--quantize", action=argparse.BooleanOptionalAction, default=False, help="int8 weights: less memory")
+    options.add_threads_option(add)
     add("--default-voice", metavar="VOICE", help="for callers that name none; as generate's --voice")
     add_speaking_options(add)
     add("--voices", type=folder, metavar="DIR", help="folder of voices to offer by name: saved ones, or recordings")

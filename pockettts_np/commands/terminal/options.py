@@ -24,6 +24,7 @@ _LOAD_OPTIONS = {
     "quantize": "quantize",
     "normalize": "normalize",
     "lexicon": "lexicon",
+    "threads": "threads",
 }
 # Arguments that name a file, a folder, a model or a voice.
 _NAMES = (
@@ -98,6 +99,16 @@ def settle_reading(args: argparse.Namespace) -> None:
     if args.language is not None:
         reading.of(args.language).require()
     args.lexicon = reading.lexicons or None
+
+
+def add_threads_option(add: Callable[..., Any]) -> None:
+    """Of a command that speaks or clones."""
+    add(
+        "--threads",
+        type=whole(1),
+        metavar="N",
+        help="threads that work at one speech; default: POCKETTTS_NP_THREADS, else one a usable core, at most four",
+    )
 
 
 def choose_language(args: argparse.Namespace, needs_voices: bool) -> None:

@@ -7,6 +7,7 @@ from . import attention as _attention
 from . import convolutions, elementwise, flow, products
 from . import transformer as _transformer
 from .compiled import entry
+from .team import step
 
 KERNELS = {
     "elu": elementwise.elu,
@@ -21,6 +22,8 @@ KERNELS = {
     "rope": _attention.rope,
     "attention": _attention.attention,
     "transformer": _transformer.transformer,
+    "transformer_lead": step.transformer_lead,
+    "transformer_assist": step.transformer_assist,
     "flow_net": flow.flow_net,
 }
 

@@ -19,6 +19,8 @@ ENTRIES: dict[str, Callable[..., None]] = {
     "rope": attention.rope,
     "attention": attention.attention,
     "transformer": transformer.transformer,
+    "transformer_lead": transformer.transformer_lead,
+    "transformer_assist": transformer.transformer_assist,
     "flow_net": flow.flow_net,
 }
 
