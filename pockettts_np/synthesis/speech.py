@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
 from weakref import WeakSet
 
-from ..threads import End, Relay
+from ..threads.relay import End, Relay
 
 Sound = TypeVar("Sound")  # samples [n], or these with words
 
