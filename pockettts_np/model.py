@@ -35,6 +35,7 @@ from .synthesis.generation import Sampling, require_whole
 from .synthesis.live_text import Prompter, Speaker, SpeechStream, prompts, speak_pieces
 from .synthesis.noise import Noise, draws
 from .synthesis.options import SamplingOptions
+from .synthesis.shared_steps import SharedSteps
 from .synthesis.utterance import Performer
 from .threads import usable_cores
 from .timing.timestamps import TimedAudio, WordClock
@@ -81,6 +82,7 @@ class TTSModel(SamplingOptions):
     own_voice: VoiceState | None = None  # of a model in one file, what it starts with
     files: tuple[SafetensorsFile, ...] = ()  # that parts of the model still lie in
     threads: int = field(default_factory=lambda: min(2, usable_cores()))
+    steps: SharedSteps = field(default_factory=SharedSteps)  # in which callers meet, also those of a `replace`d model
     larger: Callable[..., "TTSModel"] | None = None  # loads the model that takes the place of one that nobody named
 
     def __repr__(self) -> str:
@@ -495,7 +497,9 @@ class TTSModel(SamplingOptions):
         """Who speaks one utterance. OSError: somebody has written into the model's files."""
         for file in self.files:
             file.require_unchanged()
-        return Performer(self.flow_lm, self.decoder, self.config, self.sampling, self.threads, self.longest_frames)
+        return Performer(
+            self.flow_lm, self.decoder, self.config, self.sampling, self.threads, self.steps, self.longest_frames
+        )
 
     def longest_frames(self, n_tokens: int) -> int:
         """Frames of 80 ms after which speech of `n_tokens` tokens is cut off; the reference's rule."""

@@ -1,5 +1,7 @@
 """The streaming transformer of the language model and of the codec."""
 
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -7,7 +9,7 @@ import numpy as np
 
 from ..config.config import FlowLMTransformerConfig, MimiTransformerConfig
 from ..kernels import entry_points as kernels
-from ..kernels.arguments import StackWeights
+from ..kernels.arguments import CacheView, StackWeights, cache_table
 from ..kernels.panels import NumberType, Panels, of_one_kind
 from ..modules.attention import KVCache, rope_frequencies
 from ..modules.linear import Linear
@@ -22,13 +24,18 @@ UNLIMITED = 2**31
 TransformerSizes = FlowLMTransformerConfig | MimiTransformerConfig
 
 
-class Layers(Protocol):
-    """A stack of layers that the language model may run: a `Transformer`, or one that is listened to."""
+class Ear(Protocol):
+    """Listens to one row on its way through the layers, as `timing.alignment.TextEar` does; it changes nothing."""
 
-    def init_state(self) -> KVCache: ...
+    @property
+    def layers(self) -> Sequence[int]:
+        """Before which it listens."""
 
-    def __call__(self, x: np.ndarray, state: KVCache, threads: int = 1) -> np.ndarray:  # [T, d] -> [T, d]
-        ...
+    def hear(self, layer: int, x: np.ndarray, position: int) -> None:
+        """The row [1, d] that comes to a layer."""
+
+    def forget_after(self, n_frames: int) -> None:
+        """Unhear the rows after the first `n_frames`."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -114,6 +121,29 @@ class Transformer:
 
         wavefront(step, -(-len(out) // block_rows), len(self.weights.norm1))
         state.advance(len(out))
+
+    def step(self, x: np.ndarray, states: Sequence[KVCache], ears: Sequence[Ear | None]) -> np.ndarray:
+        """A row for each of B states, all in one pass over the weights: [B, d] -> [B, d].
+
+        A row comes out as it does alone, to the bit where kernels are compiled. The states must be different ones.
+        """
+        out = np.array(x, np.float32, order="C")
+        for state in states:
+            state.reserve(1, self.context)
+        heard = {layer for ear in ears if ear is not None for layer in ear.layers}
+        for first, end in itertools.pairwise(sorted({0, *heard, len(self.weights.norm1)})):
+            for i, ear in enumerate(ears):
+                if ear is not None and first in ear.layers:
+                    ear.hear(first, out[i : i + 1], states[i].position)
+            self._step_layers(out, states, slice(first, end))
+        for state in states:
+            state.advance(1)
+        return out
+
+    def _step_layers(self, rows: np.ndarray, states: Sequence[KVCache], layers: slice) -> None:
+        caches = [CacheView(s.keys[layers], s.values[layers], s.n_rows, s.position) for s in states]
+        weights = StackWeights(*(array[layers] for array in self.weights))
+        kernels.transformer_rows(rows, cache_table(caches), caches[0].keys, self.context, self.inv_freq, weights)
 
     def run(self, rows: np.ndarray, state: KVCache, offset: int, layers: slice) -> None:
         """Some layers on rows that stand `offset` after the next of the cache, in place."""

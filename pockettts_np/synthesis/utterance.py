@@ -13,10 +13,13 @@ from ..config.config import Config
 from ..language.pauses import Pause
 from ..models.flow_lm import FlowLM
 from ..models.mimi import MimiDecoder
+from ..models.transformer import Ear
 from ..modules.attention import KVCache
 from ..threads import ahead
 from . import generation
 from .generation import Sampling
+from .passage import Passage
+from .shared_steps import SharedSteps
 
 FADE_HZ = 200  # 5 ms
 MAX_FRAMES_AHEAD = 16  # the language model waits when the decoder, or whoever takes the sound, falls so far behind
@@ -25,8 +28,8 @@ MAX_FRAMES_AHEAD = 16  # the language model waits when the decoder, or whoever t
 class Listener(Protocol):
     """Follows the language model while it speaks, as `timing.timestamps.WordClock` does."""
 
-    def follow(self, flow_lm: FlowLM, state: KVCache, n_tokens: int) -> FlowLM:
-        """The language model to speak the next chunk with, whose `n_tokens` tokens `state` has just read."""
+    def follow(self, flow_lm: FlowLM, state: KVCache, n_tokens: int) -> Ear:
+        """What listens to the language model in the next chunk, whose `n_tokens` tokens `state` has just read."""
 
     def end_chunk(self) -> None:
         """All of the chunk was said and heard."""
@@ -41,6 +44,7 @@ class Performer:
     config: Config
     sampling: Sampling
     threads: int
+    steps: SharedSteps
     longest_frames: Callable[[int], int]  # frames after which speech of so many tokens is cut off
 
     def perform(
@@ -81,8 +85,8 @@ class Performer:
         n_tokens = len(chunk.ids)
         n_after, n_silent = self._after_eos(frames_after_eos, chunk.frames_after_eos)
         self.flow_lm.prompt(self.flow_lm.text(chunk.ids), state, self.threads)
-        latents = generation.generate_latents(
-            self.flow_lm if listener is None else listener.follow(self.flow_lm, state, n_tokens),
+        passage = Passage(
+            self.flow_lm,
             state,
             self.sampling,
             rows,
@@ -90,7 +94,9 @@ class Performer:
             self.config.min_frames_before_eos,
             n_after,
             stop,
+            None if listener is None else listener.follow(self.flow_lm, state, n_tokens),
         )
+        latents = self.steps.latents(passage)
         batches = ahead(latents, MAX_FRAMES_AHEAD) if self.threads > 1 else generation.one_by_one(latents)
         with closing(batches):
             lookahead = self.config.mimi.lookahead_frames or 0

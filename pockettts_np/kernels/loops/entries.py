@@ -21,6 +21,7 @@ KERNELS = {
     "rope": _attention.rope,
     "attention": _attention.attention,
     "transformer": _transformer.transformer,
+    "transformer_rows": _transformer.transformer_rows,
     "flow_net": flow.flow_net,
 }
 
