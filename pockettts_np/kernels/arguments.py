@@ -57,7 +57,10 @@ class CacheView(NamedTuple):
 
 
 def cache_table(caches: Sequence[CacheView]) -> np.ndarray:
-    """int64 [B, 5]: the addresses of keys and values, the capacity, n_rows and position. The caller holds the arrays."""
+    """int64 [B, 5]: the addresses of keys and values, the capacity in rows, n_rows and position.
+
+    Whoever calls a kernel with the table holds the arrays meanwhile.
+    """
     return np.array(
         [
             (_address(cache.keys), _address(cache.values), cache.values.shape[3], cache.n_rows, cache.position)

@@ -1,7 +1,8 @@
 """What each compiled kernel takes: one table for who builds the library and for who calls it.
 
 An argument is an array (f: float32, n: int64, p: panels of any kind, c: keys or values, and the number of its axes; f*:
-of any), i an integer, d a float, S StackWeights, F FlowWeights. All panels of a call are of one kind; so are keys and values.
+of any), i an integer, d a float, S StackWeights, F FlowWeights. All panels of a call are of one kind; so are keys and
+values.
 """
 
 from dataclasses import dataclass

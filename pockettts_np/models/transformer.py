@@ -11,6 +11,7 @@ from ..config.config import FlowLMTransformerConfig, MimiTransformerConfig
 from ..kernels import entry_points as kernels
 from ..kernels.arguments import CacheView, StackWeights, cache_table
 from ..kernels.panels import NumberType, Panels, of_one_kind
+from ..kernels.ways import way
 from ..modules.attention import KVCache, rope_frequencies
 from ..modules.linear import Linear
 from ..threads import wavefront
@@ -19,6 +20,7 @@ from ..weights.packing import held_kind, stacked_panels
 
 BLOCK_ROWS = 64  # rows that go through all layers together: activations stay in the cache
 UNLIMITED = 2**31
+ROWS_STAND_ALONE = way().name != "numpy"  # whether a row's numbers are the same to the bit beside others
 
 
 TransformerSizes = FlowLMTransformerConfig | MimiTransformerConfig

@@ -56,6 +56,11 @@ class Passage:
         """Latents that were made and not taken."""
         return len(self.latents) - self._n_taken
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether a latent was taken."""
+        return self._n_taken > 0
+
     def take(self) -> np.ndarray | None:
         """The oldest latent that was not taken, or None: there is none, or `stop` is set.
 
