@@ -13,6 +13,9 @@ from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
+SPEECHES_A_PASS = 8
+SPEECHES_A_CORE = 4
+
 _CGROUPS = Path("/sys/fs/cgroup")
 _OWN_CGROUPS = Path("/proc/self/cgroup")
 
@@ -25,6 +28,15 @@ def usable_cores() -> int:
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, int(min(cores, _quota_cores())))
+
+
+def speeches_at_once() -> int:
+    """How many speeches of one model this process had best make at once: callers share the passes over its weights.
+
+    Eight, which is as many as one pass is for; with fewer than two cores half of that, with more than eight one each.
+    """
+    cores = usable_cores()
+    return max(cores, min(SPEECHES_A_PASS, SPEECHES_A_CORE * cores))
 
 
 def _quota_cores() -> float:

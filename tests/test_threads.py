@@ -201,6 +201,12 @@ def test_without_control_groups_all_cores_count(machine, monkeypatch, tmp_path):
     assert usable_cores() == 1
 
 
+@pytest.mark.parametrize(("cores", "speeches"), [(1, 4), (2, 8), (4, 8), (8, 8), (12, 12)])
+def test_speeches_at_once_fill_a_pass_and_all_cores(monkeypatch, cores, speeches):
+    monkeypatch.setattr(threads, "usable_cores", lambda: cores)
+    assert threads.speeches_at_once() == speeches
+
+
 @pytest.mark.parametrize("own", [b"", b"\n", b"odd\n", b"1:cpu\n", b"0::/a\xff\n"])
 def test_an_odd_list_of_control_groups_counts_all_cores(machine, monkeypatch, tmp_path, own):
     (tmp_path / "odd").write_bytes(own)

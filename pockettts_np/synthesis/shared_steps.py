@@ -11,10 +11,10 @@ from collections.abc import Generator, Iterator
 import numpy as np
 
 from ..models.transformer import ROWS_STAND_ALONE
-from ..threads import usable_cores
+from ..threads import SPEECHES_A_PASS, usable_cores
 from .passage import Passage, latents_alone, step
 
-MAX_ROWS = 8  # of a pass: those of the tile of the matrix product
+MAX_ROWS = SPEECHES_A_PASS  # as many as the tile of the matrix product
 LEAST_ROWS = 4  # a pass of fewer takes as long
 CORES_A_PASS = 4  # so that passes and decoders of callers keep all cores busy
 FEW_AHEAD = 1  # latents with which a caller goes for the next pass, which runs while decoders use them up
