@@ -4,6 +4,7 @@ Matrices are panels, all of one kind; caches are the addresses of their arrays, 
 """
 
 import ctypes
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -79,5 +80,6 @@ def _address(array: np.ndarray) -> int:
 
 def array_at(address: int, shape: tuple[int, ...], like: np.ndarray) -> np.ndarray:
     """The contiguous array of that shape at an address, of numbers of the type of `like`'s."""
-    n_bytes = int(np.prod(shape)) * like.itemsize
-    return np.frombuffer((ctypes.c_byte * n_bytes).from_address(int(address)), like.dtype).reshape(shape)
+    n_bytes = math.prod(shape) * like.itemsize
+    memory = memoryview((ctypes.c_byte * n_bytes).from_address(int(address))).cast("B")
+    return np.frombuffer(memory, like.dtype).reshape(shape)

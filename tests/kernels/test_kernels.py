@@ -377,7 +377,7 @@ def test_a_row_s_step_does_not_depend_on_the_callers_beside_it(sizes, kind):
         got = stepped_together(stack, x[:n], [state.copy(1) for state in states[:n]])
         assert_close(got, np.stack(alone[:n]), same_bits(NETWORK))
     broken = [state.copy(1) for state in states]
-    broken[4].keys[:] = cache.bits(np.float32([np.nan]))[0]
+    broken[4].keys[:] = broken[4].kind.bits(np.float32([np.nan]))[0]
     with np.errstate(all="ignore"):
         got = stepped_together(stack, x, broken)
     assert np.isnan(got[4]).all()
