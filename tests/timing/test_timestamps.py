@@ -86,6 +86,25 @@ def test_heads_are_noted_and_nothing_else_changes(shape, chosen):
             assert_close(got, naive_row(rows[:end], tensors, sizes, head, range(3, 7)), NETWORK)
 
 
+def test_each_caller_s_ear_hears_its_own_row():
+    """Callers whose heads lie in other layers, and one without any, share a step."""
+    transformer, tensors, sizes = transformer_of(8, 80, 2, 1)
+    rows = np.random.default_rng(1).standard_normal((3, 8, 8)).astype(np.float32)
+    chosen = [[TimestampHead(0, 0)], None, [TimestampHead(2, 0), TimestampHead(1, 1)]]
+    states = [transformer.init_state() for _ in rows]
+    for history, state in zip(rows, states, strict=True):
+        transformer(history[:7], state)
+    ears = [
+        None if heads is None else TextEar.after_text(transformer, heads, state, 4)
+        for heads, state in zip(chosen, states, strict=True)
+    ]
+    transformer.step(rows[:, 7], states, ears)
+    for i in 0, 2:
+        (got,) = ears[i].rows
+        for head, row in zip(chosen[i], got, strict=True):
+            assert_close(row, naive_row(rows[i], tensors, sizes, head, range(3, 7)), NETWORK)
+
+
 @pytest.mark.parametrize("kind", [NumberType.FLOAT32, NumberType.FLOAT16])
 def test_the_keys_of_a_head_are_read_out_of_their_panels(kind):
     rows = np.random.default_rng(0).standard_normal((2, 2, 70, 3, 5)).astype(np.float16).astype(np.float32)
