@@ -37,7 +37,7 @@ from .synthesis.noise import Noise, draws
 from .synthesis.options import SamplingOptions
 from .synthesis.shared_steps import SharedSteps
 from .synthesis.utterance import Performer
-from .threads import usable_cores
+from .threads.cores import thread_count
 from .timing.timestamps import TimedAudio, WordClock
 from .weights.safetensors_file import SafetensorsFile
 
@@ -81,7 +81,7 @@ class TTSModel(SamplingOptions):
     sampling: Sampling
     own_voice: VoiceState | None = None  # of a model in one file, what it starts with
     files: tuple[SafetensorsFile, ...] = ()  # that parts of the model still lie in
-    threads: int = field(default_factory=lambda: min(2, usable_cores()))
+    threads: int = field(default_factory=thread_count)  # that make one speech
     steps: SharedSteps = field(default_factory=SharedSteps)  # in which callers meet, also those of a `replace`d model
     larger: Callable[..., "TTSModel"] | None = None  # loads the model that takes the place of one that nobody named
 
@@ -100,6 +100,7 @@ class TTSModel(SamplingOptions):
         quantize: bool = False,
         checkpoint: str | Path | None = None,
         lsd_decode_steps: int | None = None,
+        threads: int | None = None,
     ) -> "TTSModel":
         """Load a model by name (`language`) or one's own by its configuration file (`config`).
 
@@ -120,11 +121,13 @@ class TTSModel(SamplingOptions):
                 Of a released model, that form is kept as one file in the user's cache (`loading.int8_cache`).
             checkpoint: refused with what to do, as training checkpoints (.pt) need torch.
             lsd_decode_steps: the old name of `sampler_decode_steps`.
+            threads: how many work at one speech; by default as POCKETTTS_NP_THREADS says, else one a usable core, at
+                most four. What is spoken does not depend on it.
 
         Raises:
             FileNotFoundError: no such model, configuration or weights.
             ValueError: a damaged file, or one that belongs to another configuration; an impossible option.
-            TypeError: an option that is no number.
+            TypeError: an option that is no number, or no whole one where that is needed.
             ModuleNotFoundError: a configuration in YAML, and PyYAML is not installed.
             OSError: the weights cannot be fetched; the message says what to do.
         """
@@ -133,6 +136,7 @@ class TTSModel(SamplingOptions):
         if lsd_decode_steps is not None:
             logger.warning("lsd_decode_steps is deprecated, use sampler_decode_steps")
             sampler_decode_steps = lsd_decode_steps
+        n_threads = thread_count(threads)
         source = model_source.find(language, config)
         model = _load_kept(source) if quantize and isinstance(source, str) else None
         model = model or cls._build(model_source.open_source(source, quantize))
@@ -154,7 +158,7 @@ class TTSModel(SamplingOptions):
                 eos_threshold=eos_threshold,
                 quantize=quantize,
             )
-        return replace(model, sampling=sampling, larger=larger)
+        return replace(model, sampling=sampling, threads=n_threads, larger=larger)
 
     @classmethod
     def _build(cls, source: ModelSource, sampling: Sampling | None = None) -> "TTSModel":

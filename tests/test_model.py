@@ -5,7 +5,6 @@ import gc
 import inspect
 import logging
 import math
-import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +14,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from pockettts_np import TTSModel, export_model_state, threads
+from pockettts_np import TTSModel, export_model_state
 from pockettts_np.conditioners.text import Script, prepare_text_prompt, split_into_chunks
 from pockettts_np.hub import fetch
 from pockettts_np.loading import model_source
@@ -28,7 +27,7 @@ from tests.support.speech import (
     SENTENCE,
     TWO_SENTENCES,
     PlainDecoder,
-    pipeline_threads,
+    n_threads_at_work,
     quick,
     timed_model,
 )
@@ -69,15 +68,16 @@ def test_a_stream_is_the_audio_in_pieces(voice):
     assert np.array_equal(np.concatenate(pieces), want)
 
 
-def test_one_thread_and_two_speak_alike(voice):
+@pytest.mark.parametrize("n", [2, 3, 4, 7])
+def test_any_number_of_threads_speaks_alike(voice, n):
     """Bit for bit: a row's result does not depend on those beside it. (It does in NumPy's products, which stand in for
     the compiled ones without the compiler.)"""
-    one, two = (dataclasses.replace(small_model(), threads=n) for n in (1, 2))
+    one, many = (dataclasses.replace(small_model(), threads=threads) for threads in (1, n))
     want = one.generate_audio(voice, SENTENCE, frames_after_eos=0, noise=3)
     for _ in range(3):
-        got = two.generate_audio(voice, SENTENCE, frames_after_eos=0, noise=3)
+        got = many.generate_audio(voice, SENTENCE, frames_after_eos=0, noise=3)
         assert_close(got, want, same_bits(NETWORK))
-    assert pipeline_threads() == []
+    assert n_threads_at_work() == 0
 
 
 def test_the_first_five_milliseconds_of_each_chunk_fade_in(voice):
@@ -132,7 +132,7 @@ def test_too_few_rows_of_noise_are_an_error(voice, threads):
     stream = quick(threads).generate_audio_stream(voice, SENTENCE, noise=normal_rows(0, 3))
     with pytest.raises(ValueError, match="longer than the 3 rows of noise given"):
         list(stream)
-    assert pipeline_threads() == []
+    assert n_threads_at_work() == 0
 
 
 def test_a_generator_goes_on_from_one_call_to_the_next(voice):
@@ -286,7 +286,7 @@ def test_stop_ends_speech_and_later_chunks(voice, threads):
     time.sleep(0.1)  # in which the language model runs ahead
     stop.set()
     assert list(stream) == []
-    assert pipeline_threads() == []
+    assert n_threads_at_work() == 0
 
 
 @pytest.mark.parametrize("text", [SENTENCE, f"{SENTENCE} [pause:60s] Well.", f"[pause:60s] {SENTENCE}"])
@@ -300,7 +300,7 @@ def test_whatever_is_spoken_ends_with_stop(voice, text):
         time.sleep(0.05)
         stop.set()
         assert sum(len(getattr(piece, "samples", piece)) for piece in stream) == 0
-    assert pipeline_threads() == []
+    assert n_threads_at_work() == 0
 
 
 def in_pieces(model):
@@ -316,7 +316,7 @@ def test_a_listener_who_leaves_ends_the_thread(voice, leave):
     else:
         del stream
         gc.collect()
-    assert pipeline_threads() == []
+    assert n_threads_at_work() == 0
 
 
 # ---------------------------------------------------------------- refusals before the first chunk
@@ -659,10 +659,12 @@ def test_a_released_model_is_loaded_by_its_name(monkeypatch):
     assert asked == ["german"]
 
 
-def test_two_threads_at_most_and_one_on_one_core(monkeypatch):
-    for cores, want in [({0}, 1), ({0, 1}, 2), (set(range(64)), 2)]:
-        monkeypatch.setattr(os, "sched_getaffinity", lambda pid, cores=cores: cores, raising=False)
-        monkeypatch.setattr(os, "cpu_count", lambda cores=cores: len(cores))
-        assert TTSModel.load_model(config=GOLDEN / "lsd.toml").threads == want
-        monkeypatch.delattr(os, "sched_getaffinity")  # as on macOS and Windows
-        assert threads.usable_cores() == len(cores)
+def test_a_model_gets_the_threads_that_are_asked_for(monkeypatch):
+    monkeypatch.setattr("pockettts_np.threads.cores.usable_cores", lambda: 3)
+    monkeypatch.delenv("POCKETTTS_NP_THREADS", raising=False)
+    assert TTSModel.load_model(config=GOLDEN / "lsd.toml").threads == 3
+    assert TTSModel.load_model(config=GOLDEN / "lsd.toml", threads=1).threads == 1
+    monkeypatch.setenv("POCKETTTS_NP_THREADS", "2")
+    assert TTSModel.load_model(config=GOLDEN / "lsd.toml").threads == 2
+    with pytest.raises(ValueError, match=r"^threads is 0; wanted at least 1\.$"):
+        TTSModel.load_model(config=GOLDEN / "lsd.toml", threads=0)

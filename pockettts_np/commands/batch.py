@@ -15,7 +15,7 @@ from ..audio.effects import require_processing
 from ..audio.encoding import FORMATS, require_format
 from ..errors import sentence
 from ..files.writing import require_writable
-from ..threads import speeches_at_once
+from ..threads.cores import speeches_at_once
 from .cluster import connected
 from .terminal import options
 from .terminal.options import add_model_command, number, whole

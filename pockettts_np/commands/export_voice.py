@@ -23,6 +23,7 @@ def add_parser(commands: Any) -> None:
     ).add_argument
     add("audio", metavar="AUDIO", help="recording (the first 30 seconds count), or a folder of recordings")
     add("out", metavar="OUT", help=".safetensors file to write, or a folder")
+    options.add_threads_option(add)
 
 
 def export_voice(args: argparse.Namespace) -> None:

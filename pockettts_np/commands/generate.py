@@ -61,6 +61,7 @@ def add_parser(commands: Any) -> None:
     add("--frames-after-eos", type=whole(0), help="frames to go on after that; default: by text length")
     add("--max-tokens", type=whole(1), default=50, help="longest piece of text at once (%(default)s)")
     add("--quantize", action=argparse.BooleanOptionalAction, default=False, help="int8 weights: less memory")
+    options.add_threads_option(add)
     add("--device", type=_cpu, default="cpu", help="cpu, the only one")
     add("--checkpoint", type=_no_checkpoint, help=argparse.SUPPRESS)
 

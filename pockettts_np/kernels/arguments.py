@@ -83,3 +83,21 @@ def array_at(address: int, shape: tuple[int, ...], like: np.ndarray) -> np.ndarr
     n_bytes = math.prod(shape) * like.itemsize
     memory = memoryview((ctypes.c_byte * n_bytes).from_address(int(address))).cast("B")
     return np.frombuffer(memory, like.dtype).reshape(shape)
+
+
+# What a team's kernels share: the board, then rows. Places on the board are those of int64.
+BOARD = 64  # float32 numbers of the board
+WORD, DONE = 0, 16  # far enough apart for caches
+STEP, PHASE = 2**32, 2**16  # what the word's parts are multiplied by; the unit is the rest
+MOST_STEPS = 2**30
+
+
+def unclaimable(step: int) -> int:
+    """The word before a step begins: no unit of it can be had."""
+    return step * STEP + PHASE - 1
+
+
+def shared_size(w: StackWeights) -> int:
+    """Float32 numbers that a team shares."""
+    width = w.norm1.shape[2]
+    return BOARD + 2 * width + w.in_scale.shape[1] + 2 * w.out_proj.shape[2] + w.scale1.shape[1]

@@ -11,6 +11,7 @@ import numpy as np
 from .arguments import FlowWeights, StackWeights
 from .panels import PANEL
 
+TEAM_COLUMNS = 8 * PANEL  # of a product that a thread of a team takes at a time
 RESIDUAL_BLOCK = 64  # rows of a residual block that go through it together, so that they stay in the cache
 
 
@@ -47,6 +48,20 @@ def _transformer_rows_scratch(
     row = 2 * width + w.out_proj.shape[2] + widths[1] + widths[2]
     of_one = max(_attention(1, like.shape[3], n_filled, context) for n_filled in caches[:, 3].tolist())
     return n_rows * row + w.out_proj.shape[2] + max(widths) + of_one
+
+
+def _team_scratch(
+    x: np.ndarray,
+    keys: np.ndarray,
+    values: np.ndarray,
+    n_rows: int,
+    position: int,
+    context: int,
+    inv_freq: np.ndarray,
+    w: StackWeights,
+    shared: np.ndarray,
+) -> int:
+    return TEAM_COLUMNS + _attention(1, keys.shape[3], n_rows, context)
 
 
 def _flow_net_scratch(x: np.ndarray, condition: np.ndarray, w: FlowWeights, out: np.ndarray) -> int:
@@ -89,6 +104,8 @@ _SIZES: dict[str, Callable[..., int]] = {
     "attention": _attention_scratch,
     "transformer": _transformer_scratch,
     "transformer_rows": _transformer_rows_scratch,
+    "transformer_lead": _team_scratch,
+    "transformer_assist": _team_scratch,
     "flow_net": _flow_net_scratch,
     "conv1d": _conv1d_scratch,
     "residual_block": _residual_block_scratch,

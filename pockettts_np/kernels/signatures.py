@@ -12,7 +12,7 @@ from .panels import NumberType
 _F32, _BF16, _F16, _INT8 = NumberType.FLOAT32, NumberType.BFLOAT16, NumberType.FLOAT16, NumberType.INT8
 _LONE = ((_F32, None), (_BF16, None), (_F16, None))
 _STACKS = (*_LONE, (_INT8, None))
-_CACHED = ((_F32, _F32), (_BF16, _F32), (_F16, _F32), (_F16, _F16), (_INT8, _F16), (_INT8, _F32))
+_STEPS = ((_F32, _F32), (_BF16, _F32), (_F16, _F32), (_F16, _F16), (_INT8, _F16), (_INT8, _F32))
 
 Kinds = tuple[NumberType | None, NumberType | None]  # of the panels, of the keys and values
 
@@ -37,8 +37,10 @@ SIGNATURES = {
     "residual_block": Signature("f2 f2 i p3 f1 p3 f1 f1", _LONE),
     "rope": Signature("f3 i f1"),
     "attention": Signature("f3 c4 c4 i i f3 f1", ((None, _F32), (None, _F16))),
-    "transformer": Signature("f2 c5 c5 i i i f1 S f1", _CACHED),
-    "transformer_rows": Signature("f2 n2 c5 i f1 S f1", _CACHED),
+    "transformer": Signature("f2 c5 c5 i i i f1 S f1", _STEPS),
+    "transformer_rows": Signature("f2 n2 c5 i f1 S f1", _STEPS),
+    "transformer_lead": Signature("f2 c5 c5 i i i f1 S f1 f1", _STEPS),
+    "transformer_assist": Signature("f2 c5 c5 i i i f1 S f1 f1", _STEPS),
     "flow_net": Signature("f2 f2 F f2 f1", _STACKS),
 }
 STACK_WEIGHTS = "f3 f3 p4 f2 p4 f2 p4 f2 p4 f2"  # the fields of StackWeights

@@ -32,7 +32,7 @@ def _contents() -> list[bytes]:
     here = files(__package__)
     try:
         shared = [file for file in _modules(here) if file.name.partition(".")[0] in _SHARED]
-        return [file.read_bytes() for file in (*shared, *_modules(here / "loops"))]
+        return [file.read_bytes() for file in (*shared, *_modules(here / "loops"), *_modules(here / "loops" / "team"))]
     except OSError:
         return []
 

@@ -14,7 +14,7 @@ from ..modules.linear import Linear, SingleOutput
 from ..modules.mlp import FlowNet
 from ..modules.norm import LayerNorm
 from ..weights.checkpoint import Weights
-from .transformer import BLOCK_ROWS, Ear, Transformer
+from .transformer import BLOCK_ROWS, Ear, OneStep, Transformer
 
 PROMPT_ROWS = 2 * BLOCK_ROWS  # read between two looks at whether to stop; whole blocks, so the numbers stay the same
 
@@ -92,14 +92,20 @@ class FlowLM:
         return z[0], float(logits[0])
 
     def steps(
-        self, latents: Sequence[np.ndarray | None], states: Sequence[KVCache], ears: Sequence[Ear | None] = ()
+        self,
+        latents: Sequence[np.ndarray | None],
+        states: Sequence[KVCache],
+        ears: Sequence[Ear | None] = (),
+        team: OneStep | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Read the last latent [latent_dim] (None before the first) of each of B callers, in one pass over the weights.
 
-        Returns the next conditions [B, condition_dim], and EOS logits [B]; a caller's are the same as alone.
+        Returns the next conditions [B, condition_dim], and EOS logits [B]; a caller's are the same as alone. A `team`
+        takes the row of a single caller through the transformer.
         """
         rows = self.input_linear(np.stack([self.bos if latent is None else latent for latent in latents]))
-        z = self.out_norm(self.transformer.step(rows, states, ears))
+        x = self.transformer.step(rows, states, ears) if team is None else team(rows, states[0])
+        z = self.out_norm(x)
         if self.z_proj is not None:
             z = self.z_proj(z)
         return z, self.out_eos(z)

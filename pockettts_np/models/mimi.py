@@ -1,11 +1,11 @@
 """Mimi, the codec: latents to samples, and samples to what the voice is made of (Défossez et al. 2024, section 3)."""
 
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from contextlib import closing
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TypeVar
 
 import numpy as np
@@ -14,7 +14,8 @@ from ..config.config import MimiConfig, MimiTransformerConfig, SEANetConfig
 from ..modules.attention import KVCache
 from ..modules.conv import Conv1d, ConvState, DepthwiseConvTranspose1d, Windows
 from ..modules.linear import Linear
-from ..threads import ahead
+from ..threads.balance import balanced
+from ..threads.pipeline import STAGES_A_THREAD, pipelined
 from ..weights.checkpoint import Weights
 from .seanet import SEANet
 from .transformer import ProjectedTransformer
@@ -23,6 +24,18 @@ BLOCK_FRAMES = 2  # frames encoded or decoded at once: bounds the memory, change
 MAX_BLOCKS_AHEAD = 8
 
 Part = TypeVar("Part")
+Stage = Callable[[np.ndarray], np.ndarray]
+
+
+def stages_of(steps: Sequence[Stage], work: Sequence[int], n: int) -> list[Stage]:
+    """Steps that follow each other as at most `n` stages of about the same work."""
+    return [partial(_in_order, steps[part]) for part in balanced(work, n)]
+
+
+def _in_order(steps: Sequence[Stage], x: np.ndarray) -> np.ndarray:
+    for step in steps:
+        x = step(x)
+    return x
 
 
 @dataclass(eq=False, repr=False)
@@ -67,8 +80,25 @@ class MimiDecoder:
         return np.concatenate([self._decode(latents[i : i + BLOCK_FRAMES], state) for i in blocks])
 
     def _decode(self, latents: np.ndarray, state: DecoderState) -> np.ndarray:
-        x = self.upsample(self.projection(latents), state.upsample)
-        return self.seanet(self.transformer(x, state.transformer), state.seanet)[:, 0]
+        return self.seanet(self._upsampled(latents, state), state.seanet)[:, 0]
+
+    def _upsampled(self, latents: np.ndarray, state: DecoderState) -> np.ndarray:
+        return self.transformer(self.upsample(self.projection(latents), state.upsample), state.transformer)
+
+    def stages(self, n: int) -> list[Stage]:
+        """The decoder of a new stream as at most `n` stages of about the same work: latents [T, latent_dim] go into the
+        first, samples [T · frame_samples, 1] come out of the last. Each has its own part of the state."""
+        state = self.init_state()
+        return stages_of([partial(self._upsampled, state=state), *self.seanet.steps(state.seanet)], self._work(), n)
+
+    @property
+    def frame_work(self) -> int:
+        """Multiply-adds of a frame, what else costs time counted as such."""
+        return sum(self._work())
+
+    def _work(self) -> list[int]:
+        n_rows = self.upsample.stride
+        return [n_rows * self.transformer.row_work, *self.seanet.work(n_rows)]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -117,28 +147,34 @@ class MimiEncoder:
         return part
 
     def __call__(self, samples: np.ndarray, threads: int = 1, stop: threading.Event | None = None) -> np.ndarray:
-        """Samples [n] to [ceil(n / frame_samples), encoder_dim]; two threads share the convolutions and the rest.
+        """Samples [n] to [ceil(n / frame_samples), encoder_dim], by stages in up to `threads` threads.
 
         CancelledError soon after `stop` is set.
         """
-        transformer, downsample = self.transformer.init_state(), self.downsample.init_state()
-        convolved = self._convolve(samples, stop)
-        batches = ahead(convolved, MAX_BLOCKS_AHEAD) if threads > 1 else ([block] for block in convolved)
-        with closing(batches):
-            rows = [
-                self.downsample(self.transformer(block, transformer), downsample)
-                for batch in batches
-                for block in batch
-            ]
-        return np.concatenate(rows)
+        first, *others = self.stages(STAGES_A_THREAD * threads)
+        blocks = self._blocks(samples, stop)
+        with closing(pipelined(blocks, [lambda items: first(items[0]), *others], threads, MAX_BLOCKS_AHEAD)) as rows:
+            return np.concatenate(list(rows))
 
-    def _convolve(self, samples: np.ndarray, stop: threading.Event | None) -> Generator[np.ndarray]:
-        """The SEANet's output for blocks of whole frames, the last filled up with zeros."""
-        state = self.seanet.init_state()
+    def stages(self, n: int) -> list[Stage]:
+        """The encoder of a new stream as at most `n` stages of about the same work: samples [T, 1] of whole frames go
+        into the first, rows [T / frame_samples, encoder_dim] come out of the last."""
+        convolutions = self.seanet.init_state()
+        steps: list[Stage] = [
+            *self.seanet.steps(convolutions),
+            partial(self.transformer, state=self.transformer.init_state()),
+            partial(self.downsample, state=self.downsample.init_state()),
+        ]
+        n_rows = self.config.frame_stride
+        work = [*self.seanet.work(self.config.frame_samples), n_rows * self.transformer.row_work]
+        return stages_of(steps, [*work, self.downsample.product.row_work], n)
+
+    def _blocks(self, samples: np.ndarray, stop: threading.Event | None) -> Iterator[np.ndarray]:
+        """Blocks of whole frames [T, 1], the last filled up with zeros."""
         size = BLOCK_FRAMES * self.config.frame_samples
         for start in range(0, len(samples), size):
             if stop is not None and stop.is_set():
                 raise CancelledError
             block = samples[start : start + size]
             missing = -len(block) % self.config.frame_samples
-            yield self.seanet(np.pad(block, (0, missing)).astype(np.float32)[:, None], state)
+            yield np.pad(block, (0, missing)).astype(np.float32)[:, None]

@@ -3,7 +3,9 @@
 Both are a plain sequence of layers; ELU stands before every convolution but the first.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -13,6 +15,8 @@ from ..kernels.panels import of_one_kind
 from ..modules.conv import Conv1d, Conv1dToOne, ConvState, ConvTranspose1d, Windows
 from ..modules.linear import Linear
 from ..weights.checkpoint import Weights
+
+ELU_WORK = 32  # multiply-adds in the time of one ELU, as measured
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -44,6 +48,25 @@ class ResidualBlock:
 
 
 Layer = Conv1d | Conv1dToOne | ConvTranspose1d | ResidualBlock
+
+
+def _work(layer: Layer, n_rows: int) -> tuple[int, int]:
+    """Multiply-adds of a layer on `n_rows` rows, its ELUs counted as such, and how many rows come out."""
+    if isinstance(layer, ResidualBlock):
+        hidden = layer.conv.product
+        n_activated = hidden.n_out + layer.last.n_out
+        return n_rows * (hidden.row_work + layer.last.row_work + n_activated * ELU_WORK), n_rows
+    if isinstance(layer, ConvTranspose1d):
+        windows, of_window, n_windows, n_out = (
+            layer.conv.windows,
+            layer.conv.product.row_work,
+            n_rows,
+            n_rows * layer.stride,
+        )
+    else:
+        windows, n_out = layer.windows, n_rows // layer.windows.stride
+        of_window, n_windows = layer.weight.size if isinstance(layer, Conv1dToOne) else layer.product.row_work, n_out
+    return n_windows * of_window + n_rows * windows.n_in * ELU_WORK, n_out
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -93,11 +116,27 @@ class SEANet:
         return [layer.init_state() for layer in self.layers]
 
     def __call__(self, x: np.ndarray, state: list[ConvState]) -> np.ndarray:
-        for i, (layer, layer_state) in enumerate(zip(self.layers, state, strict=True)):
-            if i > 0 and not isinstance(layer, ResidualBlock):
-                kernels.elu(x)  # the last layer's own array
-            x = layer(x, layer_state)
+        for step in self.steps(state):
+            x = step(x)
         return x
+
+    def steps(self, state: list[ConvState]) -> list[Callable[[np.ndarray], np.ndarray]]:
+        """One function a layer, in order; each changes its own part of the state, and may change what it is given."""
+        return [partial(self._step, i, state[i]) for i in range(len(self.layers))]
+
+    def work(self, n_rows: int) -> list[int]:
+        """Multiply-adds of each layer for `n_rows` rows that come in, what else costs time counted as such."""
+        found = []
+        for layer in self.layers:
+            work, n_rows = _work(layer, n_rows)
+            found.append(work)
+        return found
+
+    def _step(self, i: int, state: ConvState, x: np.ndarray) -> np.ndarray:
+        layer = self.layers[i]
+        if i > 0 and not isinstance(layer, ResidualBlock):
+            kernels.elu(x)  # the last layer's own array
+        return layer(x, state)
 
 
 def _residuals(names: "_Names", width: int, config: SEANetConfig) -> list[Layer]:

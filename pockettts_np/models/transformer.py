@@ -14,16 +14,24 @@ from ..kernels.panels import NumberType, Panels, of_one_kind
 from ..kernels.ways import way
 from ..modules.attention import KVCache, rope_frequencies
 from ..modules.linear import Linear
-from ..threads import wavefront
+from ..threads.wavefront import wavefront
 from ..weights.checkpoint import Weights
 from ..weights.packing import held_kind, stacked_panels
 
 BLOCK_ROWS = 64  # rows that go through all layers together: activations stay in the cache
+LEAST_ROWS = 8  # that a thread takes of a prompt: fewer would read all weights for little
 UNLIMITED = 2**31
 ROWS_STAND_ALONE = way().name != "numpy"  # whether a row's numbers are the same to the bit beside others
 
 
 TransformerSizes = FlowLMTransformerConfig | MimiTransformerConfig
+
+
+class OneStep(Protocol):
+    """Steps one row, as `Transformer.step` does, in a way of its own: `team.Team`."""
+
+    def __call__(self, x: np.ndarray, state: KVCache) -> np.ndarray:  # [1, d] -> [1, d]
+        ...
 
 
 class Ear(Protocol):
@@ -103,7 +111,7 @@ class Transformer:
     def __call__(self, x: np.ndarray, state: KVCache, threads: int = 1) -> np.ndarray:  # [T, d] -> [T, d]
         out = np.array(x, np.float32, order="C")
         if threads > 1 and len(out) > 1:
-            self._in_two_threads(out, state)
+            self._in_threads(out, state, threads)
             return out
         for start in range(0, len(out), BLOCK_ROWS):
             rows = out[start : start + BLOCK_ROWS]
@@ -112,17 +120,26 @@ class Transformer:
             state.advance(len(rows))
         return out
 
-    def _in_two_threads(self, out: np.ndarray, state: KVCache) -> None:
+    def _in_threads(self, out: np.ndarray, state: KVCache, threads: int) -> None:
         """Blocks of rows follow each other through the layers: a row needs the keys of the rows before it, no more."""
         state.reserve(len(out), self.context)
-        block_rows = min(BLOCK_ROWS // 2, -(-len(out) // 2))
+        block_rows = min(BLOCK_ROWS // 2, max(LEAST_ROWS, -(-len(out) // threads)))
 
         def step(block: int, layer: int) -> None:
             first = block * block_rows
             self.run(out[first : first + block_rows], state, first, slice(layer, layer + 1))
 
-        wavefront(step, -(-len(out) // block_rows), len(self.weights.norm1))
+        wavefront(step, -(-len(out) // block_rows), len(self.weights.norm1), threads)
         state.advance(len(out))
+
+    @property
+    def row_work(self) -> int:
+        """Multiply-adds of a row that sees the whole context; the products alone where that has no end."""
+        w = self.weights
+        n_layers, _, attended, _ = w.out_proj.shape
+        seen = 0 if self.context == UNLIMITED else self.context
+        matrices = w.in_proj.size + w.out_proj.size + w.linear1.size + w.linear2.size
+        return matrices + 2 * n_layers * attended * seen
 
     def step(self, x: np.ndarray, states: Sequence[KVCache], ears: Sequence[Ear | None]) -> np.ndarray:
         """A row for each of B states, all in one pass over the weights: [B, d] -> [B, d].
@@ -183,6 +200,13 @@ class ProjectedTransformer:
 
     def init_state(self) -> KVCache:
         return self.transformer.init_state()
+
+    @property
+    def row_work(self) -> int:
+        """Multiply-adds of a row that sees the whole context."""
+        inner = self.transformer
+        around = sum(layer.row_work for layer in (self.input_proj, self.output_proj) if layer is not None)
+        return around + inner.row_work
 
     def __call__(self, x: np.ndarray, state: KVCache) -> np.ndarray:  # [T, width] -> [T, width]
         x = x if self.input_proj is None else self.input_proj(x)

@@ -142,6 +142,10 @@ class DepthwiseConvTranspose1d:
 
     taps: np.ndarray  # [⌈K / stride⌉, stride, C] of the newest frame, of the one before it, …
 
+    @property
+    def stride(self) -> int:
+        return self.taps.shape[1]
+
     @classmethod
     def load(cls, w: Weights, channels: int, kernel_size: int, stride: int) -> "DepthwiseConvTranspose1d":
         weight = w.take("weight", (channels, 1, kernel_size))[:, 0].T

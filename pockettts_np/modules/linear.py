@@ -31,6 +31,11 @@ class Linear:
     def n_out(self) -> int:
         return len(self.bias)
 
+    @property
+    def row_work(self) -> int:
+        """Multiply-adds of a row, those for the panels' spare outputs included."""
+        return self.panels.data.size
+
     def __call__(self, x: np.ndarray) -> np.ndarray:  # [T, n_in] -> [T, n_out]
         y = np.empty((len(x), self.n_out), np.float32)
         kernels.matmul(x, self.panels.data, self.panels.scale, self.bias, y)

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable, Generator
 from contextlib import AbstractContextManager, asynccontextmanager, closing, suppress
 from typing import Generic, TypeVar
 
-from ..threads import End, Relay
+from ..threads.relay import End, Relay
 from .limits import Refusal
 from .turns import Turn, Turns
 

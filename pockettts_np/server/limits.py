@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from ..threads import speeches_at_once
+from ..threads.cores import speeches_at_once
 
 
 @dataclass(frozen=True)

@@ -2,15 +2,20 @@
 
 import math
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 
 from ..models.flow_lm import FlowLM
-from ..models.mimi import MimiDecoder
+from ..models.mimi import BLOCK_FRAMES, MimiDecoder
+from ..models.team import Team
+from ..threads.pipeline import STAGES_A_THREAD, pipelined
+
+MAX_FRAMES_AHEAD = 16  # the language model waits when the decoder, or whoever takes the sound, falls so far behind
 
 
 def require_whole(name: str, value: object) -> None:
@@ -48,45 +53,44 @@ class Sampling:
 def decode(
     flow_lm: FlowLM,
     decoder: MimiDecoder,
-    batches: Iterator[list[np.ndarray]],
+    latents: Iterator[np.ndarray],
     fade_in_samples: int,
-    lookahead_frames: int = 0,
+    early_samples: int = 0,
+    threads: int = 1,
+    team: Team | None = None,
 ) -> Generator[np.ndarray]:
-    """Samples of each batch of latents; a fresh decoder begins with a small step, so the first samples fade in.
+    """Samples of latents [latent_dim], while these are made; a fresh decoder begins with a small step, so the first
+    samples fade in. The `early_samples` before them, of a decoder that looks ahead, are left out.
 
-    A decoder that looks ahead speaks a frame when it reads the `lookahead_frames`-th latent after it: what it says
-    before the first frame is left out, and the last latent stands in for those after the last.
+    With several threads, the making of latents and the decoder's stages run at once; who has nothing else to do assists
+    in the steps of `team`, which makes the latents.
     """
-    state = decoder.init_state()
+    first, *others = decoder.stages(STAGES_A_THREAD * threads)
+
+    def begin(batch: list[np.ndarray]) -> np.ndarray:
+        return first(flow_lm.denormalize(np.stack(batch)))
+
     fade_in: np.ndarray | None = np.linspace(0, 1, fade_in_samples, dtype=np.float32)
-    n_early = lookahead_frames
-    for batch in _prolonged(batches, lookahead_frames):
-        samples = decoder(flow_lm.denormalize(np.stack(batch)), state)
-        left_out = min(n_early, len(batch))
-        n_early -= left_out
-        samples = samples[left_out * (len(samples) // len(batch)) :]
-        if len(samples) == 0:
-            continue
-        if fade_in is not None:
-            samples[:fade_in_samples] *= fade_in
-            fade_in = None
-        yield samples
+    stages: list[Callable[[Any], np.ndarray]] = [begin, *others]
+    with closing(pipelined(latents, stages, threads, MAX_FRAMES_AHEAD, BLOCK_FRAMES, team)) as pieces:
+        for piece in pieces:
+            samples = piece[early_samples:, 0]
+            early_samples = max(0, early_samples - len(piece))
+            if len(samples) == 0:
+                continue
+            if fade_in is not None:
+                samples[:fade_in_samples] *= fade_in
+                fade_in = None
+            yield samples
 
 
-def _prolonged(batches: Iterator[list[np.ndarray]], n_frames: int) -> Iterator[list[np.ndarray]]:
-    """The batches, then the last latent `n_frames` times more."""
+def prolonged(latents: Iterator[np.ndarray], n_frames: int) -> Iterator[np.ndarray]:
+    """The latents, then the last of them `n_frames` times more: what a decoder that looks ahead reads at the end."""
     last: list[np.ndarray] = []
-    for batch in batches:
-        yield batch
-        last = batch[-1:]
-    if last and n_frames:
-        yield last * n_frames
-
-
-def one_by_one(latents: Iterator[np.ndarray]) -> Generator[list[np.ndarray]]:
-    """Each latent is a batch: language model and decoder take turns in one thread."""
     for latent in latents:
-        yield [latent]
+        yield latent
+        last = [latent]
+    yield from last * n_frames
 
 
 def until(stop: threading.Event, pieces: Generator[np.ndarray]) -> Generator[np.ndarray]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..models.flow_lm import FlowLM
+from ..models.team import Team
 from ..models.transformer import Ear
 from ..modules.attention import KVCache
 from . import noise
@@ -35,6 +36,7 @@ class Passage:
     frames_after_eos: int
     stop: threading.Event
     ear: Ear | None = None
+    team: Team | None = None  # of threads that make the steps of this passage alone
     latents: list[np.ndarray] = field(default_factory=list)  # [latent_dim] each
 
     def __post_init__(self) -> None:
@@ -120,7 +122,9 @@ def step(passages: Sequence[Passage]) -> None:
     """
     flow_lm = passages[0].flow_lm
     before = [passage.begin_frame() for passage in passages]
-    z, logits = flow_lm.steps(before, [passage.state for passage in passages], [passage.ear for passage in passages])
+    states, ears = [passage.state for passage in passages], [passage.ear for passage in passages]
+    team = passages[0].team if len(passages) == 1 else None
+    z, logits = flow_lm.steps(before, states, ears, team)
     going_on: list[tuple[Passage, np.ndarray, np.ndarray]] = []
     for passage, condition, logit in zip(passages, z, logits, strict=True):
         try:

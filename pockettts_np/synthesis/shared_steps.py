@@ -11,7 +11,7 @@ from collections.abc import Generator, Iterator
 import numpy as np
 
 from ..models.transformer import ROWS_STAND_ALONE
-from ..threads import SPEECHES_A_PASS, usable_cores
+from ..threads.cores import SPEECHES_A_PASS, usable_cores
 from .passage import Passage, latents_alone, step
 
 MAX_ROWS = SPEECHES_A_PASS  # as many as the tile of the matrix product

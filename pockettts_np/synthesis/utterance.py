@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,16 +12,15 @@ from ..config.config import Config
 from ..language.pauses import Pause
 from ..models.flow_lm import FlowLM
 from ..models.mimi import MimiDecoder
+from ..models.team import Team
 from ..models.transformer import Ear
 from ..modules.attention import KVCache
-from ..threads import ahead
 from . import generation
 from .generation import Sampling
 from .passage import Passage
 from .shared_steps import SharedSteps
 
 FADE_HZ = 200  # 5 ms
-MAX_FRAMES_AHEAD = 16  # the language model waits when the decoder, or whoever takes the sound, falls so far behind
 
 
 class Listener(Protocol):
@@ -85,6 +83,7 @@ class Performer:
         n_tokens = len(chunk.ids)
         n_after, n_silent = self._after_eos(frames_after_eos, chunk.frames_after_eos)
         self.flow_lm.prompt(self.flow_lm.text(chunk.ids), state, self.threads)
+        team = Team.of(self.flow_lm, self.decoder, self.threads) if listener is None else None
         passage = Passage(
             self.flow_lm,
             state,
@@ -95,14 +94,16 @@ class Performer:
             n_after,
             stop,
             None if listener is None else listener.follow(self.flow_lm, state, n_tokens),
+            team,
         )
         latents = self.steps.latents(passage)
-        batches = ahead(latents, MAX_FRAMES_AHEAD) if self.threads > 1 else generation.one_by_one(latents)
-        with closing(batches):
-            lookahead = self.config.mimi.lookahead_frames or 0
-            samples = generation.decode(self.flow_lm, self.decoder, batches, self._fade_samples, lookahead)
-            yield from generation.fade_out(samples, self._fade_samples) if n_silent else samples
-        frame_samples = self.config.mimi.frame_samples
+        frame_samples, lookahead = self.config.mimi.frame_samples, self.config.mimi.lookahead_frames or 0
+        read = generation.prolonged(latents, lookahead)
+        early_samples = lookahead * frame_samples
+        samples = generation.decode(
+            self.flow_lm, self.decoder, read, self._fade_samples, early_samples, self.threads, team
+        )
+        yield from generation.fade_out(samples, self._fade_samples) if n_silent else samples
         yield from generation.silence(n_silent * frame_samples, frame_samples, stop)
 
     @property

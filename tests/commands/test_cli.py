@@ -132,6 +132,7 @@ def test_the_defaults_are_those_of_the_reference():
         "max_tokens": 50,
         "quantize": False,
         "seed": None,
+        "threads": None,
         "traceback": False,
     }
 
@@ -145,6 +146,7 @@ WRONG_USAGE = {
     "generate --checkpoint step.pt": "need torch; convert the weights to .safetensors",
     "generate --language english --config my.yaml": "not allowed with",
     "generate --sampler-decode-steps 0": "'0' is not a whole number of at least 1",
+    "generate --threads 0": "'0' is not a whole number of at least 1",
     "generate --sampler-decode-steps one": "'one' is not a whole number of at least 1",
     "generate --max-tokens 0": "'0' is not a whole number of at least 1",
     "generate --frames-after-eos -1": "'-1' is not a whole number of at least 0",
@@ -212,7 +214,7 @@ def test_options_reach_the_model(run, monkeypatch):
     monkeypatch.setattr("pockettts_np.model.TTSModel.load_model", load_model)
     line = (
         "generate --text Hi --voice alba --config my.yaml --temperature 0 --sampler-decode-steps 2 --noise-clamp 3 "
-        "--eos-threshold -5.5 --frames-after-eos 4 --max-tokens 9 --seed 7 --quantize"
+        "--eos-threshold -5.5 --frames-after-eos 4 --max-tokens 9 --seed 7 --quantize --threads 3"
     )
     assert run(*line.split())[0] == 0
     assert run("export-voice", REF_WAV, "absent/x.safetensors", "--language", "german")[0] == 1
@@ -224,6 +226,7 @@ def test_options_reach_the_model(run, monkeypatch):
             "noise_clamp": 3.0,
             "eos_threshold": -5.5,
             "quantize": True,
+            "threads": 3,
         }
     ]
     options = {"max_tokens": 9, "frames_after_eos": 4, "noise": 7}

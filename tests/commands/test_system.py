@@ -14,7 +14,7 @@ import pockettts_np
 from pockettts_np.commands.inspection import system
 from pockettts_np.kernels.ways import Way
 from pockettts_np.settings import NO_HOME
-from pockettts_np.threads import usable_cores
+from pockettts_np.threads.cores import usable_cores
 
 FALLEN_BACK = Way("numpy", {}, "NumPy 2", {"prebuilt": "it is damaged.", "numba": "Numba is not installed."})
 

@@ -373,6 +373,7 @@ def test_a_row_s_step_does_not_depend_on_the_callers_beside_it(sizes, kind):
     for i, state in enumerate(states):
         stack(normal(3 * i + 1, sizes.d_model, seed=i), state)
     alone = [stepped_together(stack, x[i : i + 1], [state.copy(1)])[0] for i, state in enumerate(states)]
+    assert_close(np.stack(alone), np.concatenate([stack(x[i : i + 1], s.copy(1)) for i, s in enumerate(states)]), 0)
     for n in range(1, 10):
         got = stepped_together(stack, x[:n], [state.copy(1) for state in states[:n]])
         assert_close(got, np.stack(alone[:n]), same_bits(NETWORK))

@@ -15,7 +15,7 @@ from pockettts_np.conditioners.text import NothingToSpeakError, split_into_chunk
 from pockettts_np.language import pauses
 from pockettts_np.language.pauses import Markup, Pause, parts
 from pockettts_np.synthesis import generation
-from tests.support.speech import FRAME_SAMPLES, SENTENCE, TWO_SENTENCES, pipeline_threads, quick
+from tests.support.speech import FRAME_SAMPLES, SENTENCE, TWO_SENTENCES, n_threads_at_work, quick
 
 RATE_HZ = 24_000
 FADE_SAMPLES = 120
@@ -320,7 +320,7 @@ def test_a_long_silence_comes_frame_by_frame_and_stops(voice, threads):
         assert np.array_equal(next(stream), np.zeros(FRAME_SAMPLES, np.float32))
     stop.set()
     assert list(stream) == []
-    assert pipeline_threads() == []
+    assert n_threads_at_work() == 0
 
 
 def test_the_rest_of_a_silence_is_a_short_frame():

@@ -4,6 +4,7 @@ changes earlier output. Geometry is parametrised; Hypothesis draws the cuts and 
 import copy
 import dataclasses
 import functools
+import itertools
 import threading
 from concurrent.futures import CancelledError
 
@@ -18,6 +19,7 @@ from pockettts_np.models.flow_lm import PROMPT_ROWS
 from pockettts_np.models.seanet import ResidualBlock, SEANet
 from pockettts_np.models.transformer import BLOCK_ROWS, Transformer
 from pockettts_np.modules.attention import KVCache
+from pockettts_np.threads.pipeline import pipelined
 from tests.support import naive
 from tests.support.convolutions import CONVS, TRANSPOSED, conv, depthwise, transposed
 from tests.support.helpers import NETWORK, OPERATION, assert_close
@@ -136,6 +138,43 @@ def test_decoder_in_pieces_equals_whole(data, seed):
     assert_close(got, whole(MODEL.decoder, latents), NETWORK)
 
 
+@given(data=st.data(), seed=SEEDS, n_stages=st.integers(1, 12), threads=st.integers(1, 5))
+@settings(max_examples=10)
+def test_the_decoder_s_stages_make_the_same_bits_however_they_are_cut_and_run(data, seed, n_stages, threads):
+    latents = normal(seed, 5, 8)
+    ends = data.draw(cuts(5))
+    pieces = [latents[a:b] for a, b in itertools.pairwise(sorted({0, *ends, 5}))]
+    first, *others = MODEL.decoder.stages(n_stages)
+    assert len(others) < n_stages
+    stages = [lambda items: first(items[0]), *others]
+    got = np.concatenate(list(pipelined(iter(pieces), stages, threads, limit=3)))
+    assert_close(got[:, 0], whole(MODEL.decoder, latents), same_bits(NETWORK))
+
+
+@pytest.mark.parametrize("threads", [2, 3, 4, 9])
+def test_any_number_of_threads_encodes_to_the_same_bits(threads):
+    samples = normal(0, 7 * 1920 + 700)
+    assert_close(MODEL.encoder(samples, threads), MODEL.encoder(samples), same_bits(NETWORK))
+
+
+def test_encoding_that_nobody_wants_ends():
+    stop = threading.Event()
+    stop.set()
+    for threads in (1, 3):
+        with pytest.raises(CancelledError):
+            MODEL.encoder(normal(0, 1920), threads, stop)
+
+
+def test_the_work_of_layers_is_counted_in_multiply_adds():
+    """Of panels of 32 outputs, rows times inputs; an ELU counts as 32."""
+    layer = seanet("decoder constant")  # of widths 8, 4 and 2, strides 3 and 2, kernels 3, 2 and 2
+    first, up, *_, last = layer.work(5)
+    assert first == 5 * 32 * 3 * 4 + 5 * 4 * 32
+    assert up == 5 * 32 * 2 * 8 + 5 * 8 * 32
+    assert last == 5 * 6 * 2 * 2 + 5 * 6 * 2 * 32
+    assert len(layer.work(5)) == len(layer.layers)
+
+
 @pytest.mark.parametrize("threads", [1, 2])
 def test_encoding_in_blocks_equals_encoding_at_once(monkeypatch, threads):
     samples = normal(0, 4 * 1920 + 700)
@@ -146,14 +185,15 @@ def test_encoding_in_blocks_equals_encoding_at_once(monkeypatch, threads):
 
 
 @pytest.mark.parametrize("context", [None, 5, PANEL + 1])
-@pytest.mark.parametrize("n", [1, 2, 3, BLOCK_ROWS, 2 * BLOCK_ROWS + 5])
-def test_two_threads_read_a_prompt_as_one_does(context, n):
+@pytest.mark.parametrize("n", [1, 2, 3, 19, BLOCK_ROWS, 2 * BLOCK_ROWS + 5])
+@pytest.mark.parametrize("threads", [2, 3, 5])
+def test_any_number_of_threads_reads_a_prompt_as_one_does(context, n, threads):
     layer = transformer(context)
     x, states = normal(0, n + 3, 6), [layer.init_state() for _ in range(2)]
     for state in states:
         layer(x[:3], state)
-    one, two = layer(x[3:], states[0]), layer(x[3:], states[1], threads=2)
-    assert_close(two, one)
+    one, many = layer(x[3:], states[0]), layer(x[3:], states[1], threads=threads)
+    assert_close(many, one, same_bits(OPERATION))
     assert states[1].position == n + 3
     assert_close(layer(x[:3], states[1]), layer(x[:3], states[0]))  # and they go on alike
 

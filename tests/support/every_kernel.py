@@ -10,7 +10,16 @@ from collections.abc import Iterator
 import numpy as np
 
 from pockettts_np.kernels import entry_points as kernels
-from pockettts_np.kernels.arguments import CacheView, FlowWeights, StackWeights, cache_table
+from pockettts_np.kernels.arguments import (
+    BOARD,
+    WORD,
+    CacheView,
+    FlowWeights,
+    StackWeights,
+    cache_table,
+    shared_size,
+    unclaimable,
+)
 from pockettts_np.kernels.panels import NumberType, pack
 
 RNG = np.random.default_rng(0)
@@ -89,6 +98,12 @@ def networks(kind: NumberType, cache: NumberType) -> Iterator[tuple[str, np.ndar
     views = [CacheView(keys, values, 19, 19), CacheView(np.zeros_like(keys), other, 0, 5)]
     kernels.transformer_rows(x, cache_table(views), keys, 2**31, np.exp(-(normal(4) ** 2)), w)
     yield f"transformer_rows {kind.value}", x
+    shared, x = np.zeros(shared_size(w), np.float32), normal(1, d)
+    shared[:BOARD].view(np.int64)[WORD] = unclaimable(1)
+    kernels.transformer_lead(x, keys, values, 19, 19, 2**31, np.exp(-(normal(4) ** 2)), w, shared)
+    yield f"transformer_lead {kind.value}", x
+    kernels.transformer_assist(x, keys, values, 20, 1, 2**31, normal(4), w, shared)
+    yield f"transformer_assist {kind.value}", shared
     out = normal(5, heads, dim)
     kernels.attention(normal(5, heads, dim), keys[0], values[0], 14, 9, out)
     yield f"attention {cache.value}", out

@@ -2,11 +2,13 @@
 
 import dataclasses
 import threading
+import time
 
 import numpy as np
 
 from pockettts_np import TTSModel
 from pockettts_np.config.config import TimestampHead
+from pockettts_np.threads.pool import POOL
 from tests.support.random_models import small_model
 
 FRAME_SAMPLES = 1920
@@ -24,11 +26,10 @@ TWO_SENTENCES = "The cat sat on the mat. Was it red or blue?"
 class PlainDecoder:
     """Stands in for the codec, which has tests of its own: each latent becomes a frame of its first number."""
 
-    def init_state(self) -> None:
-        return None
+    frame_work = 0
 
-    def __call__(self, latents, state):
-        return np.repeat(latents[:, 0], FRAME_SAMPLES)
+    def stages(self, n: int):
+        return [lambda latents: np.repeat(latents[:, :1], FRAME_SAMPLES, axis=0)]
 
 
 def quick(threads: int = 1, **sampling) -> TTSModel:
@@ -38,8 +39,16 @@ def quick(threads: int = 1, **sampling) -> TTSModel:
     return dataclasses.replace(model, decoder=PlainDecoder(), threads=threads, sampling=changed)
 
 
-def pipeline_threads() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name.startswith("pockettts-")]
+def n_threads_at_work() -> int:
+    """Threads of the package that do something, once those that have just been let go are back."""
+    deadline = time.monotonic() + 2
+    while (n := _n_threads_at_work()) and time.monotonic() < deadline:
+        time.sleep(0.001)
+    return n
+
+
+def _n_threads_at_work() -> int:
+    return sum(thread.name.startswith("pockettts-") for thread in threading.enumerate()) - POOL.n_idle
 
 
 def timed_model(threads: int = 1, **sampling) -> TTSModel:

@@ -31,7 +31,7 @@ class ScriptedLM:
         self.heard: list[np.ndarray | None] = []
         self.flow_net = self
 
-    def steps(self, latents, states, ears):
+    def steps(self, latents, states, ears, team=None):
         (latent,) = latents
         self.heard.append(latent)
         return np.zeros((1, 1), np.float32), np.array([next(self.logits)])
@@ -174,57 +174,47 @@ def test_stop_ends_speech_at_once():
 # ---------------------------------------------------------------- sound
 
 
-def test_one_by_one_makes_a_batch_of_each_latent():
-    source = [np.full(2, i, np.float32) for i in range(3)]
-    assert [[id(latent) for latent in batch] for batch in generation.one_by_one(iter(source))] == [
-        [id(latent)] for latent in source
-    ]
-
-
 class EchoDecoder:
-    """Stands in for MimiDecoder: four samples a latent, and the state counts the latents."""
+    """Stands in for MimiDecoder: four samples a latent."""
 
-    def init_state(self):
-        return [0]
-
-    def __call__(self, latents, state):
-        state[0] += len(latents)
-        return np.repeat(latents[:, 0], 4)
+    def stages(self, n):
+        return [lambda latents: np.repeat(latents[:, :1], 4, axis=0)]
 
 
-def test_sound_fades_in_once_however_it_is_cut():
-    source = np.ones((3, 1), np.float32)
+THREADS = pytest.mark.parametrize("threads", [1, 2, 3])
+
+
+@THREADS
+def test_sound_fades_in_once_however_it_is_cut(threads):
     want = np.full(12, 2, np.float32)  # denormalized
     want[:3] *= [0, 0.5, 1]
-    for cuts in ([[0, 1, 2]], [[0], [1, 2]], [[0], [1], [2]]):
-        batches = iter([[source[i] for i in batch] for batch in cuts])
-        pieces = list(generation.decode(ScriptedLM(), EchoDecoder(), batches, fade_in_samples=3))
-        assert [len(piece) for piece in pieces] == [4 * len(batch) for batch in cuts]
-        assert np.array_equal(np.concatenate(pieces), want)
+    latents = iter(np.ones((3, 1), np.float32))
+    pieces = list(generation.decode(ScriptedLM(), EchoDecoder(), latents, fade_in_samples=3, threads=threads))
+    assert np.array_equal(np.concatenate(pieces), want)
 
 
-class LateDecoder(EchoDecoder):
+class LateDecoder:
     """Speaks each latent `n_late` latents later, and minus one before."""
 
     def __init__(self, n_late):
-        self.n_late = n_late
+        self.held = np.full(n_late, -1, np.float32)
 
-    def init_state(self):
-        return [np.full(self.n_late, -1, np.float32)]
+    def stages(self, n):
+        return [self.speak]
 
-    def __call__(self, latents, state):
-        heard = np.concatenate([state[0], latents[:, 0]])
-        state[0] = heard[len(latents) :]
-        return np.repeat(heard[: len(latents)], 4)
+    def speak(self, latents):
+        heard = np.concatenate([self.held, latents[:, 0]])
+        self.held = heard[len(latents) :]
+        return np.repeat(heard[: len(latents), None], 4, axis=0)
 
 
-@given(n_late=st.integers(0, 3), sizes=st.lists(st.integers(1, 4), max_size=5))
-@example(n_late=2, sizes=[1])  # shorter than what the decoder is late by
-@example(n_late=1, sizes=[])  # stopped before the first frame
-def test_a_decoder_that_looks_ahead_speaks_in_time_and_to_the_end(n_late, sizes):
-    numbers = iter(range(1, 100))
-    batches = [[np.array([next(numbers)], np.float32) for _ in range(n)] for n in sizes]
-    pieces = list(generation.decode(ScriptedLM(), LateDecoder(n_late), iter(batches), 0, lookahead_frames=n_late))
-    want = np.repeat(np.arange(1, sum(sizes) + 1, dtype=np.float32), 4) * 2  # denormalized
+@THREADS
+@given(n_late=st.integers(0, 3), n=st.integers(0, 9))
+@example(n_late=2, n=1)  # shorter than what the decoder is late by
+@example(n_late=1, n=0)  # stopped before the first frame
+def test_a_decoder_that_looks_ahead_speaks_in_time_and_to_the_end(threads, n_late, n):
+    latents = generation.prolonged((np.array([i], np.float32) for i in range(n)), n_late)
+    pieces = list(generation.decode(ScriptedLM(), LateDecoder(n_late), latents, 0, 4 * n_late, threads))
+    want = np.repeat(np.arange(n, dtype=np.float32), 4) * 2  # denormalized
     assert all(len(piece) for piece in pieces)
     assert np.array_equal(np.concatenate([np.zeros(0, np.float32), *pieces]), want)

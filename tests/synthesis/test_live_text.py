@@ -24,7 +24,7 @@ from pockettts_np.language.pauses import Pause, parts
 from pockettts_np.language.sentences import Sentences
 from pockettts_np.synthesis import live_text
 from pockettts_np.synthesis.live_text import Prompter, Speaker, SpeechStream, prompts, speak_pieces
-from tests.support.speech import SENTENCE, pipeline_threads, quick
+from tests.support.speech import SENTENCE, n_threads_at_work, quick
 from tests.support.texts import NUMBERS, WORDS, prose
 
 SECONDS = 20  # nobody waits so long unless something is broken
@@ -294,7 +294,7 @@ def test_options_out_of_range_are_refused_at_once(voice, options, error):
 def pool():
     with ThreadPoolExecutor(4) as pool:
         yield pool
-    assert pipeline_threads() == []
+    assert n_threads_at_work() == 0
 
 
 def listen(speech) -> list[float]:

@@ -12,6 +12,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from pockettts_np.models.team import Team
 from pockettts_np.modules.attention import KVCache
 from pockettts_np.synthesis import shared_steps
 from pockettts_np.synthesis.generation import Sampling
@@ -39,7 +40,7 @@ class CountingLM:
         self.seconds = seconds
         self.fails_at: tuple[int, int] | None = None  # caller and frame
 
-    def steps(self, latents, states, ears):
+    def steps(self, latents, states, ears, team=None):
         self.n_at_once += 1
         assert len({id(state) for state in states}) == len(states)
         time.sleep(self.seconds)
@@ -125,6 +126,17 @@ def assert_as_alone(made, alone, but: int | None = None) -> None:
 
 def test_every_caller_hears_what_it_hears_alone(alone):
     assert_as_alone(spoken_together([speech_passage(small_model(), i) for i in range(N_CALLERS)]), alone)
+
+
+def test_one_whose_steps_threads_share_hears_the_same_alone_and_among_others(alone):
+    model = small_model()
+    passages = [speech_passage(model, i) for i in range(N_CALLERS)]
+    for passage in passages:
+        passage.team = Team(model.flow_lm.transformer)
+    assert_as_alone([list(latents_alone(passage)) for passage in passages], alone)
+    passages = [speech_passage(model, i) for i in range(N_CALLERS)]
+    passages[5].team = Team(model.flow_lm.transformer)
+    assert_as_alone(spoken_together(passages), alone)
 
 
 @pytest.mark.parametrize("frame", range(N_FRAMES))
@@ -271,11 +283,11 @@ def test_so_many_passes_run_at_once_and_a_caller_is_in_one(n_at_once, monkeypatc
     flow_lm, steps, most = CountingLM(0.001), SharedSteps(n_at_once), []
     inner = flow_lm.steps
 
-    def steps_of_model(latents, states, ears):
+    def steps_of_model(latents, states, ears, team):
         most.append(len(steps._passes))
         in_passes = [id(passage) for together in steps._passes for passage in together]
         assert len(set(in_passes)) == len(in_passes)
-        return inner(latents, states, ears)
+        return inner(latents, states, ears, team)
 
     monkeypatch.setattr(flow_lm, "steps", steps_of_model)
     with ThreadPoolExecutor(16) as pool:

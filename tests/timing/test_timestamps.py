@@ -28,7 +28,7 @@ from pockettts_np.timing.timestamps import Loudness, TimedAudio, WordClock
 from tests.support import naive
 from tests.support.helpers import GOLDEN, NETWORK, OPERATION, assert_close
 from tests.support.random_models import RandomWeights, small_model
-from tests.support.speech import FRAME_SAMPLES, quick, timed_model
+from tests.support.speech import FRAME_SAMPLES, n_threads_at_work, quick, timed_model
 from tools.voice import align_heads
 
 RATE_HZ = 24_000
@@ -544,7 +544,7 @@ def test_a_timed_speech_can_be_closed(voice):
     stream = timed_model(2).generate_audio_stream(voice, TEXTS_SPOKEN[1], noise=0, timestamps=True)
     assert len(next(stream).samples)
     stream.close()
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("pockettts-")]
+    assert n_threads_at_work() == 0
 
 
 def test_a_voice_that_is_continued_is_followed_too(voice):

@@ -22,7 +22,7 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pockettts_np.threads import usable_cores
+from pockettts_np.threads.cores import usable_cores
 from tools.bench import report
 from tools.bench.report import WANTED, Case
 from tools.bench.worker import Job, pin, relative_error, result_path

@@ -23,7 +23,7 @@ from pockettts_np import TTSModel
 from pockettts_np.loading.voice import VoiceState
 from pockettts_np.synthesis.passage import latents_alone
 from pockettts_np.synthesis.shared_steps import SharedSteps
-from pockettts_np.threads import usable_cores
+from pockettts_np.threads.cores import usable_cores
 
 TEXT = "This is a test of it."
 VOICE_ROWS = 126

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pockettts_np.commands.inspection.measure import processor_name
-from pockettts_np.threads import usable_cores
+from pockettts_np.threads.cores import usable_cores
 
 PACKAGE, REFERENCE = "pockettts_np", "pocket-tts"
 BUSY = 0.5  # load average from which others share the cores

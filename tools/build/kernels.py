@@ -19,8 +19,8 @@ ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "pockettts_np" / "kernels" / "prebuilt" / "libraries"
 NEEDED = ("-lm", "-lc")  # memset and sincosf, by their oldest names; a program need not have libm by itself
 LINK = ("-shared", "-nostdlib", "-s", "-Wl,-z,noexecstack,-z,now")
-_NETWORKS = ("transformer", "transformer_rows")
-PARTS = (_NETWORKS, tuple(name for name in SIGNATURES if name not in _NETWORKS))  # of about the same work
+_LARGE = ("transformer", "transformer_rows", "transformer_lead")
+PARTS = (_LARGE, tuple(name for name in SIGNATURES if name not in _LARGE))  # of about the same work
 PLATFORM = "POCKETTTS_NP_PLATFORM"  # the tag of a wheel that is built for another system
 LEVELS = "POCKETTTS_NP_LEVELS"  # names of targets, with spaces between; none: no libraries; default: this processor's
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ...config.load import released_models
 from ...hub.catalogue import BUILTIN, default_language
 from ...kernels.ways import way
-from ...threads import usable_cores
+from ...threads.cores import usable_cores
 from ...version import __version__
 from ..terminal.options import add_command, number, whole
 from ..terminal.progress import StatusLine, table

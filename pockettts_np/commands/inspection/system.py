@@ -9,7 +9,7 @@ from ...hub.cache import hub_cache
 from ...kernels.prebuilt.processor import usable_levels
 from ...kernels.ways import way
 from ...settings import cache_dir
-from ...threads import usable_cores
+from ...threads.cores import usable_cores
 from ...version import __version__
 from ..terminal.progress import table
 

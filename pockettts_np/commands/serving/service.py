@@ -26,6 +26,7 @@ def add_service_options(parser: argparse.ArgumentParser) -> None:
     """Options of the model, the voices and the limits."""
     add = parser.add_argument
     add("--quantize", action=argparse.BooleanOptionalAction, default=False, help="int8 weights: less memory")
+    options.add_threads_option(add)
     add("--default-voice", metavar="VOICE", help="for callers that name none; as generate's --voice")
     add("--voices", type=_folder, metavar="DIR", help="folder of voices to offer by name: saved ones, or recordings")
     add(

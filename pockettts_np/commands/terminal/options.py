@@ -22,6 +22,7 @@ _LOAD_OPTIONS = {
     "noise_clamp": "noise_clamp",
     "eos_threshold": "eos_threshold",
     "quantize": "quantize",
+    "threads": "threads",
 }
 # Arguments that name a file, a folder, a model or a voice.
 _NAMES = (
@@ -64,6 +65,16 @@ def add_model_command(commands: Any, name: str, command: Command, what: str) -> 
         help="another model: a file made by quantize, or a .yaml or .toml; a path, https:// or hf:// address",
     )
     return parser
+
+
+def add_threads_option(add: Callable[..., Any]) -> None:
+    """Of a command that speaks or clones."""
+    add(
+        "--threads",
+        type=whole(1),
+        metavar="N",
+        help="threads that work at one speech; default: POCKETTTS_NP_THREADS, else one a usable core, at most four",
+    )
 
 
 def choose_language(args: argparse.Namespace, needs_voices: bool) -> None:

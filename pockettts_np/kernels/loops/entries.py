@@ -7,6 +7,7 @@ from . import attention as _attention
 from . import convolutions, elementwise, flow, products
 from . import transformer as _transformer
 from .compiled import entry
+from .team import step
 
 KERNELS = {
     "elu": elementwise.elu,
@@ -22,6 +23,8 @@ KERNELS = {
     "attention": _attention.attention,
     "transformer": _transformer.transformer,
     "transformer_rows": _transformer.transformer_rows,
+    "transformer_lead": step.transformer_lead,
+    "transformer_assist": step.transformer_assist,
     "flow_net": flow.flow_net,
 }
 

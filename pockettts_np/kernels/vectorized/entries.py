@@ -20,6 +20,8 @@ ENTRIES: dict[str, Callable[..., None]] = {
     "attention": attention.attention,
     "transformer": transformer.transformer,
     "transformer_rows": transformer.transformer_rows,
+    "transformer_lead": transformer.transformer_lead,
+    "transformer_assist": transformer.transformer_assist,
     "flow_net": flow.flow_net,
 }
 

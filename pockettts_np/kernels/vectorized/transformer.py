@@ -65,3 +65,22 @@ def transformer_rows(
         keys = array_at(keys_at, (n_layers, n_kv_heads, capacity // PANEL, dim, PANEL), like)
         values = array_at(values_at, (n_layers, n_kv_heads, -(-dim // PANEL), capacity, PANEL), like)
         transformer(x[i : i + 1], keys, values, n_rows, position, context, inv_freq, w)
+
+
+def transformer_lead(
+    x: np.ndarray,
+    keys: np.ndarray,
+    values: np.ndarray,
+    n_rows: int,
+    position: int,
+    context: int,
+    inv_freq: np.ndarray,
+    w: StackWeights,
+    shared: np.ndarray,
+) -> None:
+    """`transformer`, without help: NumPy's own threads are at work."""
+    transformer(x, keys, values, n_rows, position, context, inv_freq, w)
+
+
+def transformer_assist(*args: object) -> None:
+    """There is nothing to help with."""

@@ -289,11 +289,11 @@ def test_callers_share_passes_over_the_weights(model, monkeypatch):
     """The first pass of all waits here until another caller has begun."""
     inner, n_rows = FlowLM.steps, []
 
-    def steps(self, latents, states, ears=()):
+    def steps(self, latents, states, ears=(), team=None):
         if not n_rows:
             until(lambda: len(model.steps._speaking) > 1)
         n_rows.append(len(states))
-        return inner(self, latents, states, ears)
+        return inner(self, latents, states, ears, team)
 
     monkeypatch.setattr(FlowLM, "steps", steps)
     with served(make_service(model, Limits())) as url, ThreadPoolExecutor(4) as pool:
