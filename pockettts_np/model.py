@@ -35,6 +35,7 @@ from .synthesis.loudness import VoiceLevels, require_loudness
 from .synthesis.noise import Noise, draws
 from .synthesis.options import SamplingOptions
 from .synthesis.scripting import Scripting, require_max_tokens
+from .synthesis.shared_steps import SharedSteps
 from .synthesis.speech import Running, Speech, Stop, asynchronous
 from .synthesis.utterance import Performer
 from .threads.cores import thread_count
@@ -80,6 +81,7 @@ class TTSModel(SamplingOptions, VoiceMaking, Scripting):
     voices: NamedVoices = None  # None: those of the catalogue
     levels: VoiceLevels = field(default_factory=VoiceLevels)  # shared with copies, as is what follows
     running: Running = field(default_factory=Running)
+    steps: SharedSteps = field(default_factory=SharedSteps)  # in which callers meet, also those of a `replace`d model
     larger: Callable[..., "TTSModel"] | None = None  # loads the model that takes the place of one that nobody named
 
     def __repr__(self) -> str:
@@ -466,7 +468,14 @@ class TTSModel(SamplingOptions, VoiceMaking, Scripting):
         for file in self.files:
             file.require_unchanged()
         return Performer(
-            self.flow_lm, self.decoder, self.config, self.sampling, self.threads, self.longest_frames, self._gain_db
+            self.flow_lm,
+            self.decoder,
+            self.config,
+            self.sampling,
+            self.threads,
+            self.steps,
+            self.longest_frames,
+            self._gain_db,
         )
 
     def _gain_db(self, voice: VoiceState) -> float:

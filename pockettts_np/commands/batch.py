@@ -15,7 +15,7 @@ from ..audio.effects import require_processing
 from ..audio.encoding import FORMATS, require_format
 from ..errors import sentence
 from ..files.writing import require_writable
-from ..threads.cores import usable_cores
+from ..threads.cores import speeches_at_once
 from .cluster import connected
 from .terminal import options
 from .terminal.options import add_model_command, number, whole
@@ -41,7 +41,7 @@ def add_parser(commands: Any) -> None:
     )
     add("out", metavar="OUT", help="folder for the sound files and report.jsonl; what is finished there is kept")
     options.add_reading_options(add, "default: as the reference prepares a text")
-    add("--jobs", type=whole(1), help="texts at once; default: one a core")
+    add("--jobs", type=whole(1), help="texts at once; default: 8, 4 on a single core, one a core beyond 8")
     add("--format", choices=FORMATS, default="wav", help="of files that the manifest does not name (%(default)s)")
     add("--speed", type=number(0), default=1.0, help="0.25 to 4: slower or faster in the same pitch")
     add("--rate", type=whole(1), help="samples a second; default: the model's 24000")
@@ -92,7 +92,7 @@ def _workers(args: argparse.Namespace) -> Iterator[Workers]:
         with connected(args.cluster) as (executor, n_threads, check):
             yield executor, args.jobs or n_threads, None, check
         return
-    n_workers, stop = args.jobs or usable_cores(), threading.Event()
+    n_workers, stop = args.jobs or speeches_at_once(), threading.Event()
     executor = ThreadPoolExecutor(n_workers, "pockettts-batch")
     try:
         yield executor, n_workers, stop, None

@@ -1,5 +1,11 @@
-"""The weights of a whole network, as one argument of its kernel; matrices as panels, all of one kind."""
+"""The weights of a whole network, or the caches of several callers, as one argument of a kernel.
 
+Matrices are panels, all of one kind; caches are the addresses of their arrays, which no kernel holds on to.
+"""
+
+import ctypes
+import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -40,6 +46,43 @@ class FlowWeights(NamedTuple):
     bias2: np.ndarray  # [n, h]
     out_proj: np.ndarray  # [P, h, 32]
     out_bias: np.ndarray  # [latent_dim]
+
+
+class CacheView(NamedTuple):
+    """The layers of one cache that a kernel runs, and where its next row stands."""
+
+    keys: np.ndarray  # [L, H_kv, capacity / 32, D, 32]
+    values: np.ndarray  # [L, H_kv, ceil(D / 32), capacity, 32]
+    n_rows: int
+    position: int
+
+
+def cache_table(caches: Sequence[CacheView]) -> np.ndarray:
+    """int64 [B, 5]: the addresses of keys and values, the capacity in rows, n_rows and position.
+
+    Whoever calls a kernel with the table holds the arrays meanwhile.
+    """
+    return np.array(
+        [
+            (_address(cache.keys), _address(cache.values), cache.values.shape[3], cache.n_rows, cache.position)
+            for cache in caches
+        ],
+        np.int64,
+    )
+
+
+def _address(array: np.ndarray) -> int:
+    """Of an array's first number. ValueError: its numbers do not lie one after the other."""
+    if not array.flags.c_contiguous:
+        raise ValueError(f"A cache of shape {list(array.shape)} is not contiguous.")
+    return int(array.__array_interface__["data"][0])
+
+
+def array_at(address: int, shape: tuple[int, ...], like: np.ndarray) -> np.ndarray:
+    """The contiguous array of that shape at an address, of numbers of the type of `like`'s."""
+    n_bytes = math.prod(shape) * like.itemsize
+    memory = memoryview((ctypes.c_byte * n_bytes).from_address(int(address))).cast("B")
+    return np.frombuffer(memory, like.dtype).reshape(shape)
 
 
 # What a team's kernels share: the board, then rows. Places on the board are those of int64.

@@ -40,6 +40,16 @@ def _transformer_scratch(
     return n_new * row + max(widths) + _attention(n_new, keys.shape[3], n_rows, context)
 
 
+def _transformer_rows_scratch(
+    x: np.ndarray, caches: np.ndarray, like: np.ndarray, context: int, inv_freq: np.ndarray, w: StackWeights
+) -> int:
+    n_rows, width = x.shape
+    widths = width, w.in_scale.shape[1], w.scale1.shape[1]
+    row = 2 * width + w.out_proj.shape[2] + widths[1] + widths[2]
+    of_one = max(_attention(1, like.shape[3], n_filled, context) for n_filled in caches[:, 3].tolist())
+    return n_rows * row + w.out_proj.shape[2] + max(widths) + of_one
+
+
 def _team_scratch(
     x: np.ndarray,
     keys: np.ndarray,
@@ -55,7 +65,8 @@ def _team_scratch(
 
 
 def _flow_net_scratch(x: np.ndarray, condition: np.ndarray, w: FlowWeights, out: np.ndarray) -> int:
-    return max(condition.size, out.size) + 8 * condition.size
+    n_rows, width = condition.shape
+    return max(width, out.shape[1]) + width + n_rows * 7 * width
 
 
 def _convolution(previous: np.ndarray, x: np.ndarray, dilation: int, n_windows: int, n_inputs: int) -> int:
@@ -92,6 +103,7 @@ def _residual_block_scratch(
 _SIZES: dict[str, Callable[..., int]] = {
     "attention": _attention_scratch,
     "transformer": _transformer_scratch,
+    "transformer_rows": _transformer_rows_scratch,
     "transformer_lead": _team_scratch,
     "transformer_assist": _team_scratch,
     "flow_net": _flow_net_scratch,

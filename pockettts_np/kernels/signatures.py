@@ -1,7 +1,8 @@
 """What each compiled kernel takes: one table for who builds the library and for who calls it.
 
-An argument is an array (f: float32, p: panels of any kind, c: keys or values, and the number of its axes; f*: of any),
-i an integer, d a float, S StackWeights, F FlowWeights. All panels of a call are of one kind; so are keys and values.
+An argument is an array (f: float32, n: int64, p: panels of any kind, c: keys or values, and the number of its axes; f*:
+of any), i an integer, d a float, S StackWeights, F FlowWeights. All panels of a call are of one kind; so are keys and
+values.
 """
 
 from dataclasses import dataclass
@@ -37,9 +38,10 @@ SIGNATURES = {
     "rope": Signature("f3 i f1"),
     "attention": Signature("f3 c4 c4 i i f3 f1", ((None, _F32), (None, _F16))),
     "transformer": Signature("f2 c5 c5 i i i f1 S f1", _STEPS),
+    "transformer_rows": Signature("f2 n2 c5 i f1 S f1", _STEPS),
     "transformer_lead": Signature("f2 c5 c5 i i i f1 S f1 f1", _STEPS),
     "transformer_assist": Signature("f2 c5 c5 i i i f1 S f1 f1", _STEPS),
-    "flow_net": Signature("f1 f1 F f1 f1", _STACKS),
+    "flow_net": Signature("f2 f2 F f2 f1", _STACKS),
 }
 STACK_WEIGHTS = "f3 f3 p4 f2 p4 f2 p4 f2 p4 f2"  # the fields of StackWeights
 FLOW_WEIGHTS = "f3 f1 p4 f2 f2 p3 f1 f1 f3 p4 f2 f2 p4 f2 f2 f3 f1"  # the fields of FlowWeights

@@ -1,6 +1,7 @@
 """The flow language model: text and voice in, one latent a step out (Rouard et al. 2025)."""
 
 import threading
+from collections.abc import Sequence
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ from ..modules.linear import Linear, SingleOutput
 from ..modules.mlp import FlowNet
 from ..modules.norm import LayerNorm
 from ..weights.checkpoint import Weights
-from .transformer import BLOCK_ROWS, Layers, Transformer
+from .transformer import BLOCK_ROWS, Ear, OneStep, Transformer
 
 PROMPT_ROWS = 2 * BLOCK_ROWS  # read between two looks at whether to stop; whole blocks, so the numbers stay the same
 
@@ -26,7 +27,7 @@ class FlowLM:
     input_linear: Linear
     bos: np.ndarray  # [latent_dim] stands for the latent before the first
     bos_before_voice: np.ndarray | None  # [1, d]
-    transformer: Layers
+    transformer: Transformer
     out_norm: LayerNorm
     z_proj: Linear | None
     out_eos: SingleOutput
@@ -86,12 +87,28 @@ class FlowLM:
         return rows if self.bos_before_voice is None else np.concatenate([self.bos_before_voice, rows])
 
     def step(self, latent: np.ndarray | None, state: KVCache) -> tuple[np.ndarray, float]:
-        """Read the last latent [latent_dim] (None before the first): the next condition [condition_dim], EOS logit."""
-        row = self.input_linear((self.bos if latent is None else latent)[None])
-        z = self.out_norm(self.transformer(row, state))
+        """`steps` of one caller: the next condition [condition_dim], EOS logit."""
+        z, logits = self.steps([latent], [state])
+        return z[0], float(logits[0])
+
+    def steps(
+        self,
+        latents: Sequence[np.ndarray | None],
+        states: Sequence[KVCache],
+        ears: Sequence[Ear | None] = (),
+        team: OneStep | None = None,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Read the last latent [latent_dim] (None before the first) of each of B callers, in one pass over the weights.
+
+        Returns the next conditions [B, condition_dim], and EOS logits [B]; a caller's are the same as alone. A `team`
+        takes the row of a single caller through the transformer.
+        """
+        rows = self.input_linear(np.stack([self.bos if latent is None else latent for latent in latents]))
+        x = self.transformer.step(rows, states, ears) if team is None else team(rows, states[0])
+        z = self.out_norm(x)
         if self.z_proj is not None:
             z = self.z_proj(z)
-        return z[0], float(self.out_eos(z)[0])
+        return z, self.out_eos(z)
 
     def denormalize(self, latents: np.ndarray) -> np.ndarray:
         """Latents as the language model makes them to those that the codec decodes: [T, latent_dim]."""

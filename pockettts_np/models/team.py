@@ -16,7 +16,7 @@ DECODED_A_BYTE = 3  # multiply-adds of the decoder in the time of a byte of thes
 
 
 class Team:
-    """Stands in for its transformer in one speech. One thread calls it; others may `assist` in its step meanwhile."""
+    """Steps one speech. One thread calls it; others may `assist` in its step meanwhile."""
 
     def __init__(self, transformer: Transformer) -> None:
         self._transformer = transformer
@@ -33,7 +33,7 @@ class Team:
         Two have the decoder to do besides, and gain where a step takes half as long again as that.
         """
         inner = flow_lm.transformer
-        if threads == 1 or not isinstance(inner, Transformer):
+        if threads == 1:
             return None
         n_bytes = sum(array.nbytes for array in inner.weights)
         others = 1.5 * decoder.frame_work / DECODED_A_BYTE if threads == 2 else 0
@@ -44,12 +44,7 @@ class Team:
         """Whether there is a step to assist in."""
         return self._arguments is not None
 
-    def init_state(self) -> KVCache:
-        return self._transformer.init_state()
-
-    def __call__(self, x: np.ndarray, state: KVCache, threads: int = 1) -> np.ndarray:  # [T, d] -> [T, d]
-        if len(x) != 1:
-            return self._transformer(x, state, threads)
+    def __call__(self, x: np.ndarray, state: KVCache) -> np.ndarray:  # [1, d] -> [1, d]
         inner, out = self._transformer, np.array(x, np.float32, order="C")
         state.reserve(1, inner.context)
         self.step = self.step % MOST_STEPS + 1

@@ -1,5 +1,7 @@
 """The streaming transformer of the language model and of the codec."""
 
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -7,8 +9,9 @@ import numpy as np
 
 from ..config.config import FlowLMTransformerConfig, MimiTransformerConfig
 from ..kernels import entry_points as kernels
-from ..kernels.arguments import StackWeights
+from ..kernels.arguments import CacheView, StackWeights, cache_table
 from ..kernels.panels import NumberType, Panels, of_one_kind
+from ..kernels.ways import way
 from ..modules.attention import KVCache, rope_frequencies
 from ..modules.linear import Linear
 from ..threads.wavefront import wavefront
@@ -18,18 +21,31 @@ from ..weights.packing import held_kind, stacked_panels
 BLOCK_ROWS = 64  # rows that go through all layers together: activations stay in the cache
 LEAST_ROWS = 8  # that a thread takes of a prompt: fewer would read all weights for little
 UNLIMITED = 2**31
+ROWS_STAND_ALONE = way().name != "numpy"  # whether a row's numbers are the same to the bit beside others
 
 
 TransformerSizes = FlowLMTransformerConfig | MimiTransformerConfig
 
 
-class Layers(Protocol):
-    """A stack of layers that the language model may run: a `Transformer`, or one that is listened to."""
+class OneStep(Protocol):
+    """Steps one row, as `Transformer.step` does, in a way of its own: `team.Team`."""
 
-    def init_state(self) -> KVCache: ...
-
-    def __call__(self, x: np.ndarray, state: KVCache, threads: int = 1) -> np.ndarray:  # [T, d] -> [T, d]
+    def __call__(self, x: np.ndarray, state: KVCache) -> np.ndarray:  # [1, d] -> [1, d]
         ...
+
+
+class Ear(Protocol):
+    """Listens to one row on its way through the layers, as `timing.alignment.TextEar` does; it changes nothing."""
+
+    @property
+    def layers(self) -> Sequence[int]:
+        """Before which it listens."""
+
+    def hear(self, layer: int, x: np.ndarray, position: int) -> None:
+        """The row [1, d] that comes to a layer."""
+
+    def forget_after(self, n_frames: int) -> None:
+        """Unhear the rows after the first `n_frames`."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -124,6 +140,29 @@ class Transformer:
         seen = 0 if self.context == UNLIMITED else self.context
         matrices = w.in_proj.size + w.out_proj.size + w.linear1.size + w.linear2.size
         return matrices + 2 * n_layers * attended * seen
+
+    def step(self, x: np.ndarray, states: Sequence[KVCache], ears: Sequence[Ear | None]) -> np.ndarray:
+        """A row for each of B states, all in one pass over the weights: [B, d] -> [B, d].
+
+        A row comes out as it does alone, to the bit where kernels are compiled. The states must be different ones.
+        """
+        out = np.array(x, np.float32, order="C")
+        for state in states:
+            state.reserve(1, self.context)
+        heard = {layer for ear in ears if ear is not None for layer in ear.layers}
+        for first, end in itertools.pairwise(sorted({0, *heard, len(self.weights.norm1)})):
+            for i, ear in enumerate(ears):
+                if ear is not None and first in ear.layers:
+                    ear.hear(first, out[i : i + 1], states[i].position)
+            self._step_layers(out, states, slice(first, end))
+        for state in states:
+            state.advance(1)
+        return out
+
+    def _step_layers(self, rows: np.ndarray, states: Sequence[KVCache], layers: slice) -> None:
+        caches = [CacheView(s.keys[layers], s.values[layers], s.n_rows, s.position) for s in states]
+        weights = StackWeights(*(array[layers] for array in self.weights))
+        kernels.transformer_rows(rows, cache_table(caches), caches[0].keys, self.context, self.inv_freq, weights)
 
     def run(self, rows: np.ndarray, state: KVCache, offset: int, layers: slice) -> None:
         """Some layers on rows that stand `offset` after the next of the cache, in place."""

@@ -107,6 +107,11 @@ class KVCache:
         self.n_rows += n_new
         self.position += n_new
 
+    def cut_back(self, n_rows: int) -> None:
+        """Forget the rows after the first `n_rows`."""
+        self.position -= self.n_rows - n_rows
+        self.n_rows = n_rows
+
     def _resized(self, dropped_panels: int, capacity: int) -> "KVCache":
         n_layers, n_heads, dim = self.sizes
         new = self.empty(n_layers, n_heads, dim, capacity, self.kind)

@@ -96,14 +96,17 @@ class FlowNet:
         return np.array(steps, np.float32).mean(axis=1)
 
     def velocity(self, x: np.ndarray, condition: np.ndarray) -> np.ndarray:
-        """One evaluation: x [latent_dim], condition [h] with its time added -> [latent_dim]."""
+        """One evaluation: x [B, latent_dim], conditions [B, h] with their time added -> [B, latent_dim]."""
         out = np.empty_like(x)
         kernels.flow_net(x, condition, self.weights, out)
         return out
 
     def sample(self, z: np.ndarray, noise: np.ndarray, time_table: np.ndarray) -> np.ndarray:
-        """The latent for a condition: z [condition_dim], noise [latent_dim], one step a row of `time_table`."""
-        condition = self.condition(z[None])[0]
+        """The latents for B conditions: z [B, condition_dim], noise [B, latent_dim], one step a row of `time_table`.
+
+        A latent comes out as it does alone, to the bit where kernels are compiled.
+        """
+        condition = self.condition(z)
         if self.sampler == "drifting":
             return self.velocity(noise, condition)
         x = noise

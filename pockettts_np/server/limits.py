@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass, field
 
-from ..threads.cores import usable_cores
+from ..threads.cores import speeches_at_once
 
 
 @dataclass(frozen=True)
 class Limits:
     """Bounds on what callers can make the server hold or do."""
 
-    n_workers: int = field(default_factory=lambda: max(2, usable_cores()))  # speeches made at once
+    n_workers: int = field(default_factory=speeches_at_once)  # speeches made at once
     n_waiting: int = 16  # requests that wait for one of them
     text_characters: int = 10_000
     whole_characters: int = 20_000  # of a text whose speech is held until all of it is made

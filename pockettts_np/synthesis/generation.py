@@ -1,6 +1,5 @@
-"""From a prompted state to sound: the only generation loop, and the decoder's."""
+"""How latents are drawn, and from latents to sound."""
 
-import logging
 import math
 import threading
 from collections.abc import Callable, Generator, Iterator
@@ -14,11 +13,7 @@ import numpy as np
 from ..models.flow_lm import FlowLM
 from ..models.mimi import BLOCK_FRAMES, MimiDecoder
 from ..models.team import Team
-from ..modules.attention import KVCache
 from ..threads.pipeline import STAGES_A_THREAD, pipelined
-from . import noise
-
-logger = logging.getLogger(__name__)
 
 MAX_FRAMES_AHEAD = 16  # the language model waits when the decoder, or whoever takes the sound, falls so far behind
 
@@ -53,42 +48,6 @@ class Sampling:
             raise ValueError(f"noise_clamp is {self.noise_clamp}; wanted a positive number, or none.")
         if math.isnan(self.eos_threshold):
             raise ValueError("eos_threshold is NaN; wanted a number.")
-
-
-def generate_latents(
-    flow_lm: FlowLM,
-    state: KVCache,
-    sampling: Sampling,
-    draws: Iterator[np.ndarray],
-    max_frames: int,
-    min_frames_before_eos: int,
-    frames_after_eos: int,
-    stop: threading.Event,
-) -> Iterator[np.ndarray]:
-    """Latents [latent_dim], one a frame, until the model has said its text, `stop` is set or `max_frames` are made.
-
-    An end of speech in the first `min_frames_before_eos` frames is not believed.
-    """
-    times = flow_lm.flow_net.time_table(sampling.n_steps)
-    latent: np.ndarray | None = None
-    last_frame: float = math.inf  # once the end has come, known
-    for frame in range(max_frames):
-        if stop.is_set():
-            return
-        z, eos_logit = flow_lm.step(latent, state)
-        if eos_logit > sampling.eos_threshold and frame >= min_frames_before_eos:
-            last_frame = min(last_frame, frame + frames_after_eos)
-        if frame == last_frame:
-            return
-        start = noise.scale(next(draws), sampling.temperature, sampling.noise_clamp)
-        latent = flow_lm.flow_net.sample(z, start, times)
-        if not np.isfinite(latent).all():
-            raise FloatingPointError("The model made NaN or infinity instead of a latent; its weights are damaged.")
-        yield latent
-    if last_frame == math.inf:
-        logger.warning(
-            "The longest length, %d frames, came before the end of speech: often a sign of an error.", max_frames
-        )
 
 
 def decode(

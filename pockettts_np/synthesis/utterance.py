@@ -2,8 +2,7 @@
 
 import threading
 from collections.abc import Callable, Generator, Iterator, Mapping
-from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
@@ -16,9 +15,12 @@ from ..language.pauses import Pause
 from ..models.flow_lm import FlowLM
 from ..models.mimi import MimiDecoder
 from ..models.team import Team
+from ..models.transformer import Ear
 from ..modules.attention import KVCache
 from . import generation
 from .generation import Sampling
+from .passage import Passage
+from .shared_steps import SharedSteps
 
 FADE_HZ = 200  # 5 ms
 
@@ -26,8 +28,8 @@ FADE_HZ = 200  # 5 ms
 class Listener(Protocol):
     """Follows the language model while it speaks, as `timing.timestamps.WordClock` does."""
 
-    def follow(self, flow_lm: FlowLM, state: KVCache, n_tokens: int) -> FlowLM:
-        """The language model to speak the next chunk with, whose `n_tokens` tokens `state` has just read."""
+    def follow(self, flow_lm: FlowLM, state: KVCache, n_tokens: int) -> Ear:
+        """What listens to the language model in the next chunk, whose `n_tokens` tokens `state` has just read."""
 
     def hear(self, samples: np.ndarray, speed: float) -> None:
         """What the model made next, or silence [n], and how many times faster it is heard."""
@@ -45,6 +47,7 @@ class Performer:
     config: Config
     sampling: Sampling
     threads: int
+    steps: SharedSteps
     longest_frames: Callable[[int], int]  # frames after which speech of so many tokens is cut off
     gain_db: Callable[[KVCache], float]  # that brings a voice to the loudness that is wanted
 
@@ -96,9 +99,8 @@ class Performer:
         n_after, n_silent = self._after_eos(frames_after_eos, chunk.frames_after_eos)
         self.flow_lm.prompt(self.flow_lm.text(chunk.ids), state, self.threads)
         team = Team.of(self.flow_lm, self.decoder, self.threads) if listener is None else None
-        flow_lm = self.flow_lm if team is None else replace(self.flow_lm, transformer=team)
-        latents = generation.generate_latents(
-            flow_lm if listener is None else listener.follow(flow_lm, state, n_tokens),
+        passage = Passage(
+            self.flow_lm,
             state,
             self.sampling,
             rows,
@@ -106,11 +108,16 @@ class Performer:
             self.config.min_frames_before_eos,
             n_after,
             stop,
+            None if listener is None else listener.follow(self.flow_lm, state, n_tokens),
+            team,
         )
+        latents = self.steps.latents(passage)
         frame_samples, lookahead = self.config.mimi.frame_samples, self.config.mimi.lookahead_frames or 0
         read = generation.prolonged(latents, lookahead)
         early_samples = lookahead * frame_samples
-        samples = generation.decode(flow_lm, self.decoder, read, self._fade_samples, early_samples, self.threads, team)
+        samples = generation.decode(
+            self.flow_lm, self.decoder, read, self._fade_samples, early_samples, self.threads, team
+        )
         yield from generation.fade_out(samples, self._fade_samples) if n_silent else samples
         yield from generation.silence(n_silent * frame_samples, frame_samples, stop)
 

@@ -9,6 +9,8 @@ from ..settings import setting
 
 VARIABLE = "POCKETTTS_NP_THREADS"
 MOST_THREADS = 4  # by default: what the stages of one speech can use
+SPEECHES_A_PASS = 8
+SPEECHES_A_CORE = 4
 
 _CGROUPS = Path("/sys/fs/cgroup")
 _OWN_CGROUPS = Path("/proc/self/cgroup")
@@ -41,6 +43,15 @@ def thread_count(given: int | None = None) -> int:
     if not (text.isascii() and text.isdigit() and int(text) >= 1):
         raise ValueError(f"{VARIABLE} is {text!r}; it wants a whole number of at least 1, or nothing.")
     return int(text)
+
+
+def speeches_at_once() -> int:
+    """How many speeches of one model this process had best make at once: callers share the passes over its weights.
+
+    Eight, which is as many as one pass is for; with fewer than two cores half of that, with more than eight one each.
+    """
+    cores = usable_cores()
+    return max(cores, min(SPEECHES_A_PASS, SPEECHES_A_CORE * cores))
 
 
 def _quota_cores() -> float:

@@ -22,46 +22,41 @@ BEAM = 30.0  # a way e^30 times less likely than the best is given up
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class AttentiveTransformer:
-    """Runs a transformer, bit by bit as it is, and notes how much some of its heads look at each token of the text."""
+class TextEar:
+    """Listens to a transformer that speaks, and notes how much some of its heads look at each token of the text."""
 
-    inner: Transformer
+    transformer: Transformer
     heads: tuple[TimestampHead, ...]
     keys: tuple[np.ndarray, ...]  # of each head [n_tokens, head_dim]
     rows: list[np.ndarray]  # of each frame [n_heads, n_tokens]: a head's attention to the tokens alone, in sum 1
+    layers: tuple[int, ...]  # with any of the heads
 
     @classmethod
     def after_text(
         cls, transformer: Transformer, heads: Sequence[TimestampHead], state: KVCache, n_tokens: int
-    ) -> "AttentiveTransformer":
+    ) -> "TextEar":
         """For a state whose last `n_tokens` rows are the text."""
         _, n_kv_heads, head_dim = state.sizes
         group = transformer.weights.out_proj.shape[2] // head_dim // n_kv_heads
         keys = [state.key_rows(chosen.layer, chosen.head // group)[-n_tokens:] for chosen in heads]
-        return cls(transformer, tuple(heads), tuple(keys), rows=[])
+        layers = sorted({chosen.layer for chosen in heads})
+        return cls(transformer, tuple(heads), tuple(keys), [], tuple(layers))
 
-    def init_state(self) -> KVCache:
-        return self.inner.init_state()
+    def hear(self, layer: int, x: np.ndarray, position: int) -> None:
+        """The row [1, d] of a frame that comes to a layer."""
+        if layer == self.layers[0]:
+            self.rows.append(np.empty((len(self.heads), len(self.keys[0])), np.float32))
+        for i, chosen in enumerate(self.heads):
+            if chosen.layer == layer:
+                self.rows[-1][i] = _softmax(self.keys[i] @ self._query(x, chosen, position))
 
-    def __call__(self, x: np.ndarray, state: KVCache, threads: int = 1) -> np.ndarray:  # [1, d] -> [1, d]
-        out = np.array(x, np.float32, order="C")
-        state.reserve(len(out), self.inner.context)
-        row = np.empty((len(self.heads), len(self.keys[0])), np.float32)
-        n_done = 0
-        for i in sorted(range(len(self.heads)), key=lambda i: self.heads[i].layer):
-            layer = self.heads[i].layer
-            if layer > n_done:
-                self.inner.run(out, state, 0, slice(n_done, layer))
-                n_done = layer
-            row[i] = _softmax(self.keys[i] @ self._query(out, self.heads[i], state.position))
-        self.inner.run(out, state, 0, slice(n_done, None))
-        state.advance(len(out))
-        self.rows.append(row)
-        return out
+    def forget_after(self, n_frames: int) -> None:
+        """Unhear what follows the first `n_frames`."""
+        del self.rows[n_frames:]
 
     def _query(self, x: np.ndarray, chosen: TimestampHead, position: int) -> np.ndarray:  # [1, d] -> [head_dim]
         """The query of one head, scaled by 1/√head_dim, of a row that comes to its layer."""
-        w, dim = self.inner.weights, 2 * len(self.inner.inv_freq)
+        w, dim = self.transformer.weights, 2 * len(self.transformer.inv_freq)
         first = chosen.head * dim // PANEL  # panels that hold the head's part of the product
         panels = w.in_proj[chosen.layer, first : n_panels((chosen.head + 1) * dim)]
         scale = w.in_scale[chosen.layer, first * PANEL : (first + len(panels)) * PANEL]
@@ -70,7 +65,7 @@ class AttentiveTransformer:
         kernels.matmul(normed, panels, scale, np.zeros(len(scale), np.float32), product)
         start = chosen.head * dim - first * PANEL
         query = product[:, start : start + dim].reshape(1, 1, dim)
-        kernels.rope(query, position, self.inner.inv_freq)
+        kernels.rope(query, position, self.transformer.inv_freq)
         return query[0, 0] * np.float32(1 / math.sqrt(dim))
 
 

@@ -9,7 +9,7 @@ import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -18,9 +18,8 @@ from ..conditioners.tokenizer.protocol import Tokenizer
 from ..config.config import TimestampHead
 from ..language.rules import Draft
 from ..models.flow_lm import FlowLM
-from ..models.transformer import Transformer
 from ..modules.attention import KVCache
-from .alignment import AttentiveTransformer, TextPath
+from .alignment import TextEar, TextPath
 from .letters import Letter, Word, letters, spans, spoken_letters, word_spans, words_of
 
 HOPS_PER_SECOND = 100  # steps in which loudness is measured
@@ -161,14 +160,13 @@ class WordClock:
         if words:
             yield TimedAudio(np.zeros(0, np.float32), words, marks)
 
-    def follow(self, flow_lm: FlowLM, state: KVCache, n_tokens: int) -> FlowLM:
-        """The language model for the next chunk, whose `n_tokens` tokens `state` has just read: it is listened to."""
-        assert isinstance(flow_lm.transformer, Transformer)
-        transformer = AttentiveTransformer.after_text(flow_lm.transformer, self._heads, state, n_tokens)
+    def follow(self, flow_lm: FlowLM, state: KVCache, n_tokens: int) -> TextEar:
+        """What listens to the language model in the next chunk, whose `n_tokens` tokens `state` has just read."""
+        ear = TextEar.after_text(flow_lm.transformer, self._heads, state, n_tokens)
         spoken = self._chunks[self._n_chunks]
-        self._speech = _Speech(self._n_samples, transformer.rows, TextPath(n_tokens), spoken)
+        self._speech = _Speech(self._n_samples, ear.rows, TextPath(n_tokens), spoken)
         self._n_chunks += 1
-        return replace(flow_lm, transformer=transformer)
+        return ear
 
     def hear(self, samples: np.ndarray, speed: float) -> None:
         """What was made next [n], and how many times faster it is heard."""

@@ -341,6 +341,50 @@ def test_transformer(sizes, context, layer_scale):
     assert_close(got, naive_stack(x, w.tensors, sizes, context), NETWORK)
 
 
+N_HELD = (0, 5, 31, 40)  # rows of the caches that are stepped together
+
+
+def stepped_together(stack: Transformer, x: np.ndarray, states: list[KVCache]) -> np.ndarray:
+    return stack.step(x, states, [None] * len(states))
+
+
+@pytest.mark.parametrize("context", [None, 4])
+@pytest.mark.parametrize("sizes", STACKS.values(), ids=STACKS.keys())
+def test_a_step_of_several_caches_is_that_of_each(sizes, context):
+    w = RandomWeights.seeded(1)
+    stack = Transformer.load(w, sizes, sizes.max_period, context)
+    histories = [normal(n + 1, sizes.d_model, seed=n) for n in N_HELD]
+    states = [stack.init_state() for _ in histories]
+    for history, state in zip(histories, states, strict=True):
+        stack(history[:-1], state)
+    got = stepped_together(stack, np.stack([history[-1] for history in histories]), states)
+    want = [naive_stack(history, w.tensors, sizes, context)[-1] for history in histories]
+    assert_close(got, np.stack(want), NETWORK)
+    assert [state.position for state in states] == [n + 1 for n in N_HELD]
+
+
+@pytest.mark.parametrize("kind", NumberType)
+@pytest.mark.parametrize("sizes", STACKS.values(), ids=STACKS.keys())
+def test_a_row_s_step_does_not_depend_on_the_callers_beside_it(sizes, kind):
+    """For any number of them, also where one has broken numbers in its cache."""
+    cache = NumberType.FLOAT16 if kind in (NumberType.FLOAT16, NumberType.INT8) else NumberType.FLOAT32
+    stack = Transformer.load(RandomWeights(storage=Storage(kind, cache=cache)), sizes, sizes.max_period)
+    x, states = normal(9, sizes.d_model), [stack.init_state() for _ in range(9)]
+    for i, state in enumerate(states):
+        stack(normal(3 * i + 1, sizes.d_model, seed=i), state)
+    alone = [stepped_together(stack, x[i : i + 1], [state.copy(1)])[0] for i, state in enumerate(states)]
+    assert_close(np.stack(alone), np.concatenate([stack(x[i : i + 1], s.copy(1)) for i, s in enumerate(states)]), 0)
+    for n in range(1, 10):
+        got = stepped_together(stack, x[:n], [state.copy(1) for state in states[:n]])
+        assert_close(got, np.stack(alone[:n]), same_bits(NETWORK))
+    broken = [state.copy(1) for state in states]
+    broken[4].keys[:] = broken[4].kind.bits(np.float32([np.nan]))[0]
+    with np.errstate(all="ignore"):
+        got = stepped_together(stack, x, broken)
+    assert np.isnan(got[4]).all()
+    assert_close(np.delete(got, 4, axis=0), np.delete(np.stack(alone), 4, axis=0), same_bits(NETWORK))
+
+
 def rounded(w: np.ndarray, kind: NumberType) -> np.ndarray:
     """A matrix as it is after storing it as `kind`: int8 has 127 steps to the largest number of each row."""
     if kind is NumberType.FLOAT16:
@@ -376,7 +420,20 @@ def test_flow_net_and_samplers(depth, width, latent, condition, sampler):
         return naive.flow_net(z, times, x, w.tensors)
 
     want = naive.sample(sampler, velocity, noise.astype(np.float64), n_steps)
-    assert_close(net.sample(z, noise, net.time_table(n_steps)), want, NETWORK)
+    assert_close(net.sample(z[None], noise[None], net.time_table(n_steps))[0], want, NETWORK)
+
+
+@pytest.mark.parametrize("sampler", ["lsd", "drifting"])
+@pytest.mark.parametrize("width", [10, 48])
+def test_a_latent_does_not_depend_on_the_callers_beside_it(width, sampler):
+    net = FlowNet.load(RandomWeights.seeded(3), FlowConfig(dim=width, depth=2, type=sampler), 7, 12)
+    z, noise, times = normal(9, 12), normal(9, 7, seed=1), net.time_table(1)
+    noise[4] = np.nan
+    alone = np.concatenate([net.sample(z[i : i + 1], noise[i : i + 1], times) for i in range(9)])
+    for n in range(1, 10):
+        got = net.sample(z[:n], noise[:n], times)
+        assert np.array_equal(np.isnan(got), np.isnan(alone[:n]))
+        assert_close(np.nan_to_num(got), np.nan_to_num(alone[:n]), same_bits(NETWORK))
 
 
 def test_the_flow_net_s_norms_have_an_eps_of_1e_6():
@@ -386,7 +443,7 @@ def test_the_flow_net_s_norms_have_an_eps_of_1e_6():
     tensors = w.tensors | {"input_proj.bias": np.zeros(8, np.float32)}
     net = dataclasses.replace(net, weights=net.weights._replace(in_bias=tensors["input_proj.bias"]))
     z, noise = normal(8), 1e-3 * normal(4)
-    assert_close(net.sample(z, noise, net.time_table(1)), naive.flow_net(z, [], noise, tensors), NETWORK)
+    assert_close(net.sample(z[None], noise[None], net.time_table(1))[0], naive.flow_net(z, [], noise, tensors), NETWORK)
 
 
 @pytest.mark.parametrize("kind", NumberType)

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from pockettts_np.kernels.arguments import FlowWeights, StackWeights
+from pockettts_np.kernels.arguments import CacheView, FlowWeights, StackWeights, cache_table
 from pockettts_np.kernels.loops.entries import ENTRIES as LOOPS
 from pockettts_np.kernels.panels import NumberType, pack
 from pockettts_np.kernels.vectorized.entries import ENTRIES as VECTORIZED
@@ -148,7 +148,32 @@ def test_transformer(H, H_kv, D, T, n_rows, context, kind):
 
 
 @pytest.mark.parametrize("kind", [NumberType.FLOAT32, NumberType.FLOAT16])
-def test_flow_net(kind):
+def test_transformer_rows(kind):
+    H, H_kv, D, d, F, L = 3, 1, 34, 48, 96, 2
+    shapes = ((H + 2 * H_kv) * D, d), (d, H * D), (F, d), (d, F)
+    scaled = [array for shape in shapes for array in (panels(L, *shape), normal(L, shape[0]))]
+    w = StackWeights(normal(L, 2, d), normal(L, 2, d, seed=1), *scaled)
+
+    def run(kernel) -> list[np.ndarray]:
+        caches = [KVCache.from_rows(normal(L, 2, n, H_kv, D, seed=n), 2 * n, kind).copy(1) for n in (5, 31, 70)]
+        views = [CacheView(cache.keys, cache.values, cache.n_rows, cache.position) for cache in caches]
+        x = normal(3, d)
+        kernel(x, cache_table(views), caches[0].keys, 33, rope_frequencies(D, 100), w)
+        return [x, *(NumberType.numbers(kind, array) for cache in caches for array in (cache.keys, cache.values))]
+
+    for got, want in zip(run(VECTORIZED["transformer_rows"]), run(LOOPS["transformer_rows"]), strict=True):
+        assert_close(got, want, ROUNDING if kind is NumberType.FLOAT32 else 2**-10)
+
+
+def test_a_table_holds_no_cache_that_lies_in_pieces():
+    cache = KVCache.empty(2, 2, 4, 32)
+    with pytest.raises(ValueError, match="is not contiguous"):
+        cache_table([CacheView(cache.keys[:, ::2], cache.values, 0, 0)])
+
+
+@pytest.mark.parametrize("B", [1, 3])
+@pytest.mark.parametrize("kind", [NumberType.FLOAT32, NumberType.FLOAT16])
+def test_flow_net(kind, B):
     """On rows so small that the eps of the norms matters."""
     latent, h, n = 32, 48, 3
     w = FlowWeights(
@@ -170,7 +195,7 @@ def test_flow_net(kind):
         out_proj=panels(latent, h),
         out_bias=normal(latent),
     )
-    compare("flow_net", 0.01 * normal(latent), normal(h), w, np.zeros(latent, np.float32))
+    compare("flow_net", 0.01 * normal(B, latent), normal(B, h), w, np.zeros((B, latent), np.float32))
 
 
 def test_it_runs_without_numba():

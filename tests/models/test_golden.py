@@ -186,7 +186,7 @@ def run_latents(name: str, state: VoiceState, noise: np.ndarray, temperature: fl
     times, latents, logits = flow_lm.flow_net.time_table(n_steps), [], []
     for draw in noise:
         z, logit = flow_lm.step(latents[-1] if latents else None, state)
-        latents.append(flow_lm.flow_net.sample(z, draw * np.float32(np.sqrt(temperature)), times))
+        latents.append(flow_lm.flow_net.sample(z[None], draw[None] * np.float32(np.sqrt(temperature)), times)[0])
         logits.append(logit)
     return np.stack(latents), np.array(logits, np.float32)
 
@@ -218,8 +218,8 @@ def test_every_block_of_the_flow_net_equals_the_reference(name):
     for n, rows in enumerate(numbered(arrays, "flow.res_block_"), 1):
         want = naive.flow_head(rows[None], condition[None], w)
         part = flow_lm_cut(name, "flow", depth=n).flow_net
-        assert_close(part.velocity(arrays["flow.start"], condition), want, NETWORK)
-    assert_close(net.velocity(arrays["flow.start"], condition), arrays["flow.out"], NETWORK)
+        assert_close(part.velocity(arrays["flow.start"][None], condition[None])[0], want, NETWORK)
+    assert_close(net.velocity(arrays["flow.start"][None], condition[None])[0], arrays["flow.out"], NETWORK)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -229,11 +229,11 @@ def test_samples_equal_the_reference_for_any_number_of_steps(name):
     steps = [int(key.rpartition("_")[2]) for key in arrays if re.fullmatch(r"flow\.sample_\d+", key)]
     assert meta["sampler_decode_steps"] in steps
     for n_steps in steps:
-        got = net.sample(z, start, net.time_table(n_steps))
+        got = net.sample(z[None], start[None], net.time_table(n_steps))[0]
         assert_close(got, arrays[f"flow.sample_{n_steps}"], NETWORK)
     clamped = np.clip(start, -meta["clamp"], meta["clamp"])
     assert np.abs(start).max() > meta["clamp"]
-    got = net.sample(z, clamped, net.time_table(meta["sampler_decode_steps"]))
+    got = net.sample(z[None], clamped[None], net.time_table(meta["sampler_decode_steps"]))[0]
     assert_close(got, arrays["flow.sample_clamped"], NETWORK)
 
 

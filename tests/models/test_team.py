@@ -61,7 +61,7 @@ def test_steps_of_a_team_equal_those_of_one_thread(name, n_helpers):
     threads = [threading.Thread(target=help) for _ in range(n_helpers)]
     for thread in threads:
         thread.start()
-    state = team.init_state()
+    state = inner.init_state()
     try:
         got = steps(team, rows, state)
     finally:
@@ -70,12 +70,6 @@ def test_steps_of_a_team_equal_those_of_one_thread(name, n_helpers):
             thread.join()
     assert np.array_equal(got, want)
     assert (state.n_rows, team.step, team.is_at_work) == (N_STEPS, N_STEPS, False)
-
-
-def test_several_rows_are_read_as_without_a_team():
-    inner = transformer("wide")
-    rows = normal(0, 5, 20 * PANEL)
-    assert np.array_equal(Team(inner)(rows, inner.init_state()), inner(rows, inner.init_state()))
 
 
 def test_help_that_comes_too_late_does_nothing():

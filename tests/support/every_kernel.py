@@ -10,7 +10,16 @@ from collections.abc import Iterator
 import numpy as np
 
 from pockettts_np.kernels import entry_points as kernels
-from pockettts_np.kernels.arguments import BOARD, WORD, FlowWeights, StackWeights, shared_size, unclaimable
+from pockettts_np.kernels.arguments import (
+    BOARD,
+    WORD,
+    CacheView,
+    FlowWeights,
+    StackWeights,
+    cache_table,
+    shared_size,
+    unclaimable,
+)
 from pockettts_np.kernels.panels import NumberType, pack
 
 RNG = np.random.default_rng(0)
@@ -85,6 +94,10 @@ def networks(kind: NumberType, cache: NumberType) -> Iterator[tuple[str, np.ndar
         x = normal(n_new, d)
         kernels.transformer(x, keys, values, n_rows, n_rows, 2**31, np.exp(-(normal(4) ** 2)), w)
         yield f"transformer {kind.value} {n_rows}", x
+    x, other = normal(2, d), np.zeros_like(values)
+    views = [CacheView(keys, values, 19, 19), CacheView(np.zeros_like(keys), other, 0, 5)]
+    kernels.transformer_rows(x, cache_table(views), keys, 2**31, np.exp(-(normal(4) ** 2)), w)
+    yield f"transformer_rows {kind.value}", x
     shared, x = np.zeros(shared_size(w), np.float32), normal(1, d)
     shared[:BOARD].view(np.int64)[WORD] = unclaimable(1)
     kernels.transformer_lead(x, keys, values, 19, 19, 2**31, np.exp(-(normal(4) ** 2)), w, shared)
@@ -100,8 +113,8 @@ def networks(kind: NumberType, cache: NumberType) -> Iterator[tuple[str, np.ndar
         *(panels(kind, d, d, n), normal(n, d), normal(n, d), panels(kind, d, d, n), normal(n, d), normal(n, d)),
         *(panels(FLOAT32, 8, d), normal(8)),
     )
-    out = normal(8)
-    kernels.flow_net(normal(8), normal(d), flow, out)
+    out = normal(3, 8)
+    kernels.flow_net(normal(3, 8), normal(3, d), flow, out)
     yield f"flow_net {kind.value}", out
 
 

@@ -1,4 +1,4 @@
-"""The generation loop, with a scripted language model in place of a real one."""
+"""Latents and sound of one passage, with a scripted language model in place of a real one."""
 
 import itertools
 import logging
@@ -9,9 +9,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from pockettts_np.modules.attention import KVCache
 from pockettts_np.synthesis import generation
 from pockettts_np.synthesis.generation import Sampling
 from pockettts_np.synthesis.noise import draws as rows_of
+from pockettts_np.synthesis.passage import Passage, latents_alone
 from tests.support.helpers import assert_close
 
 pytestmark = pytest.mark.numerics
@@ -29,9 +31,10 @@ class ScriptedLM:
         self.heard: list[np.ndarray | None] = []
         self.flow_net = self
 
-    def step(self, latent, state):
+    def steps(self, latents, states, ears, team=None):
+        (latent,) = latents
         self.heard.append(latent)
-        return np.zeros(1, np.float32), next(self.logits)
+        return np.zeros((1, 1), np.float32), np.array([next(self.logits)])
 
     def time_table(self, n_steps):
         return np.zeros((n_steps, 1), np.float32)
@@ -61,7 +64,8 @@ def latents(
     flow_lm = flow_lm or ScriptedLM(*logits)
     frames = max_frames, min_frames_before_eos, frames_after_eos
     stop = stop or threading.Event()
-    return generation.generate_latents(flow_lm, None, sampling, draws or counting(), *frames, stop)
+    state = KVCache.empty(1, 1, 1)
+    return latents_alone(Passage(flow_lm, state, sampling, draws or counting(), *frames, stop))
 
 
 def n_frames(*logits, **options) -> int:
@@ -129,6 +133,7 @@ def test_each_frame_has_its_draw_and_hears_the_latent_before():
     assert np.array_equal(np.ravel(made), [0, 1, 2, 3])
     assert flow_lm.heard[0] is None
     assert all(heard is latent for heard, latent in zip(flow_lm.heard[1:], made, strict=False))
+    assert len(flow_lm.heard) == 4
 
 
 def test_noise_has_the_temperature_and_the_clamp():

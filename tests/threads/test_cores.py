@@ -106,3 +106,9 @@ def test_the_variable_wants_a_whole_number(monkeypatch, text):
 def test_a_number_of_threads_is_whole_and_positive(given, error):
     with pytest.raises(error, match=r"^threads is "):
         thread_count(given)
+
+
+@pytest.mark.parametrize(("n_cores", "speeches"), [(1, 4), (2, 8), (4, 8), (8, 8), (12, 12)])
+def test_speeches_at_once_fill_a_pass_and_all_cores(monkeypatch, n_cores, speeches):
+    monkeypatch.setattr(cores, "usable_cores", lambda: n_cores)
+    assert cores.speeches_at_once() == speeches

@@ -24,7 +24,7 @@ from pockettts_np.language.rules import Draft
 from pockettts_np.models.transformer import Transformer
 from pockettts_np.modules.attention import KVCache
 from pockettts_np.timing import alignment, timestamps
-from pockettts_np.timing.alignment import AttentiveTransformer, TextPath
+from pockettts_np.timing.alignment import TextEar, TextPath
 from pockettts_np.timing.letters import Word, letters, spans, spoken_letters, words_of
 from pockettts_np.timing.timestamps import Loudness, TimedAudio, WordClock
 from tests.support import naive
@@ -76,15 +76,35 @@ def test_heads_are_noted_and_nothing_else_changes(shape, chosen):
     transformer(rows[:7], state)
     other = state.copy()
     heads = [TimestampHead(*pair) for pair in chosen]
-    listening = AttentiveTransformer.after_text(transformer, heads, state, 4)
+    ear = TextEar.after_text(transformer, heads, state, 4)
     for row in rows[7:]:
-        np.testing.assert_array_equal(listening(row[None], state), transformer(row[None], other))
+        heard, unheard = transformer.step(row[None], [state], [ear]), transformer.step(row[None], [other], [None])
+        np.testing.assert_array_equal(heard, unheard)
     np.testing.assert_array_equal(state.rows(), other.rows())
     assert (state.n_rows, state.position) == (9, 9)
-    assert len(listening.rows) == 2
-    for end, row in zip(range(8, 10), listening.rows, strict=True):
+    assert len(ear.rows) == 2
+    for end, row in zip(range(8, 10), ear.rows, strict=True):
         for head, got in zip(heads, row, strict=True):
             assert_close(got, naive_row(rows[:end], tensors, sizes, head, range(3, 7)), NETWORK)
+
+
+def test_each_caller_s_ear_hears_its_own_row():
+    """Callers whose heads lie in other layers, and one without any, share a step."""
+    transformer, tensors, sizes = transformer_of(8, 80, 2, 1)
+    rows = np.random.default_rng(1).standard_normal((3, 8, 8)).astype(np.float32)
+    chosen = [[TimestampHead(0, 0)], None, [TimestampHead(2, 0), TimestampHead(1, 1)]]
+    states = [transformer.init_state() for _ in rows]
+    for history, state in zip(rows, states, strict=True):
+        transformer(history[:7], state)
+    ears = [
+        None if heads is None else TextEar.after_text(transformer, heads, state, 4)
+        for heads, state in zip(chosen, states, strict=True)
+    ]
+    transformer.step(rows[:, 7], states, ears)
+    for i in 0, 2:
+        (got,) = ears[i].rows
+        for head, row in zip(chosen[i], got, strict=True):
+            assert_close(row, naive_row(rows[i], tensors, sizes, head, range(3, 7)), NETWORK)
 
 
 @pytest.mark.parametrize("kind", [NumberType.FLOAT32, NumberType.FLOAT16])
@@ -392,7 +412,7 @@ def scripted(
             state = model.flow_lm.init_state()
             model.flow_lm.prompt(model.flow_lm.text(tokens), state)
             rows = along(frames)
-            clock.follow(model.flow_lm, state, len(tokens)).transformer.rows.extend(rows[:, None])
+            clock.follow(model.flow_lm, state, len(tokens)).rows.extend(rows[:, None])
             for _ in rows:
                 yield heard(np.ones(FRAME_SAMPLES, np.float32))
             clock.end_chunk()

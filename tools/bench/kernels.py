@@ -359,12 +359,12 @@ def flow_net_kernel(config: Config, quantize: bool) -> Comparison:
     sizes, w = config.flow_lm.flow, random_weights(quantize)
     net = FlowNet.load(w, sizes, config.mimi.latent_dim, config.flow_lm.condition_dim)
     plain = numpy_kernels.FlowNet(w.tensor, w.matrix, sizes.depth)
-    x, condition = normal(config.mimi.latent_dim), normal(sizes.dim)
+    x, condition = normal(1, config.mimi.latent_dim), normal(1, sizes.dim)
     return Comparison(
         "flow net",
         f"{sizes.depth} blocks of {sizes.dim}, {dtype_name(quantize)}",
         lambda: net.velocity(x, condition),
-        lambda: plain(x, condition),
+        lambda: plain(x[0], condition[0])[None],
         sum(m.values.nbytes for m in plain.matrices),
         2 * sum(m.values.size for m in plain.matrices),
         NETWORK,

@@ -13,7 +13,7 @@ from pockettts_np.conditioners.text import prepare_text_prompt
 from pockettts_np.loading.voice import VoiceState
 from pockettts_np.model import quantize_model
 from pockettts_np.models.mimi import DecoderState
-from pockettts_np.synthesis import generation
+from pockettts_np.synthesis.passage import Passage, latents_alone
 from tools.bench.worker import MAX_TOKENS, NEVER, TEXT, Job, relative_error
 
 
@@ -110,13 +110,11 @@ class Engine:
     def steps(self, state: VoiceState, noise: np.ndarray) -> np.ndarray:
         model = self.model
         limits = len(noise), model.config.min_frames_before_eos, 0
-        latents = generation.generate_latents(
-            model.flow_lm, state, model.sampling, iter(noise), *limits, threading.Event()
-        )
-        return np.stack(list(latents))
+        passage = Passage(model.flow_lm, state, model.sampling, iter(noise), *limits, threading.Event())
+        return np.stack(list(latents_alone(passage)))
 
     def flow_net(self, condition: np.ndarray, noise: np.ndarray) -> np.ndarray:
-        return self.model.flow_lm.flow_net.sample(condition, noise, self._times)
+        return self.model.flow_lm.flow_net.sample(condition[None], noise[None], self._times)[0]
 
     def decoder_state(self, n_frames: int) -> DecoderState:
         return self.model.decoder.init_state()

@@ -26,7 +26,7 @@ from pockettts_np import TTSModel
 from pockettts_np.loading.voice import VoiceState
 from pockettts_np.models.team import Team
 from pockettts_np.models.transformer import Transformer
-from pockettts_np.synthesis.generation import generate_latents
+from pockettts_np.synthesis.passage import Passage, latents_alone
 from pockettts_np.threads.balance import balanced
 from pockettts_np.threads.cores import usable_cores
 from pockettts_np.threads.pipeline import STAGES_A_THREAD
@@ -122,7 +122,8 @@ def frame_times(model: FixedLength, voice: VoiceState, calls: int) -> FrameTimes
 def _language_model_s(model: FixedLength, voice: VoiceState, noise: np.ndarray) -> float:
     state = voice.copy(len(noise))
     begin = time.perf_counter()
-    list(generate_latents(model.flow_lm, state, model.sampling, iter(noise), len(noise), 0, 0, threading.Event()))
+    passage = Passage(model.flow_lm, state, model.sampling, iter(noise), len(noise), 0, 0, threading.Event())
+    list(latents_alone(passage))
     return (time.perf_counter() - begin) / len(noise)
 
 

@@ -83,8 +83,10 @@ def _type_of(letters: str, kinds: Kinds) -> Any:
         return types.NamedTuple(tuple(_type_of(field, kinds) for field in fields.split()), made)
     if letter in "id":
         return types.intp if letter == "i" else types.float64
-    number = {"f": NumberType.FLOAT32, "p": panels, "c": cache}[letter]
-    return types.Array(getattr(types, number.stored.name), 1 if n_axes == ANY else int(n_axes), "C")
+    number = types.int64
+    if letter != "n":
+        number = getattr(types, {"f": NumberType.FLOAT32, "p": panels, "c": cache}[letter].stored.name)
+    return types.Array(number, 1 if n_axes == ANY else int(n_axes), "C")
 
 
 class _Reader:

@@ -71,7 +71,7 @@ def our_latents(model: TTSModel, voice, ids: list[int], draws: np.ndarray, fed: 
     heard = None
     for i, draw in enumerate(draws):
         z, logit = flow_lm.step(heard, state)
-        latents.append(flow_lm.flow_net.sample(z, std * draw, times))
+        latents.append(flow_lm.flow_net.sample(z[None], (std * draw)[None], times)[0])
         logits.append(logit)
         heard = latents[-1] if fed is None else fed[i]
     return np.stack(latents), np.array(logits)

@@ -31,7 +31,8 @@ def run(model: TTSModel, voice: VoiceState, n_frames: int, read: np.ndarray | No
     for frame in range(n_frames):
         z, _ = flow_lm.step(latent, state)
         conditions.append(z)
-        latents.append(flow_lm.flow_net.sample(z, scale(next(noise), model.sampling.temperature, None), times))
+        start = scale(next(noise), model.sampling.temperature, None)
+        latents.append(flow_lm.flow_net.sample(z[None], start[None], times)[0])
         latent = latents[-1] if read is None else read[frame]
     sound = model.decoder(flow_lm.denormalize(np.stack(latents)), model.decoder.init_state())
     return np.stack(conditions), np.stack(latents), sound

@@ -11,7 +11,6 @@ constant time has a good one too, so listen to the times of some words.
 
 import argparse
 import threading
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +18,9 @@ import numpy as np
 from pockettts_np import TTSModel, VoiceState
 from pockettts_np.conditioners.text import Chunk, split_into_chunks
 from pockettts_np.config.config import TimestampHead
-from pockettts_np.synthesis.generation import generate_latents
 from pockettts_np.synthesis.noise import draws
-from pockettts_np.timing.alignment import AttentiveTransformer, TextPath
+from pockettts_np.synthesis.passage import Passage, latents_alone
+from pockettts_np.timing.alignment import TextEar, TextPath
 
 SENTENCES = """The old man walked slowly down the street, and nobody knew where he was going.
 Please close the door when you leave, because it is cold outside.
@@ -49,13 +48,12 @@ def watch(model: TTSModel, voice: VoiceState, chunk: Chunk, heads: list[Timestam
     ids, after_eos = chunk.ids, chunk.frames_after_eos
     state = voice.copy()
     model.flow_lm.prompt(model.flow_lm.text(ids), state)
-    transformer = AttentiveTransformer.after_text(model.flow_lm.transformer, heads, state, len(ids))
-    flow_lm, noise = replace(model.flow_lm, transformer=transformer), draws(0, model.config.mimi.latent_dim)
-    longest = model.longest_frames(len(ids))
-    limits = longest, model.config.min_frames_before_eos, after_eos + 2
-    spoken = generate_latents(flow_lm, state, model.sampling, noise, *limits, threading.Event())
-    n_frames = sum(1 for _ in spoken)
-    return np.stack(transformer.rows[:n_frames])
+    ear = TextEar.after_text(model.flow_lm.transformer, heads, state, len(ids))
+    noise = draws(0, model.config.mimi.latent_dim)
+    limits = model.longest_frames(len(ids)), model.config.min_frames_before_eos, after_eos + 2
+    passage = Passage(model.flow_lm, state, model.sampling, noise, *limits, threading.Event(), ear)
+    n_frames = sum(1 for _ in latents_alone(passage))
+    return np.stack(ear.rows[:n_frames])
 
 
 def ranked(seen: list[np.ndarray]) -> list[tuple[float, int]]:

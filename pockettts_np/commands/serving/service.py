@@ -32,7 +32,12 @@ def add_service_options(parser: argparse.ArgumentParser) -> None:
     add("--default-voice", metavar="VOICE", help="for callers that name none; as generate's --voice")
     add_speaking_options(add)
     add("--voices", type=folder, metavar="DIR", help="folder of voices to offer by name: saved ones, or recordings")
-    add("--workers", type=whole(1, 256), metavar="N", help="speeches made at once; default: one a core, at least 2")
+    add(
+        "--workers",
+        type=whole(1, 256),
+        metavar="N",
+        help="speeches made at once; default: 8, 4 on a single core, one a core beyond 8",
+    )
     add("--queue", type=whole(0, 10_000), metavar="N", help="callers that may wait for one; more are turned away (16)")
     add("--max-text", type=whole(1, 1_000_000), metavar="N", help="longest text, in characters (10000)")
 

@@ -22,6 +22,7 @@ KERNELS = {
     "rope": _attention.rope,
     "attention": _attention.attention,
     "transformer": _transformer.transformer,
+    "transformer_rows": _transformer.transformer_rows,
     "transformer_lead": step.transformer_lead,
     "transformer_assist": step.transformer_assist,
     "flow_net": flow.flow_net,

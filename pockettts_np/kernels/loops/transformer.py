@@ -9,7 +9,7 @@ from .compiled import kernel
 from .elementwise import add, gelu, layer_norm
 from .products import matmul
 from .scratch import take, zeros
-from .views import cube
+from .views import at_address, cube
 
 
 @kernel
@@ -34,6 +34,25 @@ def _split_heads(projected, k, v, n_rows, position, inv_freq, queries):
 
 
 @kernel
+def _before_attention(x, w, layer, no_bias, normed, projected):
+    """A layer's queries, keys and values of rows [T, d] -> projected [T, (H + 2 H_kv) D]."""
+    layer_norm(x, w.norm1[layer, 0], w.norm1[layer, 1], 1e-5, normed)
+    matmul(normed, w.in_proj[layer], w.in_scale[layer], no_bias, projected)
+
+
+@kernel
+def _after_attention(x, attended, w, layer, no_bias, normed, hidden, update):
+    """The rest of a layer on rows x [T, d], in place: attended [T, H D]."""
+    matmul(attended, w.out_proj[layer], w.out_scale[layer], no_bias, update)
+    add(x, update)
+    layer_norm(x, w.norm2[layer, 0], w.norm2[layer, 1], 1e-5, normed)
+    matmul(normed, w.linear1[layer], w.scale1[layer], no_bias, hidden)
+    gelu(hidden)
+    matmul(hidden, w.linear2[layer], w.scale2[layer], no_bias, update)
+    add(x, update)
+
+
+@kernel
 def transformer(x, keys, values, n_rows, position, context, inv_freq, w, scratch):
     """All layers of a pre-norm transformer on T new rows, in place.
 
@@ -52,8 +71,7 @@ def transformer(x, keys, values, n_rows, position, context, inv_freq, w, scratch
     update, scratch = take(scratch, n_new, width)
     no_bias, scratch = zeros(scratch, max(projected.shape[1], hidden.shape[1], width))
     for layer in range(keys.shape[0]):
-        layer_norm(x, w.norm1[layer, 0], w.norm1[layer, 1], 1e-5, normed)
-        matmul(normed, w.in_proj[layer], w.in_scale[layer], no_bias, projected)
+        _before_attention(x, w, layer, no_bias, normed, projected)
         _split_heads(
             projected, keys[layer], values[layer], n_rows, position, inv_freq, cube(queries, n_new, n_heads, dim)
         )
@@ -66,10 +84,35 @@ def transformer(x, keys, values, n_rows, position, context, inv_freq, w, scratch
             cube(attended, n_new, n_heads, dim),
             scratch,
         )
-        matmul(attended, w.out_proj[layer], w.out_scale[layer], no_bias, update)
-        add(x, update)
-        layer_norm(x, w.norm2[layer, 0], w.norm2[layer, 1], 1e-5, normed)
-        matmul(normed, w.linear1[layer], w.scale1[layer], no_bias, hidden)
-        gelu(hidden)
-        matmul(hidden, w.linear2[layer], w.scale2[layer], no_bias, update)
-        add(x, update)
+        _after_attention(x, attended, w, layer, no_bias, normed, hidden, update)
+
+
+@kernel
+def transformer_rows(x, caches, like, context, inv_freq, w, scratch):
+    """All layers of a pre-norm transformer on one new row of each of B caches, in place; the weights are read once.
+
+    x [B, d]; caches [B, 5]: `arguments.cache_table` of what `transformer` takes; like: the keys of one of them. A row's
+    result does not depend on the rows beside it.
+    """
+    n_rows, width = x.shape
+    n_layers, n_kv_heads, _, dim, _ = like.shape
+    n_heads = w.out_proj.shape[2] // dim
+    normed, scratch = take(scratch, n_rows, width)
+    projected, scratch = take(scratch, n_rows, w.in_scale.shape[1])
+    queries, scratch = take(scratch, 1, n_heads * dim)
+    attended, scratch = take(scratch, n_rows, n_heads * dim)
+    hidden, scratch = take(scratch, n_rows, w.scale1.shape[1])
+    update, scratch = take(scratch, n_rows, width)
+    no_bias, scratch = zeros(scratch, max(projected.shape[1], hidden.shape[1], width))
+    value_panels = -(-dim // PANEL)
+    query = cube(queries, 1, n_heads, dim)
+    for layer in range(n_layers):
+        _before_attention(x, w, layer, no_bias, normed, projected)
+        for i in range(n_rows):
+            capacity, n_filled, position = caches[i, 2], caches[i, 3], caches[i, 4]
+            keys = at_address(caches[i, 0], (n_layers, n_kv_heads, capacity // PANEL, dim, PANEL), like)[layer]
+            values = at_address(caches[i, 1], (n_layers, n_kv_heads, value_panels, capacity, PANEL), like)[layer]
+            _split_heads(projected[i : i + 1], keys, values, n_filled, position, inv_freq, query)
+            out = cube(attended[i : i + 1], 1, n_heads, dim)
+            attention(query, keys, values, n_filled, context, out, scratch)
+        _after_attention(x, attended, w, layer, no_bias, normed, hidden, update)

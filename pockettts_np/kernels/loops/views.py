@@ -13,6 +13,7 @@ from numba.core import cgutils, config
 from numba.extending import intrinsic
 from numpy.lib.stride_tricks import as_strided
 
+from ..arguments import array_at
 from .compiled import kernel
 
 
@@ -42,6 +43,24 @@ def _make_view(layout: Any, n_axes: int) -> Any:
     return intrinsic(view)
 
 
+def _at_address(typing: Any, address: Any, shape: Any, like: Any) -> Any:
+    """The contiguous array of that shape at an address in memory, of numbers of the type of `like`'s."""
+    kind = types.Array(like.dtype, shape.count, "C")
+
+    def generate(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
+        made = context.make_array(kind)(context, builder)
+        lengths = cgutils.unpack_tuple(builder, args[1])
+        item = context.get_constant(types.intp, like.dtype.bitwidth // 8)
+        strides = [item]
+        for length in lengths[:0:-1]:
+            strides.insert(0, builder.mul(strides[0], length))
+        data = builder.inttoptr(args[0], made.data.type)
+        context.populate_array(made, data=data, shape=lengths, strides=strides, itemsize=item, meminfo=None)
+        return made._getvalue()
+
+    return kind(address, shape, like), generate
+
+
 def _view_of_numpy(array: np.ndarray, shape: tuple[int, ...], strides: tuple[int, ...]) -> np.ndarray:
     return as_strided(array, shape, tuple(stride * array.itemsize for stride in strides))
 
@@ -51,6 +70,7 @@ _line: Any = _view_of_numpy if _without_compiler else _make_view("C", 1)
 _matrix: Any = _view_of_numpy if _without_compiler else _make_view("C", 2)
 _cube: Any = _view_of_numpy if _without_compiler else _make_view("C", 3)
 _rows: Any = _view_of_numpy if _without_compiler else _make_view("A", 2)
+at_address: Any = array_at if _without_compiler else intrinsic(_at_address)
 
 
 @kernel

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..arguments import StackWeights
+from ..arguments import StackWeights, array_at
 from ..panels import PANEL, NumberType
 from .attention import View, attend, turn_pairs, turns
 from .elementwise import gelu, layer_norm
@@ -50,6 +50,21 @@ def transformer(
         hidden = scaled(normed, w.linear1[layer], w.scale1[layer])
         gelu(hidden)
         x += scaled(hidden, w.linear2[layer], w.scale2[layer])
+
+
+def transformer_rows(
+    x: np.ndarray, caches: np.ndarray, like: np.ndarray, context: int, inv_freq: np.ndarray, w: StackWeights
+) -> None:
+    """All layers of a pre-norm transformer on one new row of each of B caches, in place, one row after the other.
+
+    x [B, d]; caches [B, 5]: `arguments.cache_table` of what `transformer` takes; like: the keys of one of them. A row's
+    result does not depend on the rows beside it.
+    """
+    n_layers, n_kv_heads, _, dim, _ = like.shape
+    for i, (keys_at, values_at, capacity, n_rows, position) in enumerate(caches.tolist()):
+        keys = array_at(keys_at, (n_layers, n_kv_heads, capacity // PANEL, dim, PANEL), like)
+        values = array_at(values_at, (n_layers, n_kv_heads, -(-dim // PANEL), capacity, PANEL), like)
+        transformer(x[i : i + 1], keys, values, n_rows, position, context, inv_freq, w)
 
 
 def transformer_lead(

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from pockettts_np import TTSModel
+from pockettts_np.models.flow_lm import FlowLM
 from pockettts_np.server.jobs import JobQueue, Results
 from pockettts_np.server.limits import Limits, Refusal
 from pockettts_np.server.turns import Turns
@@ -282,3 +283,20 @@ def test_callers_take_turns_by_chunk(model, monkeypatch):
         assert first.result().status_code == 200
     assert len(texts) > 3
     assert [i for i, text in enumerate(texts) if "Hi" in text] == [1]
+
+
+def test_callers_share_passes_over_the_weights(model, monkeypatch):
+    """The first pass of all waits here until another caller has begun."""
+    inner, n_rows = FlowLM.steps, []
+
+    def steps(self, latents, states, ears=(), team=None):
+        if not n_rows:
+            until(lambda: len(model.steps._speaking) > 1)
+        n_rows.append(len(states))
+        return inner(self, latents, states, ears, team)
+
+    monkeypatch.setattr(FlowLM, "steps", steps)
+    with served(make_service(model, Limits())) as url, ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: post(f"{url}/v1/audio/speech", json=SPEECH), range(4)))
+    assert [answer.status_code for answer in answers] == [200] * 4
+    assert max(n_rows) > 1
