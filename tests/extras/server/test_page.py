@@ -269,6 +269,36 @@ def test_a_word_is_lit_from_its_beginning_to_the_next():
     assert run("data/speech.js", expression) == want
 
 
+WRITTEN = """# A *title*
+It costs **$100**, isn't it? 40–60°C … naïve **Be**trag! A é हिन्दी ((x))."""
+# Words as the model says them, and what is lit for each where that is another text.
+SAID = "A|title|It|costs|$100,|isn't|it?|40–60°C …|naïve|Betrag!|A|é|हिन्दी|((x)).".split("|")
+LIT = {"title": "*title*", "$100,": "**$100**,", "40–60°C …": "40–60°C", "Betrag!": "**Be**trag!"}
+
+
+def test_words_are_found_in_the_text_with_its_marks():
+    """One after the other, as the model says them: without Markdown, and a mark that stands alone with its word."""
+    expression = f"""(() => {{
+      let rest = {json.dumps(WRITTEN)};
+      return {json.dumps(SAID)}.map((word) => {{
+        const match = patternOf(word).exec(rest);
+        rest = rest.slice(match.index + match[0].length);
+        return match[0];
+      }});
+    }})()"""
+    assert run("listen/words.js", expression) == [LIT.get(word, word) for word in SAID]
+
+
+@given(st.text(min_size=1, max_size=20))
+@settings(deadline=None, max_examples=10)
+@example("[.*+?^${}()|\\/]")
+@example("a-b/c")
+def test_any_word_can_be_looked_for(word):
+    if word := re.sub(r"[\s\ufeff]", "", word):
+        found = run("listen/words.js", f"patternOf({json.dumps(word)}).exec({json.dumps(f'… {word} …')})[0]")
+        assert found == word
+
+
 def test_every_control_has_a_label():
     labelled = {attributes["for"] for tag, attributes in ELEMENTS if tag == "label"}
     labelled |= {attributes["id"] for tag, attributes in ELEMENTS if "id" in attributes and "aria-label" in attributes}

@@ -2,6 +2,14 @@
 
 const FARTHEST = 200; // characters after the last word in which the next one is looked for
 
+/** What finds a word in the text that was written: by its letters and digits, whatever marks stand between them. */
+export function patternOf(word) {
+  const letters = word.match(/[\p{L}\p{M}\p{N}]/gu);
+  if (!letters) return new RegExp(word.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&"), "u");
+  const marks = "[^\\p{L}\\p{M}\\p{N}\\s]*";
+  return new RegExp(`${marks}(?<![\\p{L}\\p{M}\\p{N}])${letters.join(marks)}(?![\\p{L}\\p{M}\\p{N}])${marks}`, "u");
+}
+
 export class Words {
   #element;
   #hint;
@@ -49,8 +57,7 @@ export class Words {
 
   /** The next word in the text, as an element of its own. */
   #found(word) {
-    const pattern = word.split(" ").map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).join("\\s+");
-    const match = new RegExp(pattern, "u").exec(this.#rest.data.slice(0, FARTHEST + 2 * word.length));
+    const match = patternOf(word).exec(this.#rest.data.slice(0, FARTHEST + 2 * word.length));
     if (!match) return null;
     const span = document.createElement("span");
     const written = this.#rest.splitText(match.index);
