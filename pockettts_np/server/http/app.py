@@ -27,7 +27,15 @@ from .routes.reference import text_to_speech
 from .routes.stream import MOST_STREAMS, stream, stream_without_socket
 
 _PAGE = Path(__file__).parent / "page"
-_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+_TYPES = {
+    ".html": "text/html",
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+    ".webmanifest": "application/manifest+json",
+}
+_FILES = sorted(path.relative_to(_PAGE).as_posix() for path in _PAGE.rglob("*") if path.suffix in _TYPES)
 
 
 def create_app(
@@ -68,7 +76,7 @@ def create_app(
 def _routes() -> list[Route | WebSocketRoute]:
     return [
         Route("/", _page),
-        *(Route(f"/page/{path.name}", _page) for path in sorted(_PAGE.iterdir())),
+        *(Route(f"/page/{name}", _page) for name in _FILES),
         Route("/health", health),
         Route("/metrics", metrics),
         Route("/tts", listen),
@@ -89,6 +97,6 @@ def _routes() -> list[Route | WebSocketRoute]:
 
 
 async def _page(request: Request) -> Response:
-    name = request.scope["path"].rpartition("/")[2] or "index.html"  # of a route, so of a file that is there
+    name = request.scope["path"][len("/page/") :] or "index.html"  # of a route, so of a file that is there
     path = _PAGE / name
     return Response(path.read_bytes(), media_type=_TYPES[path.suffix], headers={"Cache-Control": "no-cache"})

@@ -16,14 +16,15 @@ _NEED_KEY = ("/v1", "/tts", "/dev/", "/metrics")
 _LISTS = ("/v1/models", "/v1/audio/models", "/v1/audio/voices", "/v1/audio/speech/voices")
 _READING = ("GET", "HEAD")  # what another site's page may ask for, but not see
 _SOUND = "/tts"  # which another site's page could also hear, and have made
-# The page plays what it has put together itself (blob:), and loads nothing from elsewhere.
+# The page loads nothing from elsewhere.
 _POLICY = "; ".join(
     (
         "default-src 'none'",
         "script-src 'self'",
         "style-src 'self'",
         "img-src 'self' data:",
-        "media-src blob:",
+        "manifest-src 'self'",
+        "worker-src 'self'",
         "connect-src 'self'",
         "base-uri 'none'",
         "form-action 'none'",

@@ -1,236 +1,253 @@
-// The page: what is typed goes to POST /tts, and what comes back sounds while it comes.
+// The page: what is typed goes to POST /tts, and what comes back sounds, is shown and is kept while it comes.
 
-import { Player, WavReader, toFloat, wavBlob } from "./player.js";
-import { Spectrogram } from "./spectrogram.js";
+import { offerCopies, showExamples } from "./compose/examples.js";
+import { takeFiles } from "./compose/files.js";
+import { Settings } from "./compose/settings.js";
+import { Voices } from "./compose/voices.js";
+import { apiKey, recall, remember } from "./data/kept.js";
+import { KeyWanted, aboutServer, askForSpeech, giveVoice } from "./data/server.js";
+import { Speech } from "./data/speech.js";
+import { pieces } from "./data/stream.js";
+import { Past } from "./listen/past.js";
+import { Player } from "./listen/player.js";
+import { Stage } from "./listen/stage.js";
 
-const KEY = "pockettts-api-key";
-const TEXT = "pockettts-text";
+const SAMPLE = 80; // characters, to hear a voice
 const byId = (id) => document.getElementById(id);
-const seconds = (value) => `${value.toFixed(1)} s`;
 
-let longestText = Infinity;
-let player = null;
-let controller = null;
-let objectUrl = null;
+let server = {}; // what it tells of itself
+let making = null; // {speech, controller} of what is coming
+const samples = new Map(); // by voice, what it sounds like
+
+const settings = new Settings(showWish);
+const voices = new Voices(
+  (voice) => report(() => preview(voice)),
+  (voice) => report(() => give(voice)),
+  showWish,
+);
+const sampler = new Player(); // of samples, which leave on the stage what is there
+const stage = new Stage(showState);
+const past = new Past((speech) => {
+  showSpeech(speech);
+  stage.player.play();
+});
+for (const player of [sampler, stage.player]) player.onEnd = () => tellEnd(player.speech);
 
 function say(text, isError = false) {
   byId("status").textContent = text;
   byId("status").classList.toggle("error", isError);
 }
 
-/** What was kept for this tab, also where the browser keeps nothing. */
-const kept = {
-  get: (name) => {
-    try {
-      return sessionStorage.getItem(name) ?? "";
-    } catch {
-      return "";
-    }
-  },
-  set: (name, value) => {
-    try {
-      sessionStorage.setItem(name, value);
-    } catch {
-      // then it is lost with the page
-    }
-  },
-};
-
-function headers() {
-  const key = byId("key").value.trim();
-  if (!/^[!-~]*$/.test(key)) {
-    byId("key-field").hidden = false;
-    throw new Error("This cannot be the API key: a key has no spaces, and only the letters, digits and signs of ASCII.");
-  }
-  return key ? { Authorization: `Bearer ${key}` } : {};
-}
-
-/** Throw what the server says where it refuses, and ask for the key where it wants one. */
-async function requireOk(response) {
-  byId("key-field").hidden = response.status !== 401 && !byId("key").value;
-  if (!response.ok) throw new Error(await sentenceOf(response));
-}
-
-async function sentenceOf(response) {
-  try {
-    const body = await response.json();
-    const detail = body.error?.message ?? body.detail;
-    if (typeof detail === "string") return detail;
-  } catch {
-    // no JSON: the status must do
-  }
-  return `The server answers ${response.status}.`;
-}
-
-async function loadVoices() {
-  const response = await fetch("v1/audio/voices", { headers: headers() });
-  await requireOk(response);
-  const { voices, cloning, model, sample_text: sample, longest_text: longest } = await response.json();
-  const chosen = byId("voice").value;
-  byId("voice").replaceChildren(...voices.map(({ id, name }) => new Option(name, id)));
-  if (voices.some(({ id }) => id === chosen)) byId("voice").value = chosen;
-  byId("model").textContent = model;
-  byId("upload-hint").textContent = cloning
-    ? "A recording of ten to thirty seconds of clear speech, or a saved voice (.safetensors)."
-    : "This model cannot clone recordings; a saved voice (.safetensors) can be used.";
-  longestText = longest;
-  if (!byId("text").value) byId("text").value = sample; // else the user's own, also from before a reload
-  count();
-  say("");
-}
-
-function count() {
-  const length = [...byId("text").value].length;
-  byId("count").textContent = `${length} of ${longestText} characters`;
-  byId("text").setCustomValidity(length > longestText ? "The text is too long." : "");
-}
-
-function form() {
-  const data = new FormData();
-  data.set("text", byId("text").value);
-  const [file] = byId("upload").files;
-  if (file) data.set("voice_wav", file);
-  else data.set("voice_url", byId("voice").value);
-  return data;
-}
-
-function showUpload() {
-  const isChosen = byId("upload").files.length > 0;
-  byId("voice").disabled = isChosen;
-  byId("remove").hidden = !isChosen;
-}
-
-function setBusy(isBusy) {
-  byId("speak").disabled = isBusy;
-  byId("stop").disabled = !isBusy;
-}
-
-async function speak() {
-  stop();
-  byId("audio").pause();
-  setBusy(true);
-  say("Waiting for the first sound …");
-  player = new Player(); // here, where the click allows it
-  controller = new AbortController();
-  const { signal } = controller;
-  const begin = performance.now();
-  const response = await fetch("tts", { method: "POST", body: form(), headers: headers(), signal });
-  await requireOk(response);
-  await receive(response, begin, signal);
-}
-
-/** Play, draw and keep a speech while it comes; of one that is cut or stopped, what has come. */
-async function receive(response, begin, signal) {
-  const reader = new WavReader(response.body);
-  const pieces = [];
-  const current = player;
-  let spectrogram = null;
-  let nSamples = 0;
-  let drawn = 0;
-  try {
-    for await (const piece of reader.pieces()) {
-      if (signal.aborted) break;
-      if (!spectrogram) {
-        spectrogram = new Spectrogram(byId("spectrogram"), reader.rateHz);
-        byId("first").textContent = `${Math.round(performance.now() - begin)} ms`;
-        byId("speed").textContent = "–";
-        byId("result").hidden = false;
-        byId("keep").hidden = true;
-        say("Speaking …");
-        follow(current, () => nSamples / reader.rateHz);
-      }
-      pieces.push(piece);
-      nSamples += piece.length;
-      const samples = toFloat(piece);
-      current.play(samples, reader.rateHz);
-      spectrogram.add(samples);
-      if (performance.now() - drawn > 100) {
-        byId("length").textContent = byId("end").textContent = seconds(nSamples / reader.rateHz);
-        spectrogram.draw();
-        drawn = performance.now();
-      }
-    }
-    if (!spectrogram) throw new Error("The server sent no sound.");
-    const realTime = nSamples / reader.rateHz / ((performance.now() - begin) / 1000);
-    byId("speed").textContent = `${realTime.toFixed(1)} ×`;
-  } finally {
-    if (spectrogram) {
-      byId("length").textContent = byId("end").textContent = seconds(nSamples / reader.rateHz);
-      spectrogram.draw();
-      offer(wavBlob(pieces, reader.rateHz));
-    }
-  }
-}
-
-/** Move the line over the spectrogram until the speech has sounded. */
-function follow(current, length) {
-  const head = byId("playhead");
-  const step = () => {
-    if (current !== player) return;
-    head.hidden = current.isDone;
-    head.style.left = `${(100 * current.seconds) / length()}%`;
-    if (current.isDone && !byId("keep").hidden) end("Done.");
-    else requestAnimationFrame(step);
-  };
-  step();
-}
-
-function offer(blob) {
-  if (objectUrl) URL.revokeObjectURL(objectUrl);
-  objectUrl = URL.createObjectURL(blob);
-  byId("audio").src = byId("download").href = objectUrl;
-  byId("keep").hidden = false;
-}
-
-/** Silence, and no more of what is coming. */
-function stop() {
-  controller?.abort();
-  player?.close();
-  controller = player = null;
-  byId("playhead").hidden = true;
-  setBusy(false);
-}
-
-function end(text) {
-  stop();
-  say(text);
-}
-
 /** What went wrong, unless it was the user's wish. */
 async function report(work) {
   try {
     await work();
+    byId("key-field").hidden = !apiKey.get();
   } catch (error) {
     if (error.name === "AbortError") return;
-    stop();
+    if (error instanceof KeyWanted) byId("key-field").hidden = false;
     say(error instanceof TypeError ? "The connection to the server was lost." : error.message, true);
   }
+}
+
+async function loadServer() {
+  server = await aboutServer();
+  byId("model").textContent = server.model;
+  settings.show(server);
+  await voices.show(server);
+  if (!byId("text").value) byId("text").value = server.sample_text; // else the user's own, also from before a reload
+  say("");
+  showWish();
+}
+
+/** What the page is set to. */
+function wish() {
+  const { speed, normalize, sentencePause, paragraphPause } = settings;
+  const seed = crypto.getRandomValues(new Uint32Array(1))[0];
+  return { text: byId("text").value, voice: voices.chosen, speed, normalize, sentencePause, paragraphPause, seed };
+}
+
+/** Show what depends on the wish: how long the text is, and the examples. */
+function showWish() {
+  const length = [...byId("text").value].length;
+  byId("count").textContent = `${length} of ${server.longest_text ?? "…"} characters`;
+  byId("text").setCustomValidity(length > server.longest_text ? "The text is too long." : "");
+  showExamples(wish(), settings.format, Boolean(apiKey.get()));
+  showState();
+}
+
+/** Show what can be done now. */
+function showState() {
+  const isIdle = !making && !sampler.isPlaying && !stage.player.isPlaying;
+  if (isIdle && document.activeElement === byId("stop")) byId("speak").focus(); // which a disabled button would lose
+  byId("stop").disabled = isIdle;
+  byId("download").disabled = !stage.speech?.nSamples;
+  byId("download").textContent = `Download ${isFileOfServer() ? settings.formatName : "WAV"}`;
+}
+
+function showSpeech(speech) {
+  sampler.pause();
+  stage.show(speech);
+  past.show(speech);
+}
+
+function tellEnd(speech) {
+  if (speech.isWhole) say("Done.");
+  showState();
+}
+
+/** Whether the download is made by the server, in another format, of a speech that is whole. */
+function isFileOfServer() {
+  return settings.format !== "wav" && Boolean(stage.speech?.isWhole);
+}
+
+async function speak() {
+  stop();
+  const speech = new Speech(wish());
+  await perform(speech, stage.player, () => {
+    past.add(speech);
+    showSpeech(speech);
+  });
+}
+
+/** Let a voice be heard: the beginning of the text that every model has to try it with. */
+async function preview(voice) {
+  stop();
+  const key = `${voice.file ? "own" : "server"} ${voice.name}`;
+  if (samples.get(key)?.isWhole) {
+    sampler.load(samples.get(key));
+    sampler.play();
+    showState();
+    return;
+  }
+  const text = server.sample_text.slice(0, SAMPLE).replace(/(.*[.!?]).*/su, "$1");
+  const speech = new Speech({ ...wish(), text, voice });
+  samples.set(key, speech);
+  await perform(speech, sampler, () => sampler.load(speech));
+}
+
+async function give(voice) {
+  await giveVoice(voice);
+  server = await aboutServer();
+  await voices.show(server);
+  await voices.remove(voice.name, voice.name);
+  say(`${voice.name} is a voice of the server now.`);
+  showWish();
+}
+
+/** Ask for a speech, play it while it comes, and keep it; of one that is cut or stopped, what has come. */
+async function perform(speech, player, onFirst) {
+  const controller = new AbortController();
+  making = { speech, controller };
+  player.wake(); // here, where the click allows it
+  say("Waiting for the first sound …");
+  showState();
+  try {
+    await receive(speech, controller.signal, () => {
+      say("Speaking …");
+      onFirst();
+      player.play();
+    }, () => player.speech === speech && player.feed());
+  } finally {
+    speech.end();
+    if (making?.speech === speech) making = null;
+    if (stage.speech) past.show(stage.speech);
+    stage.draw();
+    showState();
+  }
+}
+
+/** Take in a speech; `onFirst` is called with its first samples, `onMore` with all. */
+async function receive(speech, signal, onFirst, onMore) {
+  const begin = performance.now();
+  const elapsed = () => performance.now() - begin;
+  const response = await askForSpeech(speech.wish, { withWords: server.word_times, signal });
+  for await (const piece of pieces(response)) {
+    if (signal.aborted) return;
+    speech.add(piece);
+    if (speech.firstMs === undefined && speech.nSamples) {
+      speech.firstMs = elapsed();
+      onFirst();
+    }
+    onMore();
+  }
+  if (!speech.nSamples) throw new Error("The server sent no sound.");
+  speech.isWhole = true;
+  speech.pace = (1000 * speech.seconds) / elapsed();
+}
+
+/** Silence, and no more of what is coming. */
+function stop() {
+  making?.controller.abort();
+  making = null;
+  sampler.pause();
+  stage.player.pause();
+  showState();
+}
+
+async function download() {
+  const { speech } = stage;
+  const format = isFileOfServer() ? settings.format : "wav";
+  if (format === "wav") return save(speech.wav(), format);
+  say(`Making the ${settings.formatName} …`);
+  const response = await askForSpeech(speech.wish, { format });
+  save(await response.blob(), format);
+  say("Done.");
+}
+
+function save(blob, format) {
+  const address = URL.createObjectURL(blob);
+  Object.assign(document.createElement("a"), { href: address, download: `speech.${format}` }).click();
+  setTimeout(() => URL.revokeObjectURL(address), 60_000);
+}
+
+function setText(text) {
+  byId("text").value = text;
+  changeText();
+}
+
+function changeText() {
+  remember("text", byId("text").value);
+  showWish();
 }
 
 byId("form").addEventListener("submit", (event) => {
   event.preventDefault();
   report(speak);
 });
-byId("stop").addEventListener("click", () => end("Stopped."));
-byId("text").addEventListener("input", () => {
-  kept.set(TEXT, byId("text").value);
-  count();
+byId("stop").addEventListener("click", () => {
+  stop();
+  say("Stopped.");
 });
-byId("audio").addEventListener("play", () => {
-  if (player) end("Done."); // else the speech would sound twice
+byId("download").addEventListener("click", () => report(download));
+byId("text").addEventListener("input", changeText);
+byId("insert-pause").addEventListener("click", () => {
+  const { selectionStart, selectionEnd } = byId("text");
+  byId("text").setRangeText(" [pause:1s] ", selectionStart, selectionEnd, "end");
+  byId("text").focus();
+  changeText();
 });
-byId("text").addEventListener("keydown", (event) => {
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && event.target !== byId("search")) byId("stop").click();
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) byId("form").requestSubmit();
 });
-byId("upload").addEventListener("change", showUpload);
-byId("remove").addEventListener("click", () => {
-  byId("upload").value = "";
-  showUpload();
-});
 byId("key").addEventListener("change", () => {
-  kept.set(KEY, byId("key").value);
-  report(loadVoices);
+  apiKey.set(byId("key").value);
+  report(loadServer);
 });
-byId("key").value = kept.get(KEY);
-byId("text").value = kept.get(TEXT);
-report(loadVoices);
+takeFiles(
+  (text, name) => {
+    setText(text);
+    say(`${name} is in the text.`);
+  },
+  async (file) => {
+    await voices.add(file);
+    say(`${file.name} is a voice now, and chosen.`);
+    showWish();
+  },
+  (sentence) => say(sentence, true),
+);
+offerCopies(say);
+byId("key").value = apiKey.get();
+byId("text").value = recall("text") ?? "";
+report(loadServer);

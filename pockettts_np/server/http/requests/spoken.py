@@ -1,6 +1,7 @@
 """What a request for speech asks for, whichever path it comes by: the model, the voice, the format and the delivery."""
 
 import re
+from contextlib import suppress
 
 from ....audio.effects import FASTEST, SLOWEST
 from ....audio.encoding import FORMATS, require_format
@@ -54,6 +55,16 @@ def form_of(fields: Fields, service: Service, default: str = "mp3") -> tuple[str
         others = ", ".join(other for other in FORMS if other != name)
         raise Refusal(400, f"{error} This server also has {others}.", "invalid_value", "response_format") from None
     return form, f"audio/pcm; rate={rate_hz}" if name == "pcm" else FORMATS[form].media_type
+
+
+def usable_forms(service: Service) -> list[str]:
+    """The formats that this server can send, by the names that requests use."""
+    found = []
+    for name, form in FORMS.items():
+        with suppress(ValueError):
+            require_format(form, service.model.sample_rate)
+            found.append(name)
+    return found
 
 
 def delivery_of(fields: Fields, service: Service, with_words: bool = False, as_whole: bool = False) -> Delivery:

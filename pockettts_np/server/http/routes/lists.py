@@ -3,11 +3,12 @@
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from ....hub.catalogue import default_text
+from ....audio.effects import FASTEST, SLOWEST
+from ....hub.catalogue import VOICES, default_text, voice_language
 from ....version import __version__
 from ...service import Service
 from ..metrics import MEDIA_TYPE
-from ..requests.spoken import OPENAI_MODELS, require_model
+from ..requests.spoken import OPENAI_MODELS, require_model, usable_forms
 
 _OWNER = "pockettts-np"
 
@@ -25,9 +26,12 @@ async def list_voices(request: Request) -> Response:
     return JSONResponse(
         {
             "object": "list",
-            "voices": [{"id": name, "name": name, "object": "voice"} for name in service.voices.names()],
+            "voices": [_voice(name) for name in service.voices.names()],
             "cloning": model.has_voice_cloning,
             "may_add": request.app.state.edits_voices and service.voices.folder is not None,
+            "word_times": bool(model.config.timestamp_heads),
+            "formats": usable_forms(service),
+            "speeds": [SLOWEST, FASTEST],
             "model": model.config.name,
             "sample_text": default_text(model.config.name),
             "longest_text": service.limits.text_characters,
@@ -72,6 +76,11 @@ async def metrics(request: Request) -> Response:
     """What the server has done, for Prometheus."""
     state = request.app.state
     return Response(state.metrics.text(state.service), media_type=MEDIA_TYPE)
+
+
+def _voice(name: str) -> dict[str, object]:
+    language = {"language": voice_language(name)} if name in VOICES else {}
+    return {"id": name, "name": name, "object": "voice", **language}
 
 
 def _models(request: Request) -> list[dict[str, object]]:
