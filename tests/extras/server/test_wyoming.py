@@ -386,18 +386,19 @@ def test_a_client_that_takes_nothing_is_dropped(uri, service, held, monkeypatch)
         until(lambda: held.n_stopped == 1)
 
 
-def test_only_so_many_connections(uri, monkeypatch, held):
+def test_only_so_many_connections(service, monkeypatch, held):
     monkeypatch.setattr(listening, "MAX_CONNECTIONS", 2)
-    with connected(uri, Synthesize(TEXT)), connected(uri, Synthesize(TEXT)):
-        until(lambda: len(held.texts) == 2)
-        assert Error.from_event(ask(uri, Describe(), until_type="info")[-1]).code == "busy"
-        held.gate.set()
-    until(lambda: ask(uri, Describe(), until_type="info")[-1].type == "info")
+    with served(service) as uri:  # where nobody lingers
+        with connected(uri, Synthesize(TEXT)), connected(uri, Synthesize(TEXT)):
+            until(lambda: len(held.texts) == 2)
+            assert Error.from_event(ask(uri, Describe(), until_type="info")[-1]).code == "busy"
+            held.gate.set()
+        until(lambda: ask(uri, Describe(), until_type="info")[-1].type == "info")
 
 
-def test_connections_on_which_nothing_is_asked_shut_nobody_out(uri, monkeypatch):
+def test_connections_on_which_nothing_is_asked_shut_nobody_out(service, monkeypatch):
     monkeypatch.setattr(listening, "MAX_CONNECTIONS", 2)
-    with connected(uri) as first, connected(uri) as second:
+    with served(service) as uri, connected(uri) as first, connected(uri) as second:
         assert ask(uri, Describe(), until_type="info")[-1].type == "info"
         assert first.recv(1) == b""  # the oldest went
         second.sendall(lines_of(Describe()))

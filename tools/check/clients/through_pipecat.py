@@ -12,10 +12,10 @@ import time
 
 from pipecat.frames.frames import EndFrame, ErrorFrame, Frame, TTSAudioRawFrame, TTSSpeakFrame
 from pipecat.pipeline.pipeline import Pipeline
-from pipecat.pipeline.runner import PipelineRunner
-from pipecat.pipeline.task import PipelineParams, PipelineTask
+from pipecat.pipeline.worker import PipelineParams, PipelineWorker
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from pipecat.services.openai.tts import OpenAITTSService
+from pipecat.workers.runner import WorkerRunner
 
 TEXT = "It was a bright cold day in April, and the clocks were striking thirteen."
 
@@ -45,14 +45,17 @@ async def speak(base_url: str, voice: str) -> None:
         api_key="none", base_url=base_url, settings=OpenAITTSService.Settings(model="gpt-4o-mini-tts", voice=voice)
     )
     params = PipelineParams(audio_out_sample_rate=24_000)
-    task = PipelineTask(Pipeline([service, heard]), params=params, cancel_on_idle_timeout=False)
+    worker = PipelineWorker(Pipeline([service, heard]), params=params, cancel_on_idle_timeout=False)
 
-    @task.event_handler("on_pipeline_error")
-    async def _note(_: PipelineTask, frame: ErrorFrame) -> None:
+    @worker.event_handler("on_pipeline_error")
+    async def _note(_: PipelineWorker, frame: ErrorFrame) -> None:
         errors.append(frame.error)
 
-    await task.queue_frames([TTSSpeakFrame(TEXT), EndFrame()])
-    await PipelineRunner(handle_sigint=False).run(task)
+    await worker.queue_frames([TTSSpeakFrame(TEXT), EndFrame()])
+    runner = WorkerRunner(handle_sigint=False)
+    await runner.add_workers(worker)
+    heard.begin = time.perf_counter()
+    await runner.run()
     rates = ", ".join(map(str, heard.rates_hz))
     print(f"{voice:10} first sound {heard.first_ms:6.0f} ms, {heard.seconds:5.2f} s at {rates} Hz {errors or ''}")
 
