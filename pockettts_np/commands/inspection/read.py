@@ -5,19 +5,16 @@ import json
 import logging
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ...conditioners.text import prepare_text_prompt, script_of
 from ...hub.catalogue import default_text
 from ...hub.errors import HubError
-from ...language.pauses import Pause
-from ...language.reading import Reading
-from ...language.rules import Draft
-from ...language.sentences import Sentences
-from ...loading.model_source import find, open_text
 from ..terminal import options, standard_input
 from ..terminal.options import add_model_command, whole
 from ..terminal.progress import table
+
+if TYPE_CHECKING:
+    from ...language.reading import Reading
 
 logger = logging.getLogger(__name__)
 
@@ -67,6 +64,11 @@ def _text(args: argparse.Namespace) -> str:
 
 def _parts(text: str, args: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Each chunk with its number of tokens, and each pause in seconds."""
+    from ...conditioners.text import prepare_text_prompt, script_of
+    from ...language.pauses import Pause
+    from ...language.reading import Reading
+    from ...loading.model_source import find, open_text
+
     reading = Reading.given(args.normalize or False, args.lexicon)
     source = find(args.language, args.config)
     try:
@@ -83,8 +85,12 @@ def _parts(text: str, args: argparse.Namespace) -> Iterator[dict[str, Any]]:
             yield {"text": prompt.strip(), "tokens": len(part.ids)}
 
 
-def _sentences(text: str, reading: Reading) -> Iterator[dict[str, Any]]:
+def _sentences(text: str, reading: "Reading") -> Iterator[dict[str, Any]]:
     """As above, without a tokenizer."""
+    from ...language.pauses import Pause
+    from ...language.rules import Draft
+    from ...language.sentences import Sentences
+
     sentences = Sentences(lambda sentence: 0, max_tokens=1000, passages=reading.passages())
     for part in sentences.feed(text, complete=True):
         if isinstance(part, Pause):
