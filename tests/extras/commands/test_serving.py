@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -19,6 +20,7 @@ from pockettts_np import TTSModel, __main__
 from pockettts_np.commands.serving import serve, service, wyoming
 from pockettts_np.commands.terminal import options
 from pockettts_np.model import quantize_model
+from pockettts_np.server.limits import Limits
 from tests.support.helpers import GOLDEN
 from tests.support.live_server import PATIENCE_SECONDS, get, post, recording, until
 
@@ -293,3 +295,14 @@ def test_serve_listens_on_a_unix_socket_and_takes_it_away(monkeypatch, caplog, m
     assert not path.exists()
     assert "The pages of every site can use the server" in caplog.text
     assert "Everyone who reaches this machine" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("options", "normalizes"), [([], True), (["--no-normalize"], False), (["--text-language", "english"], True)]
+)
+def test_servers_read_english_as_a_person_does(tiny_model, monkeypatch, options, normalizes):
+    monkeypatch.setattr(
+        TTSModel, "_build", lambda source: replace(tiny_model, own_voice=tiny_model.get_initial_state())
+    )
+    args = __main__.build_parser().parse_args(["serve", "--config", str(CONFIG), *options])
+    assert service.open_service(args, Limits()).model.reading.normalize is normalizes
