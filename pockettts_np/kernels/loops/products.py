@@ -5,73 +5,78 @@ from . import tile
 from .compiled import kernel
 from .elementwise import ZERO
 
-_HALF = tile.TILE_ROWS // 2
+_BLOCK_INPUTS = 256  # inputs whose weights are multiplied by all rows before the next: they stay in the cache
+_BLOCK_ROWS = 96  # rows whose products with a part of a panel are kept aside
 
-_tile = tile.make_tile(tile.TILE_ROWS, 1)
-_half_tile = tile.make_tile(_HALF, 1)
-_tile_1 = tile.make_tile(1, 1)
-_whole_tile = tile.make_whole_tile(tile.TILE_ROWS)
-_half_whole_tile = tile.make_whole_tile(_HALF)
-_streams = tile.make_tile(1, tile.STREAMS)
-_sums = tile.make_sums(tile.TILE_ROWS)
-_sums_of_streams = tile.make_sums(tile.STREAMS)
-
-
-@kernel
-def _store(sums, row, first, scale, bias, out):
-    """Rows of sums [n, COLUMNS], times scale plus bias, into out [T, n_out] from row `row` and column `first` on."""
-    n_columns = min(sums.shape[1], out.shape[1] - first)
-    for i in range(sums.shape[0]):
-        to, of = out[row + i], sums[i]
-        for j in range(n_columns):
-            to[first + j] = of[j] * scale[first + j] + bias[first + j]
+_tile = tile.make_tile(tile.TILE_ROWS, 1, tile.COLUMNS)
+_four = tile.make_tile(4, 1, tile.COLUMNS)
+_two = tile.make_tile(2, 1, PANEL)
+_one = tile.make_tile(1, 1, PANEL)
+_streams = tile.make_tile(1, tile.STREAMS, PANEL)
+_aside = tile.make_matrix(_BLOCK_ROWS, PANEL)
+_factors = tile.make_matrix(2, PANEL)
 
 
 @kernel
-def _product_of_row(x, w, first, scale, bias, out):
+def _row_by_panels(x, row, w, n_panels, first, scale, bias, out, to):
     """The product of one row: several distant panels at once, because one stream of memory is limited by the hardware
     prefetcher, which stops at each 4 KiB page; eight read about twice as fast."""
-    tile.never_inline()
-    sums = _sums_of_streams()
-    stride = w.shape[0] // tile.STREAMS
+    n_in, stride = x.shape[1], n_panels // tile.STREAMS
     for p in range(stride):
-        for column in range(0, PANEL, tile.COLUMNS):
-            _streams(x, 0, w, p, stride, first, column, sums)
-            for i in range(tile.STREAMS):
-                _store(sums[i : i + 1], 0, (p + i * stride) * PANEL + column, scale, bias, out)
-    for p in range(stride * tile.STREAMS, w.shape[0]):
-        for column in range(0, PANEL, tile.COLUMNS):
-            _tile_1(x, 0, w, p, 1, first, column, sums)
-            _store(sums[:1], 0, p * PANEL + column, scale, bias, out)
+        _streams(x, row, w, p, stride, first, 0, n_in, 0, scale, bias, out, to)
+    for p in range(stride * tile.STREAMS, n_panels):
+        _one(x, row, w, p, 1, first, 0, n_in, 0, scale, bias, out, to)
+
+
+@kernel
+def _block_by_panel(x, row, n_rows, w, p, first, start, end, scale, bias, out, to):
+    """The products of rows with inputs `start` to `end` − 1 of one panel."""
+    for t in range(0, n_rows, tile.TILE_ROWS):
+        n_left = n_rows - t
+        if n_left > 4:
+            for column in range(0, PANEL, tile.COLUMNS):
+                _tile(x, row + t, w, p, 1, first, start, end, column, scale, bias, out, to + t)
+        elif n_left > 2:
+            for column in range(0, PANEL, tile.COLUMNS):
+                _four(x, row + t, w, p, 1, first, start, end, column, scale, bias, out, to + t)
+        elif n_left == 2:
+            _two(x, row + t, w, p, 1, first, start, end, 0, scale, bias, out, to + t)
+        else:
+            _one(x, row + t, w, p, 1, first, start, end, 0, scale, bias, out, to + t)
+
+
+@kernel
+def _by_whole_panels(x, row, n_rows, w, n_panels, first, scale, bias, out, to):
+    """Rows `row`.. of x times the first panels, whose columns all exist in out, to rows `to`.. of out."""
+    tile.never_inline()
+    if n_rows == 1:
+        _row_by_panels(x, row, w, n_panels, first, scale, bias, out, to)
+        return
+    n_in = x.shape[1]
+    for p in range(n_panels):
+        for start in range(0, n_in, _BLOCK_INPUTS):
+            end = min(n_in, start + _BLOCK_INPUTS)
+            _block_by_panel(x, row, n_rows, w, p, first, start, end, scale, bias, out, to)
 
 
 @kernel
 def product(x, w, first, scale, bias, out):
     """`matmul` with the n_in inputs from `first` on of panels [P, N, 32] that may have more."""
-    tile.never_inline()
-    n_rows = x.shape[0]
-    if n_rows == 1:
-        _product_of_row(x, w, first, scale, bias, out)
+    n_rows, n_out = out.shape
+    n_whole = n_out // PANEL
+    _by_whole_panels(x, 0, n_rows, w, n_whole, first, scale, bias, out, 0)
+    n_rest = n_out - n_whole * PANEL
+    if n_rest == 0:
         return
-    sums = _sums()
-    for p in range(w.shape[0]):
-        for column in range(0, PANEL, tile.COLUMNS):
-            place = p * PANEL + column
-            is_whole = place + tile.COLUMNS <= out.shape[1]
-            for t in range(0, n_rows, tile.TILE_ROWS):
-                n_left = min(tile.TILE_ROWS, n_rows - t)
-                if is_whole and n_left > _HALF:
-                    _whole_tile(x, t, w, p, first, column, scale, bias, out)
-                elif is_whole and n_left > 1:
-                    _half_whole_tile(x, t, w, p, first, column, scale, bias, out)
-                else:
-                    if n_left > _HALF:
-                        _tile(x, t, w, p, 1, first, column, sums)
-                    elif n_left > 1:
-                        _half_tile(x, t, w, p, 1, first, column, sums)
-                    else:
-                        _tile_1(x, t, w, p, 1, first, column, sums)
-                    _store(sums[:n_left], t, place, scale, bias, out)
+    products, factors = _aside(), _factors()
+    for j in range(n_rest):
+        factors[0, j], factors[1, j] = scale[n_out - n_rest + j], bias[n_out - n_rest + j]
+    for row in range(0, n_rows, _BLOCK_ROWS):
+        n = min(_BLOCK_ROWS, n_rows - row)
+        _by_whole_panels(x, row, n, w[n_whole:], 1, first, factors[0], factors[1], products, 0)
+        for t in range(n):
+            for j in range(n_rest):
+                out[row + t, n_out - n_rest + j] = products[t, j]
 
 
 @kernel
