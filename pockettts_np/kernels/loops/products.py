@@ -5,6 +5,7 @@ from . import tile
 from .compiled import kernel
 from .elementwise import ZERO
 
+COLUMNS = tile.COLUMNS
 _BLOCK_INPUTS = 256  # inputs whose weights are multiplied by all rows before the next: they stay in the cache
 _BLOCK_ROWS = 96  # rows whose products with a part of a panel are kept aside
 
@@ -20,29 +21,38 @@ _factors = tile.make_matrix(2, PANEL)
 @kernel
 def _row_by_panels(x, row, w, n_panels, first, scale, bias, out, to):
     """The product of one row: several distant panels at once, because one stream of memory is limited by the hardware
-    prefetcher, which stops at each 4 KiB page; eight read about twice as fast."""
+    prefetcher, which stops at each 4 KiB page."""
     n_in, stride = x.shape[1], n_panels // tile.STREAMS
+    step = PANEL * w.itemsize
     for p in range(stride):
-        _streams(x, row, w, p, stride, first, 0, n_in, 0, scale, bias, out, to)
+        ahead = (p * w.shape[1] + first) * step + tile.AHEAD
+        _streams(x, row, w, p, stride, first, 0, n_in, 0, scale, bias, out, to, w, ahead, step)
     for p in range(stride * tile.STREAMS, n_panels):
-        _one(x, row, w, p, 1, first, 0, n_in, 0, scale, bias, out, to)
+        ahead = (p * w.shape[1] + first) * step + tile.AHEAD
+        _one(x, row, w, p, 1, first, 0, n_in, 0, scale, bias, out, to, w, ahead, step)
 
 
 @kernel
 def _block_by_panel(x, row, n_rows, w, p, first, start, end, scale, bias, out, to):
-    """The products of rows with inputs `start` to `end` − 1 of one panel."""
+    """The products of rows with inputs `start` to `end` − 1 of one panel, while memory brings the next inputs."""
+    n_tiles = (n_rows + tile.TILE_ROWS - 1) // tile.TILE_ROWS
+    step = COLUMNS * w.itemsize // n_tiles
+    part = step * (end - start)
+    ahead = (p * w.shape[1] + first + end) * PANEL * w.itemsize
     for t in range(0, n_rows, tile.TILE_ROWS):
         n_left = n_rows - t
         if n_left > 4:
-            for column in range(0, PANEL, tile.COLUMNS):
-                _tile(x, row + t, w, p, 1, first, start, end, column, scale, bias, out, to + t)
+            for column in range(0, PANEL, COLUMNS):
+                _tile(x, row + t, w, p, 1, first, start, end, column, scale, bias, out, to + t, w, ahead, step)
+                ahead += part
         elif n_left > 2:
-            for column in range(0, PANEL, tile.COLUMNS):
-                _four(x, row + t, w, p, 1, first, start, end, column, scale, bias, out, to + t)
+            for column in range(0, PANEL, COLUMNS):
+                _four(x, row + t, w, p, 1, first, start, end, column, scale, bias, out, to + t, w, ahead, step)
+                ahead += part
         elif n_left == 2:
-            _two(x, row + t, w, p, 1, first, start, end, 0, scale, bias, out, to + t)
+            _two(x, row + t, w, p, 1, first, start, end, 0, scale, bias, out, to + t, w, ahead, step)
         else:
-            _one(x, row + t, w, p, 1, first, start, end, 0, scale, bias, out, to + t)
+            _one(x, row + t, w, p, 1, first, start, end, 0, scale, bias, out, to + t, w, ahead, step)
 
 
 @kernel

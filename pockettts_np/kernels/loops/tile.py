@@ -34,13 +34,15 @@ AHEAD = 8192  # bytes that are asked for before their turn: past the 4 KiB page 
 
 
 def make_tile(n_rows: int, n_panels: int, n_columns: int) -> Callable[..., None]:
-    """A compiled `tile(x, row, w, panel, stride, first, start, end, column, scale, bias, out, to)`.
+    """A compiled `tile(x, row, w, panel, stride, first, start, end, column, scale, bias, out, to, next, ahead, step)`.
 
     Rows `row`.. of x [T, n_in] times n_columns columns from `column` on of panels `panel`, `panel + stride`, … of w
     [P, N, 32], of any kind; inputs `start` to `end` − 1 of x, which meet those from `first + start` on of the panels.
     The products go where they belong in rows `to`.. of out [T, n_out], all of whose columns must exist: with those of
     the inputs before, and with the last inputs they become · scale + bias. In place of rows past the last of x and of
-    out, the last is taken again. Rows of x may overlap. Without the compiler (NUMBA_DISABLE_JIT) it is a NumPy product.
+    out, the last is taken again. Rows of x may overlap. Meanwhile it asks for what is needed after this: of array
+    `next`, from byte `ahead` on, `step` bytes an input, and as much of other panels. Without the compiler
+    (NUMBA_DISABLE_JIT) it is a NumPy product.
     """
 
     def tile_of_numpy(
@@ -57,6 +59,9 @@ def make_tile(n_rows: int, n_panels: int, n_columns: int) -> Callable[..., None]
         bias: np.ndarray,
         out: np.ndarray,
         to: int,
+        next: np.ndarray,
+        ahead: int,
+        step: int,
     ) -> None:
         for number in range(panel, panel + n_panels * stride, stride):
             inputs = as_float32(w[number, first + start : first + end, column : column + n_columns])
@@ -82,14 +87,17 @@ def make_tile(n_rows: int, n_panels: int, n_columns: int) -> Callable[..., None]
         bias: Any,
         out: Any,
         to: Any,
+        next: Any,
+        ahead: Any,
+        step: Any,
     ) -> Any:
         index = types.intp
-        signature = types.void(x, index, w, *[index] * 6, scale, bias, out, index)
+        signature = types.void(x, index, w, *[index] * 6, scale, bias, out, index, next, index, index)
 
         def generate(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
-            arrays = {i: _array(context, builder, signature.args[i], args[i]) for i in (0, 2, 9, 10, 11)}
-            x, w, scale, bias, out = arrays.values()
-            _, row, _, panel, stride, first, start, end, column, _, _, _, to = args
+            arrays = {i: _array(context, builder, signature.args[i], args[i]) for i in (0, 2, 9, 10, 11, 13)}
+            x, w, scale, bias, out, next = arrays.values()
+            _, row, _, panel, stride, first, start, end, column, _, _, _, to, _, ahead, step = args
             numbers = [builder.add(panel, builder.mul(stride, panel.type(j))) for j in range(n_panels)]
             rows = [_row(builder, x, _existing(builder, x, row, i)) for i in range(n_rows)]
             starts = [_start(builder, w, number, first, column) for number in numbers]
@@ -102,7 +110,17 @@ def make_tile(n_rows: int, n_panels: int, n_columns: int) -> Callable[..., None]
             places = [[builder.gep(result, [each]) for each in columns] for result in results]
             is_first = builder.icmp_signed("==", start, start.type(0))
             sums = _begin(builder, places, is_first)
-            _emit_products(builder, rows, starts, signature.args[2].dtype, start, end, sums)
+            kind = signature.args[2].dtype
+            asked = _asked(builder, next, [builder.mul(stride, panel.type(j)) for j in range(n_panels)], ahead)
+            lines = range(0, n_columns * kind.bitwidth // 8, CACHE_LINE)
+
+            def ask(k: ir.Value) -> None:
+                for pointer in asked:
+                    place = builder.gep(pointer, [builder.mul(builder.sub(k, start), step)])
+                    for line in lines:
+                        _prefetch(builder, builder.gep(place, [k.type(line)]))
+
+            _emit_products(builder, rows, starts, kind, start, end, sums, ask)
             is_last = builder.icmp_signed("==", end, cgutils.unpack_tuple(builder, x.shape)[1])
             _finish(builder, sums, places, is_last, [[builder.gep(y.data, [c]) for c in columns] for y in (scale, bias)])
             return context.get_dummy_value()
@@ -181,15 +199,13 @@ def _emit_products(
     start: ir.Value,
     end: ir.Value,
     sums: Grid,
+    ask: Callable[[ir.Value], None],
 ) -> None:
-    """Add to `sums` the products of inputs `start` to `end` − 1."""
+    """Add to `sums` the products of inputs `start` to `end` − 1, and `ask` at each for what comes later."""
     n_vectors = len(sums[0]) // len(panels)
-    size = kind.bitwidth // 8
     with cgutils.for_range_slice(builder, start, end, start.type(1), intp=start.type) as (k, _):
         offset = builder.mul(k, k.type(PANEL))
-        for panel in panels:
-            for line in range(0, n_vectors * LANES, CACHE_LINE // size):
-                _prefetch(builder, builder.gep(panel, [builder.add(offset, k.type(AHEAD // size + line))]))
+        ask(k)
         for j, panel in enumerate(panels):  # one after the other: the weights of all would not fit into the registers
             weights = [
                 load(builder, builder.gep(panel, [builder.add(offset, k.type(v * LANES))]), kind)
@@ -226,6 +242,13 @@ def _start(builder: ir.IRBuilder, w: Any, number: ir.Value, first: ir.Value, col
     n_inputs = cgutils.unpack_tuple(builder, w.shape)[1]
     line = builder.add(builder.mul(number, n_inputs), first)
     return builder.gep(w.data, [builder.add(builder.mul(line, line.type(PANEL)), column)])
+
+
+def _asked(builder: ir.IRBuilder, array: Any, panels: list[ir.Value], ahead: ir.Value) -> list[ir.Value]:
+    """Pointers to byte `ahead` of an array of panels, and to the same place some panels later."""
+    data = builder.bitcast(array.data, ir.IntType(8).as_pointer())
+    panel_bytes = cgutils.unpack_tuple(builder, array.strides)[0]
+    return [builder.gep(data, [builder.add(ahead, builder.mul(number, panel_bytes))]) for number in panels]
 
 
 def _existing(builder: ir.IRBuilder, array: Any, row: ir.Value, offset: int) -> ir.Value:
