@@ -391,16 +391,21 @@ def test_the_flow_net_s_norms_have_an_eps_of_1e_6():
 
 @pytest.mark.parametrize("kind", NumberType)
 def test_a_tile_compiles_afresh(kind):
-    """The generated instructions, not those in the cache: three rows and two panels of every kind of weight."""
-    three_rows = tile.make_tile(3, 2)
+    """The generated instructions, not those in the cache: three rows and two panels of every kind of weight, in two
+    blocks of inputs."""
+    three_rows = tile.make_tile(3, 2, tile.COLUMNS)
 
     @numba.njit
-    def call(x, w, sums):
-        three_rows(x, 1, w, 0, 2, 4, 0, sums)
+    def call(x, w, scale, bias, out):
+        for start, end in ((0, 3), (3, 5)):
+            three_rows(x, 1, w, 0, 2, 4, start, end, 0, scale, bias, out, 1, 0, w, 0, 32)
 
     w = normal(96, 9)
     w = pack(10 * w, kind)
-    x, sums = normal(5, 5), np.full((6, tile.COLUMNS), np.nan, np.float32)
-    call(x, w, sums)
+    x, scale, bias, out = normal(5, 5), normal(96), normal(96, seed=1), np.full((4, 96), np.nan, np.float32)
+    call(x, w, scale, bias, out)
+    columns = np.concatenate([np.arange(tile.COLUMNS), 64 + np.arange(tile.COLUMNS)])
     numbers = as_float32(w)[[0, 2], 4:, : tile.COLUMNS].astype(np.float64)
-    assert_close(sums, np.einsum("tk,pkc->tpc", x[1:4].astype(np.float64), numbers).reshape(6, -1))
+    want = np.einsum("tk,pkc->tpc", x[1:4].astype(np.float64), numbers).reshape(3, -1)
+    assert_close(out[1:, columns], want * scale[columns] + bias[columns])
+    assert np.isnan(np.delete(out, columns, axis=1)).all()

@@ -9,20 +9,20 @@ from pathlib import Path
 import pytest
 
 X86 = {
-    "AVX2": ("haswell", "+sse4.2,+avx,+avx2,+fma,+f16c", (8, 2, 4, 4)),
-    "SSE": ("x86-64-v2", "+sse4.2,+popcnt", (4, 2, 4, 4)),  # without instructions that convert float16
-    "none named": ("generic", "", (4, 2, 4, 4)),
+    "AVX2": ("haswell", "+sse4.2,+avx,+avx2,+fma,+f16c", (8, 16, 6, 3)),
+    "SSE": ("x86-64-v2", "+sse4.2,+popcnt", (4, 8, 4, 1)),  # without instructions that convert float16
+    "none named": ("generic", "", (4, 8, 4, 1)),
 }
 CODE = """
 import sys
 import numba
 import numpy as np
 from pockettts_np.kernels import entry_points as kernels
-from pockettts_np.kernels.loops import tile
+from pockettts_np.kernels.loops import tile, vectors
 from pockettts_np.kernels.panels import NumberType, bfloat16_to_float32, pack
 from pockettts_np.weights.packing import quantize_rows
 
-assert (tile.LANES, tile.VECTORS, tile.TILE_ROWS, tile.STREAMS) == tuple(map(int, sys.argv[1:])), tile.LANES
+assert (vectors.LANES, tile.COLUMNS, tile.TILE_ROWS, tile.STREAMS) == tuple(map(int, sys.argv[1:])), vectors.LANES
 normal = lambda *shape: np.random.default_rng(0).standard_normal(shape, np.float32)
 w, bias = normal(37 + 32 * tile.STREAMS, 50), normal(37 + 32 * tile.STREAMS)
 steps, scale = quantize_rows(w)
@@ -35,7 +35,7 @@ for matrix, panels, scale in (
 ):
     if matrix.ndim == 3:  # bfloat16: out of the panels again
         matrix = matrix.swapaxes(1, 2).reshape(-1, 50)[: len(bias)]
-    for n_rows in (1, 2, 3, tile.TILE_ROWS, 2 * tile.TILE_ROWS + 3):
+    for n_rows in (1, 2, 3, tile.TILE_ROWS, 2 * tile.TILE_ROWS + 3, 4 * tile.TILE_ROWS):
         x, out = normal(n_rows, 50), np.full((n_rows, len(bias)), np.nan, np.float32)
         kernels.matmul(x, panels, scale, bias, out)
         wanted = x.astype(np.float64) @ matrix.astype(np.float64).T + bias
@@ -50,7 +50,7 @@ assert np.array_equal(out[0], halves.astype(np.float32), equal_nan=True)
 @numba.njit
 def converted(numbers, out):
     for i in range(len(numbers)):
-        out[i] = tile.convert(numbers[i], out)
+        out[i] = vectors.convert(numbers[i], out)
 
 exact = halves[np.isfinite(halves)].astype(np.float32)
 between = (np.sort(exact)[1:] + np.sort(exact)[:-1]) / 2  # ties

@@ -8,6 +8,7 @@ A matrix [n_out, n_in] is stored as panels [ceil(n_out / 32), n_in, 32]: the 32 
 """
 
 import itertools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -34,100 +35,88 @@ AHEAD = 8192  # bytes that are asked for before their turn: past the 4 KiB page 
 
 
 def make_tile(n_rows: int, n_panels: int, n_columns: int) -> Callable[..., None]:
-    """A compiled `tile(x, row, w, panel, stride, first, start, end, column, scale, bias, out, to, next, ahead, step)`.
+    """A compiled `tile(x, row, w, panel, stride, first, start, end, column, scale, bias, out, to, place, …)`.
 
     Rows `row`.. of x [T, n_in] times n_columns columns from `column` on of panels `panel`, `panel + stride`, … of w
     [P, N, 32], of any kind; inputs `start` to `end` − 1 of x, which meet those from `first + start` on of the panels.
-    The products go where they belong in rows `to`.. of out [T, n_out], all of whose columns must exist: with those of
-    the inputs before, and with the last inputs they become · scale + bias. In place of rows past the last of x and of
-    out, the last is taken again. Rows of x may overlap. Meanwhile it asks for what is needed after this: of array
-    `next`, from byte `ahead` on, `step` bytes an input, and as much of other panels. Without the compiler
-    (NUMBA_DISABLE_JIT) it is a NumPy product.
+    The products go to rows `to`.. of out [T, n_out], column 0 of the first panel to `place`; all the columns must
+    exist. With the first inputs they replace what stands there, with others they are added to it, and with the last
+    they become · scale + bias. In place of rows past the last of x and of out, the last is taken again. Rows of x may
+    overlap.
+
+    The last arguments are `coming, ahead, step`: meanwhile the tile asks memory for what is needed after this, of the
+    array `coming` from byte `ahead` on, `step` bytes an input, and as much of other panels.
+
+    Without the compiler (NUMBA_DISABLE_JIT) it is a NumPy product.
     """
 
-    def tile_of_numpy(
-        x: np.ndarray,
-        row: int,
-        w: np.ndarray,
-        panel: int,
-        stride: int,
-        first: int,
-        start: int,
-        end: int,
-        column: int,
-        scale: np.ndarray,
-        bias: np.ndarray,
-        out: np.ndarray,
-        to: int,
-        next: np.ndarray,
-        ahead: int,
-        step: int,
-    ) -> None:
-        for number in range(panel, panel + n_panels * stride, stride):
-            inputs = as_float32(w[number, first + start : first + end, column : column + n_columns])
-            columns = slice(number * PANEL + column, number * PANEL + column + n_columns)
-            products = x[row : row + n_rows, start:end] @ inputs
+    def tile_of_numpy(*args: Any) -> None:
+        x, row, w, panel, stride, first, start, end, column, scale, bias, out, to, place, *_ = args
+        for number in range(n_panels):
+            w_inputs = w[panel + number * stride, first + start : first + end, column : column + n_columns]
+            products = x[row : row + n_rows, start:end] @ as_float32(w_inputs)
+            first_column = place + number * stride * PANEL + column
+            columns = slice(first_column, first_column + n_columns)
             sums = out[to : to + len(products), columns]
             sums[...] = products if start == 0 else sums + products
             if end == x.shape[1]:
                 sums[...] = sums * scale[columns] + bias[columns]
 
-    def tile(
-        typing: Any,
-        x: Any,
-        row: Any,
-        w: Any,
-        panel: Any,
-        stride: Any,
-        first: Any,
-        start: Any,
-        end: Any,
-        column: Any,
-        scale: Any,
-        bias: Any,
-        out: Any,
-        to: Any,
-        next: Any,
-        ahead: Any,
-        step: Any,
-    ) -> Any:
+    def generate(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
+        x, w, scale, bias, out, coming = (
+            context.make_array(signature.args[i])(context, builder, args[i]) for i in (0, 2, 9, 10, 11, 14)
+        )
+        _, row, _, panel, stride, first, start, end, column, _, _, _, to, place, _, ahead, step = args
+        later = [builder.mul(stride, panel.type(number)) for number in range(n_panels)]  # panels after the first
+        rows = [_row(builder, x, _existing(builder, x, row, i)) for i in range(n_rows)]
+        panels = [_inputs(builder, w, builder.add(panel, number), first, column) for number in later]
+        columns = [
+            builder.add(builder.add(place, builder.mul(number, place.type(PANEL))), builder.add(column, place.type(v)))
+            for number in later
+            for v in range(0, n_columns, LANES)
+        ]
+        results = [_row(builder, out, _existing(builder, out, to, i)) for i in range(n_rows)]
+        places = [[builder.gep(result, [each]) for each in columns] for result in results]
+        sums = _begin(builder, places, builder.icmp_signed("==", start, start.type(0)))
+        kind = signature.args[2].dtype
+        ask = _asker(builder, coming, later, ahead, step, n_columns * kind.bitwidth // 8)
+        _emit_products(builder, rows, panels, kind, start, end, sums, ask)
+        is_last = builder.icmp_signed("==", end, cgutils.unpack_tuple(builder, x.shape)[1])
+        factors = [[builder.gep(array.data, [each]) for each in columns] for array in (scale, bias)]
+        _finish(builder, sums, places, is_last, factors)
+        return context.get_dummy_value()
+
+    def tile(typing: Any, x, row, w, panel, stride, first, start, end, column, scale, bias, out, to, place, coming, ahead, step) -> Any:  # fmt: skip  # type: ignore[no-untyped-def]  # noqa: E501
         index = types.intp
-        signature = types.void(x, index, w, *[index] * 6, scale, bias, out, index, next, index, index)
-
-        def generate(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
-            arrays = {i: _array(context, builder, signature.args[i], args[i]) for i in (0, 2, 9, 10, 11, 13)}
-            x, w, scale, bias, out, next = arrays.values()
-            _, row, _, panel, stride, first, start, end, column, _, _, _, to, _, ahead, step = args
-            numbers = [builder.add(panel, builder.mul(stride, panel.type(j))) for j in range(n_panels)]
-            rows = [_row(builder, x, _existing(builder, x, row, i)) for i in range(n_rows)]
-            starts = [_start(builder, w, number, first, column) for number in numbers]
-            columns = [
-                builder.add(builder.mul(number, number.type(PANEL)), builder.add(column, number.type(v)))
-                for number in numbers
-                for v in range(0, n_columns, LANES)
-            ]
-            results = [_row(builder, out, _existing(builder, out, to, i)) for i in range(n_rows)]
-            places = [[builder.gep(result, [each]) for each in columns] for result in results]
-            is_first = builder.icmp_signed("==", start, start.type(0))
-            sums = _begin(builder, places, is_first)
-            kind = signature.args[2].dtype
-            asked = _asked(builder, next, [builder.mul(stride, panel.type(j)) for j in range(n_panels)], ahead)
-            lines = range(0, n_columns * kind.bitwidth // 8, CACHE_LINE)
-
-            def ask(k: ir.Value) -> None:
-                for pointer in asked:
-                    place = builder.gep(pointer, [builder.mul(builder.sub(k, start), step)])
-                    for line in lines:
-                        _prefetch(builder, builder.gep(place, [k.type(line)]))
-
-            _emit_products(builder, rows, starts, kind, start, end, sums, ask)
-            is_last = builder.icmp_signed("==", end, cgutils.unpack_tuple(builder, x.shape)[1])
-            _finish(builder, sums, places, is_last, [[builder.gep(y.data, [c]) for c in columns] for y in (scale, bias)])
-            return context.get_dummy_value()
-
-        return signature, generate
+        numbers = scale, bias, out
+        return types.void(x, index, w, *[index] * 6, *numbers, index, index, coming, index, index), generate
 
     return tile_of_numpy if config.DISABLE_JIT else intrinsic(tile)  # type: ignore[attr-defined]
+
+
+def _widen_for_numpy(w: np.ndarray, panel: int, start: int, end: int, widened: np.ndarray) -> None:
+    widened[0, : end - start] = as_float32(w[panel, start:end])
+
+
+def _widen(typing: Any, w: Any, panel: Any, start: Any, end: Any, widened: Any) -> Any:
+    """Inputs `start` to `end` − 1 of a panel of w [P, N, 32], of any kind, as float32 to `widened` [1, n, 32]."""
+
+    def generate(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
+        w, widened = (context.make_array(signature.args[i])(context, builder, args[i]) for i in (0, 4))
+        _, panel, start, end, _ = args
+        source = _inputs(builder, w, panel, start, start.type(0))
+        with cgutils.for_range(builder, builder.sub(end, start), intp=start.type) as loop:
+            for column in range(0, PANEL, LANES):
+                offset = builder.add(builder.mul(loop.index, start.type(PANEL)), start.type(column))
+                numbers = load(builder, builder.gep(source, [offset]), signature.args[0].dtype)
+                store(builder, numbers, builder.gep(widened.data, [offset]))
+        return context.get_dummy_value()
+
+    index = types.intp
+    return types.void(w, index, index, index, widened), generate
+
+
+widen: Any = _widen_for_numpy if config.DISABLE_JIT else intrinsic(_widen)  # type: ignore[attr-defined]
 
 
 def _never_inline(typing: Any) -> Any:
@@ -147,32 +136,31 @@ def _inlining_of_numpy() -> None:
 never_inline: Any = _inlining_of_numpy if config.DISABLE_JIT else intrinsic(_never_inline)  # type: ignore[attr-defined]
 
 
-def make_matrix(n_rows: int, width: int) -> Any:
-    """A compiled `matrix()`: an array [n_rows, width] on the stack of the function that calls it, not cleared."""
+def make_array(*shape: int) -> Any:
+    """A compiled `array()`: a float32 array of a shape on the stack of the function that calls it, not cleared."""
 
-    def matrix_of_numpy() -> np.ndarray:
-        return np.empty((n_rows, width), np.float32)
+    def array_of_numpy() -> np.ndarray:
+        return np.empty(shape, np.float32)
 
-    def matrix(typing: Any) -> Any:
-        kind = types.Array(types.float32, 2, "C")
+    def array(typing: Any) -> Any:
+        kind = types.Array(types.float32, len(shape), "C")
 
         def generate(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
-            numbers = cgutils.alloca_once(builder, ir.FloatType(), n_rows * width)
-            array = context.make_array(kind)(context, builder)
+            made = context.make_array(kind)(context, builder)
             index = context.get_value_type(types.intp)
             context.populate_array(
-                array,
-                data=numbers,
-                shape=[index(n_rows), index(width)],
-                strides=[index(width * FLOAT_BYTES), index(FLOAT_BYTES)],
+                made,
+                data=cgutils.alloca_once(builder, ir.FloatType(), math.prod(shape)),
+                shape=[index(length) for length in shape],
+                strides=[index(FLOAT_BYTES * math.prod(shape[axis + 1 :])) for axis in range(len(shape))],
                 itemsize=index(FLOAT_BYTES),
                 meminfo=None,
             )
-            return array._getvalue()
+            return made._getvalue()
 
         return kind(), generate
 
-    return matrix_of_numpy if config.DISABLE_JIT else intrinsic(matrix)  # type: ignore[attr-defined]
+    return array_of_numpy if config.DISABLE_JIT else intrinsic(array)  # type: ignore[attr-defined]
 
 
 Grid = list[list[ir.Value]]  # by row, then by panel and vector of columns
@@ -205,7 +193,7 @@ def _emit_products(
     n_vectors = len(sums[0]) // len(panels)
     with cgutils.for_range_slice(builder, start, end, start.type(1), intp=start.type) as (k, _):
         offset = builder.mul(k, k.type(PANEL))
-        ask(k)
+        ask(builder.sub(k, start))
         for j, panel in enumerate(panels):  # one after the other: the weights of all would not fit into the registers
             weights = [
                 load(builder, builder.gep(panel, [builder.add(offset, k.type(v * LANES))]), kind)
@@ -237,18 +225,27 @@ def _array(context: Any, builder: ir.IRBuilder, kind: Any, value: ir.Value) -> A
     return context.make_array(kind)(context, builder, value)
 
 
-def _start(builder: ir.IRBuilder, w: Any, number: ir.Value, first: ir.Value, column: ir.Value) -> ir.Value:
+def _inputs(builder: ir.IRBuilder, w: Any, panel: ir.Value, first: ir.Value, column: ir.Value) -> ir.Value:
     """Pointer to a column of the input `first` of a panel."""
     n_inputs = cgutils.unpack_tuple(builder, w.shape)[1]
-    line = builder.add(builder.mul(number, n_inputs), first)
+    line = builder.add(builder.mul(panel, n_inputs), first)
     return builder.gep(w.data, [builder.add(builder.mul(line, line.type(PANEL)), column)])
 
 
-def _asked(builder: ir.IRBuilder, array: Any, panels: list[ir.Value], ahead: ir.Value) -> list[ir.Value]:
-    """Pointers to byte `ahead` of an array of panels, and to the same place some panels later."""
+def _asker(
+    builder: ir.IRBuilder, array: Any, later: list[ir.Value], ahead: ir.Value, step: ir.Value, n_bytes: int
+) -> Callable[[ir.Value], None]:
+    """What asks memory, at the i-th input, for n_bytes from byte `ahead` + i · step on, of all the panels."""
     data = builder.bitcast(array.data, ir.IntType(8).as_pointer())
     panel_bytes = cgutils.unpack_tuple(builder, array.strides)[0]
-    return [builder.gep(data, [builder.add(ahead, builder.mul(number, panel_bytes))]) for number in panels]
+    begins = [builder.gep(data, [builder.add(ahead, builder.mul(number, panel_bytes))]) for number in later]
+
+    def ask(i: ir.Value) -> None:
+        for begin in begins:
+            for line in range(0, n_bytes, CACHE_LINE):
+                _prefetch(builder, builder.gep(begin, [builder.add(builder.mul(i, step), i.type(line))]))
+
+    return ask
 
 
 def _existing(builder: ir.IRBuilder, array: Any, row: ir.Value, offset: int) -> ir.Value:
