@@ -19,7 +19,7 @@ from numba.core import cgutils, config
 from numba.extending import intrinsic
 
 from ..panels import PANEL, as_float32
-from .vectors import FAST, FEATURES, FLOATS, IS_X86, LANES, broadcast, load, store
+from .vectors import FAST, FEATURES, FLOATS, HAS_LANE_PRODUCTS, IS_X86, LANES, broadcast, broadcast_lane, load, store
 
 if "avx512f" in FEATURES:  # 32 registers of 16 numbers
     COLUMNS, TILE_ROWS, STREAMS = PANEL, 8, 8
@@ -68,7 +68,8 @@ def make_tile(n_rows: int, n_panels: int, n_columns: int) -> Callable[..., None]
         )
         _, row, _, panel, stride, first, start, end, column, _, _, _, to, place, _, ahead, step = args
         later = [builder.mul(stride, panel.type(number)) for number in range(n_panels)]  # panels after the first
-        rows = [_row(builder, x, _existing(builder, x, row, i)) for i in range(n_rows)]
+        rows = [builder.gep(_row(builder, x, _existing(builder, x, row, i)), [start]) for i in range(n_rows)]
+        first = builder.add(first, start)
         panels = [_inputs(builder, w, builder.add(panel, number), first, column) for number in later]
         columns = [
             builder.add(builder.add(place, builder.mul(number, place.type(PANEL))), builder.add(column, place.type(v)))
@@ -80,7 +81,7 @@ def make_tile(n_rows: int, n_panels: int, n_columns: int) -> Callable[..., None]
         sums = _begin(builder, places, builder.icmp_signed("==", start, start.type(0)))
         kind = signature.args[2].dtype
         ask = _asker(builder, coming, later, ahead, step, n_columns * kind.bitwidth // 8)
-        _emit_products(builder, rows, panels, kind, start, end, sums, ask)
+        _emit_products(builder, rows, panels, kind, builder.sub(end, start), sums, ask)
         is_last = builder.icmp_signed("==", end, cgutils.unpack_tuple(builder, x.shape)[1])
         factors = [[builder.gep(array.data, [each]) for each in columns] for array in (scale, bias)]
         _finish(builder, sums, places, is_last, factors)
@@ -184,26 +185,38 @@ def _emit_products(
     rows: list[ir.Value],
     panels: list[ir.Value],
     kind: Any,
-    start: ir.Value,
-    end: ir.Value,
+    n_inputs: ir.Value,
     sums: Grid,
     ask: Callable[[ir.Value], None],
 ) -> None:
-    """Add to `sums` the products of inputs `start` to `end` − 1, and `ask` at each for what comes later."""
+    """Add to `sums` the products of inputs, and `ask` at each for what comes later."""
     n_vectors = len(sums[0]) // len(panels)
-    with cgutils.for_range_slice(builder, start, end, start.type(1), intp=start.type) as (k, _):
+
+    def multiply(k: ir.Value, values: list[ir.Value]) -> None:
+        """One input of all rows."""
         offset = builder.mul(k, k.type(PANEL))
-        ask(builder.sub(k, start))
+        ask(k)
         for j, panel in enumerate(panels):  # one after the other: the weights of all would not fit into the registers
             weights = [
                 load(builder, builder.gep(panel, [builder.add(offset, k.type(v * LANES))]), kind)
                 for v in range(n_vectors)
             ]
-            for row, row_sums in zip(rows, sums, strict=True):
-                value = broadcast(builder, builder.load(builder.gep(row, [k])))
+            for value, row_sums in zip(values, sums, strict=True):
                 for weight, register in zip(weights, row_sums[j * n_vectors : (j + 1) * n_vectors], strict=True):
                     product = builder.fmul(value, weight, flags=FAST)
                     builder.store(builder.fadd(builder.load(register), product, flags=FAST), register)
+
+    n_grouped = n_inputs.type(0)
+    if HAS_LANE_PRODUCTS:
+        n_groups = builder.sdiv(n_inputs, n_inputs.type(LANES))
+        n_grouped = builder.mul(n_groups, n_inputs.type(LANES))
+        with cgutils.for_range(builder, n_groups, intp=n_inputs.type) as loop:
+            k = builder.mul(loop.index, n_inputs.type(LANES))
+            inputs = [load(builder, builder.gep(row, [k]), types.float32) for row in rows]
+            for i in range(LANES):
+                multiply(builder.add(k, k.type(i)), [broadcast_lane(builder, each, i) for each in inputs])
+    with cgutils.for_range_slice(builder, n_grouped, n_inputs, n_inputs.type(1), intp=n_inputs.type) as (k, _):
+        multiply(k, [broadcast(builder, builder.load(builder.gep(row, [k]))) for row in rows])
 
 
 def _finish(builder: ir.IRBuilder, sums: Grid, places: Grid, is_last: ir.Value, factors: Grid) -> None:

@@ -36,6 +36,7 @@ elif "avx2" in FEATURES:
 else:  # SSE, NEON
     LANES = 4
 HAS_HALVES = not IS_X86 or "f16c" in FEATURES  # instructions that convert float16; else LLVM calls what is not there
+HAS_LANE_PRODUCTS = not IS_X86  # instructions that multiply by one number of a register; to load it into all costs more
 
 FAST = ("reassoc", "contract", "nsz")
 FLOATS = ir.VectorType(ir.FloatType(), LANES)
@@ -67,6 +68,10 @@ def broadcast(builder: ir.IRBuilder, scalar: ir.Value) -> ir.Value:
     undefined = ir.Constant(FLOATS, ir.Undefined)
     first = builder.insert_element(undefined, scalar, ir.IntType(32)(0))
     return builder.shuffle_vector(first, undefined, _INT32S([0] * LANES))
+
+
+def broadcast_lane(builder: ir.IRBuilder, vector: ir.Value, lane: int) -> ir.Value:
+    return builder.shuffle_vector(vector, ir.Constant(FLOATS, ir.Undefined), _INT32S([lane] * LANES))
 
 
 def _convert_for_numpy(value: np.float32, like: np.ndarray) -> Any:
