@@ -175,6 +175,17 @@ def test_products_of_every_shape(n_out, n_in, kind):
         assert_close(product(x[:T], panels, n_out, scale, bias), want[:T])
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("T", [2, 96, 97, 101])
+def test_products_past_the_blocks_of_rows_and_inputs(T, kind):
+    """256 inputs at a time, and 96 rows of a panel that is not full."""
+    for n_in in (255, 256, 257, 513):
+        (w, panels), x = matrix(37, n_in, kind), normal(T, n_in)
+        scale, bias = 1 + normal(37, seed=5), normal(37, seed=6)
+        want = (x.astype(np.float64) @ w.T.astype(np.float64)) * scale + bias
+        assert_close(product(x, panels, 37, scale, bias), want)
+
+
 @pytest.mark.parametrize("n_out", [33, 64])
 def test_products_touch_no_row_after_the_last(n_out):
     _, panels = matrix(n_out, 5)
@@ -190,11 +201,12 @@ def test_products_touch_no_row_after_the_last(n_out):
 def test_a_row_s_result_does_not_depend_on_the_rows_beside_it(n_out, kind):
     """Bit for bit: so speech does not depend on how the decoder's work was cut. (NumPy's product, without the compiler,
     rounds a row alone otherwise.)"""
-    (_, panels), x = matrix(n_out, 50, kind), normal(2 * tile.TILE_ROWS + 3, 50)
+    n_in = 300  # more than a block of inputs; enough rows for weights to be converted beforehand
+    (_, panels), x = matrix(n_out, n_in, kind), normal(4 * tile.TILE_ROWS + 3, n_in)
     whole = product(x, panels, n_out)
-    for T in (1, 2, 5, tile.TILE_ROWS):
+    for T in (1, 2, 3, 4, 5, tile.TILE_ROWS):
         pieces = np.concatenate([product(x[t : t + T], panels, n_out) for t in range(0, len(x), T)])
-        assert_close(pieces, whole, same_bits(50 * EPS))
+        assert_close(pieces, whole, same_bits(n_in * EPS))
 
 
 @pytest.mark.parametrize("kind", KINDS)

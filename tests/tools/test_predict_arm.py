@@ -45,9 +45,8 @@ ALL = tuple(NumberType)
 def costs(tile: float = 16.0, streams: float = 32.0) -> Costs:
     return Costs(
         tile=dict.fromkeys(ALL, tile),
-        half_tile=dict.fromkeys(ALL, tile / 2),
+        row=dict.fromkeys(ALL, streams / 2),
         streams=dict.fromkeys(ALL, streams),
-        stream=dict.fromkeys(ALL, streams / 4),
         activations={"elu": 4.0, "gelu": 8.0, "silu": 8.0},
     )
 
@@ -150,11 +149,19 @@ def test_bytes_are_those_of_whole_panels():
 
 
 def test_cycles_of_a_product():
-    """33 outputs are two panels, of two halves each; five rows are a tile and half a tile."""
-    assert costs().of_product(5, 33, 10, NumberType.INT8) == 2 * 10 * 2 * (16 + 8)
+    """33 outputs are two panels, of two halves each; what is left of four rows is taken alone, in a pair or as four."""
     assert costs().of_product(4, 33, 10, NumberType.INT8) == 2 * 10 * 2 * 16
-    assert costs().of_product(1, 33, 10, NumberType.INT8) == 2 * 10 * 2 * 8
-    assert costs().of_product(1, 5 * 32, 10, NumberType.INT8) == 2 * 10 * (32 + 8)
+    for rest, cycles in ((1, 16), (2, 16), (3, 2 * 16)):
+        assert costs().of_product(4 + rest, 33, 10, NumberType.INT8) == 2 * 10 * (2 * 16 + cycles)
+    assert costs().of_product(1, 33, 10, NumberType.INT8) == 10 * 32
+    assert costs().of_product(1, 5 * 32, 10, NumberType.INT8) == 10 * (2 * 32 + 16)
+
+
+def test_many_rows_meet_weights_that_were_converted_before():
+    widened = dataclasses.replace(costs(), tile=dict.fromkeys(ALL, 20.0) | {NumberType.FLOAT32: 16.0})
+    few, many = (widened.of_product(n, 32, 10, NumberType.INT8) for n in (predict_arm.WIDENED_FROM - 1, 16))
+    assert few == 10 * 2 * 3 * 20
+    assert many == 10 * 2 * 4 * 16
 
 
 def test_cycles_of_work_are_those_of_its_parts():

@@ -26,8 +26,10 @@ from tools.bench import machine_code
 from tools.bench.frame_work import PUBLISHED, QUANTIZED, Kinds, Work, decoder, language_model
 from tools.bench.machine_code import Loop
 
-TILE_ROWS, COLUMNS, STREAMS = 4, 16, 4  # of the NEON tile in pockettts_np/kernels/loops/tile.py
-COLUMNS_A_PANEL = PANEL // COLUMNS
+# Of pockettts_np/kernels/loops/tile.py and products.py on NEON.
+TILE_ROWS, COLUMNS, STREAMS = 4, 16, 2
+INPUTS = 4  # of an iteration of the loops for several rows
+WIDENED_FROM = 3 * TILE_ROWS  # rows for which weights are converted beforehand, once
 
 
 @dataclass(frozen=True)
@@ -52,28 +54,29 @@ BOARDS = (
 class Costs:
     """Cycles that a processor needs."""
 
-    tile: dict[NumberType, float]  # TILE_ROWS rows of inputs times COLUMNS weights, one input
-    half_tile: dict[NumberType, float]  # half as many rows
-    streams: dict[NumberType, float]  # one row times COLUMNS weights of STREAMS panels, one input
-    stream: dict[NumberType, float]  # of one panel
+    tile: dict[NumberType, float]  # TILE_ROWS rows times COLUMNS weights, or half of them times a panel, one input
+    row: dict[NumberType, float]  # one row times a panel, one input
+    streams: dict[NumberType, float]  # one row times STREAMS panels, one input
     activations: dict[str, float]  # one number
 
     def of_product(self, n_rows: int, n_out: int, n_in: int, kind: NumberType) -> float:
+        """To convert weights beforehand is left out: one of the rows' products takes as long."""
         panels = n_panels(n_out)
         if n_rows == 1:
             groups, rest = divmod(panels, STREAMS)
-            once = groups * self.streams[kind] + rest * self.stream[kind]
+            once = groups * self.streams[kind] + rest * self.row[kind]
         else:
+            kind = kind if n_rows < WIDENED_FROM else NumberType.FLOAT32
             tiles, rest = divmod(n_rows, TILE_ROWS)
-            whole, half = tiles + (rest > TILE_ROWS // 2), 0 < rest <= TILE_ROWS // 2
-            once = panels * (whole * self.tile[kind] + half * self.half_tile[kind])
-        return COLUMNS_A_PANEL * n_in * once
+            rest_cycles = (0, self.row[kind], self.tile[kind], PANEL // COLUMNS * self.tile[kind])[rest]
+            once = panels * (tiles * PANEL // COLUMNS * self.tile[kind] + rest_cycles)
+        return n_in * once
 
     def of(self, work: Work) -> float:
         """Products of vectors are counted as the product of one row with a float32 matrix."""
         products = sum(p.count * self.of_product(p.n_rows, p.n_out, p.n_in, p.kind) for p in work.products)
         activations = sum(n * self.activations[name] for name, n in work.activations.items())
-        dots = work.dot_multiply_adds / (STREAMS * COLUMNS) * self.streams[NumberType.FLOAT32]
+        dots = work.dot_multiply_adds / (STREAMS * PANEL) * self.streams[NumberType.FLOAT32]
         return products + activations + dots
 
 
@@ -101,16 +104,15 @@ def costs(object_file: Path, processor: str, llvm_mca: str, objdump: str) -> Cos
     def cycles(loop: Loop) -> float:
         return machine_code.cycles(loop, llvm_mca, processor)
 
-    def products(function: str, n_rows: int, panels: int) -> dict[NumberType, float]:
-        loops = machine_code.product_loops(code, function, n_rows * panels * COLUMNS)
-        return {kind: cycles(loop) for kind, loop in loops.items()}
+    def products(function: str, n_sums: int, n_inputs: int = 1) -> dict[NumberType, float]:
+        loops = machine_code.product_loops(code, function, n_sums * n_inputs)
+        return {kind: cycles(loop) / n_inputs for kind, loop in loops.items()}
 
     activations = {name: machine_code.activation_loop(code, f"pockettts_np_{name}") for name in ("elu", "gelu", "silu")}
     return Costs(
-        tile=products("product", TILE_ROWS, 1),
-        half_tile=products("product", TILE_ROWS // 2, 1),
-        streams=products("_product_of_row", 1, STREAMS),
-        stream=products("_product_of_row", 1, 1),
+        tile=products("_rows", TILE_ROWS * COLUMNS, INPUTS),
+        row=products("_rows", PANEL),
+        streams=products("_by_panels", STREAMS * PANEL),
         activations={name: cycles(loop) / loop.n_stored for name, loop in activations.items()},
     )
 

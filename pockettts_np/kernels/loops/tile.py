@@ -207,7 +207,7 @@ def _emit_products(
                     builder.store(builder.fadd(builder.load(register), product, flags=FAST), register)
 
     n_grouped = n_inputs.type(0)
-    if HAS_LANE_PRODUCTS:
+    if HAS_LANE_PRODUCTS and len(rows) > 1:
         n_groups = builder.sdiv(n_inputs, n_inputs.type(LANES))
         n_grouped = builder.mul(n_groups, n_inputs.type(LANES))
         with cgutils.for_range(builder, n_groups, intp=n_inputs.type) as loop:
