@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..version import __version__
 
-_SHARED = {"arguments", "panels", "scratch", "signatures"}  # what loops import from this folder
+_SHARED = {"arguments", "panels", "scratch", "signatures", "vectors"}  # what loops import from this folder
 
 
 @functools.cache

@@ -18,7 +18,8 @@ import sys
 import numba
 import numpy as np
 from pockettts_np.kernels import entry_points as kernels
-from pockettts_np.kernels.loops import tile, vectors
+from pockettts_np.kernels import vectors
+from pockettts_np.kernels.loops import tile
 from pockettts_np.kernels.panels import NumberType, bfloat16_to_float32, pack
 from pockettts_np.weights.packing import quantize_rows
 

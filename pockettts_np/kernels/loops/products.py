@@ -60,7 +60,8 @@ def _by_panels(x, row, n_rows, w, panel, n_panels, first, scale, bias, out, to):
         return
     widened, n_in = _widened(), x.shape[1]
     is_widened = w.itemsize < tile.FLOAT_BYTES and n_rows >= _WIDENED_FROM
-    step = tile.COLUMNS * w.itemsize // ((n_rows + tile.TILE_ROWS - 1) // tile.TILE_ROWS)
+    n_tiles = max(1, (n_rows + tile.TILE_ROWS - 1) // tile.TILE_ROWS)
+    step = tile.COLUMNS * w.itemsize // n_tiles  # in each of their passes over a block
     for p in range(n_panels):
         for start in range(0, n_in, _BLOCK_INPUTS):
             end, place = min(n_in, start + _BLOCK_INPUTS), p * PANEL
@@ -82,8 +83,10 @@ def product(x, w, first, scale, bias, out):
     if done == n_out:
         return
     products, factors = _aside(), _factors()
-    for j in range(n_out - done):
-        factors[0, j], factors[1, j] = scale[done + j], bias[done + j]
+    for j in range(PANEL):
+        column = done + j
+        factors[0, j] = scale[column] if column < n_out else ZERO
+        factors[1, j] = bias[column] if column < n_out else ZERO
     for row in range(0, n_rows, _BLOCK_ROWS):
         n = min(_BLOCK_ROWS, n_rows - row)
         _by_panels(x, row, n, w, n_whole, 1, first, factors[0], factors[1], products, 0)

@@ -19,7 +19,7 @@ from numba.core import cgutils, config
 from numba.extending import intrinsic
 
 from ..panels import PANEL, as_float32
-from .vectors import FAST, FEATURES, FLOATS, HAS_LANE_PRODUCTS, IS_X86, LANES, broadcast, broadcast_lane, load, store
+from ..vectors import FAST, FEATURES, FLOATS, HAS_LANE_PRODUCTS, IS_X86, LANES, broadcast, broadcast_lane, load, store
 
 if "avx512f" in FEATURES:  # 32 registers of 16 numbers
     COLUMNS, TILE_ROWS, STREAMS = PANEL, 8, 8

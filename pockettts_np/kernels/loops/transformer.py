@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..panels import PANEL
-from . import vectors
+from ..vectors import convert
 from .attention import attention, rope
 from .compiled import kernel
 from .elementwise import add, gelu, layer_norm
@@ -29,8 +29,8 @@ def _split_heads(projected, k, v, n_rows, position, inv_freq, queries):
         for h in range(n_kv_heads):
             key, value = heads[t, n_heads + h], heads[t, n_heads + n_kv_heads + h]
             for i in range(dim):
-                k[h, panel, i, column] = vectors.convert(key[i], k)
-                v[h, i // PANEL, row, i % PANEL] = vectors.convert(value[i], v)
+                k[h, panel, i, column] = convert(key[i], k)
+                v[h, i // PANEL, row, i % PANEL] = convert(value[i], v)
 
 
 @kernel
