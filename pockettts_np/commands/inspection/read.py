@@ -6,20 +6,17 @@ import logging
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ...conditioners.script import script_of
-from ...conditioners.text import prepare_text_prompt
 from ...hub.catalogue import default_text
 from ...hub.errors import HubError
-from ...language.pauses import AS_IT_IS, Manner, Pause
-from ...language.reading import Reading
-from ...language.rules import Draft
-from ...language.sentences import Sentences
-from ...loading.model_source import find, open_text
 from ..terminal import options, standard_input
 from ..terminal.options import add_model_command, whole
 from ..terminal.progress import table
+
+if TYPE_CHECKING:
+    from ...language.pauses import Manner
+    from ...language.reading import Reading
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +69,12 @@ def _text(args: argparse.Namespace) -> str:
 
 def _parts(text: str, args: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """Each chunk with its number of tokens, and each pause in seconds."""
+    from ...conditioners.script import script_of
+    from ...conditioners.text import prepare_text_prompt
+    from ...language.pauses import Pause
+    from ...language.reading import Reading
+    from ...loading.model_source import find, open_text
+
     reading = Reading.given(args.normalize or False, args.lexicon)
     source = find(args.language, args.config)
     try:
@@ -90,13 +93,19 @@ def _parts(text: str, args: argparse.Namespace) -> Iterator[dict[str, Any]]:
             yield {"text": prompt.strip(), "tokens": len(part.ids), **_changed(part.manner)}
 
 
-def _changed(manner: Manner) -> dict[str, Any]:
+def _changed(manner: "Manner") -> dict[str, Any]:
     """What of a manner is not as it is without one."""
+    from ...language.pauses import AS_IT_IS
+
     return {name: value for name, value in asdict(manner).items() if value != getattr(AS_IT_IS, name)}
 
 
-def _sentences(text: str, reading: Reading) -> Iterator[dict[str, Any]]:
+def _sentences(text: str, reading: "Reading") -> Iterator[dict[str, Any]]:
     """As above, without a tokenizer."""
+    from ...language.pauses import Pause
+    from ...language.rules import Draft
+    from ...language.sentences import Sentences
+
     sentences = Sentences(lambda sentence: 0, max_tokens=1000, passages=reading.passages())
     for part in sentences.feed(text, complete=True):
         if isinstance(part, Pause):
