@@ -7,11 +7,10 @@ from fractions import Fraction
 
 from ..config.config import Config
 from ..language.pauses import Pause
-from ..language.prompts import NO_GAPS, Gaps, Part, Prompt, parts
+from ..language.prompts import NO_GAPS, Gaps, Prompt, parts
 from ..language.reading import Reading
 from ..language.rules import Draft
 from ..language.sentences import with_gaps
-from ..language.ssml.document import document_parts
 from .text import AS_REFERENCE, Chunk, NothingToSpeakError, chunks_of, prepare_text_prompt, spoken_draft
 from .tokenizer.protocol import Tokenizer
 
@@ -76,8 +75,11 @@ def script_of(
 ) -> Script:
     """The script of a whole text, plain or of SSML. Errors as `parts`, `document_parts` and `make_script`."""
     reading = reading_for(config, reading)
-    found: Iterable[Part] = document_parts(text, reading) if ssml else parts(reading.unmarked(text))
-    return make_script(tokenizer, with_gaps(found, gaps), max_tokens, config, reading)
+    if not ssml:
+        return make_script(tokenizer, with_gaps(parts(reading.unmarked(text)), gaps), max_tokens, config, reading)
+    from ..language.ssml.document import document_parts  # only a document needs it
+
+    return make_script(tokenizer, with_gaps(document_parts(text, reading), gaps), max_tokens, config, reading)
 
 
 def make_script(

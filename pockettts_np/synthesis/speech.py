@@ -1,6 +1,5 @@
 """Speech while it is made, for those who take it: in a `with` block that ends its threads, or in a coroutine."""
 
-import asyncio
 import threading
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import suppress
@@ -90,6 +89,8 @@ class Running:
 
 async def asynchronous(begin: Callable[[threading.Event], Generator[Sound]]) -> AsyncGenerator[Sound]:
     """What `begin` makes, in a thread of its own that ends with the iteration; at most `MAX_AHEAD` pieces ahead."""
+    import asyncio  # only a coroutine needs it
+
     loop = asyncio.get_running_loop()
     ready: asyncio.Queue[Sound | End] = asyncio.Queue()
 

@@ -11,7 +11,7 @@ from pockettts_np.language.pauses import Manner, Pause
 from pockettts_np.language.prompts import Gap, Prompt, parts
 from pockettts_np.language.reading import Reading
 from pockettts_np.language.ssml.attributes import speed_of, volume_db_of
-from pockettts_np.language.ssml.document import document_parts, is_document
+from pockettts_np.language.ssml.document import begins_as_document, document_parts, is_document
 from pockettts_np.language.ssml.say_as import say_as
 from tests.support.texts import NUMBERS, WORDS, prose
 
@@ -333,3 +333,20 @@ def test_documents_are_known_by_their_beginning(text):
 @pytest.mark.parametrize("text", ["", "<speaker>", "Say <speak>", "speak", "<p><speak>", "<!--" * 5000, "<?xml <speak"])
 def test_other_texts_are_none(text):
     assert not is_document(text)
+
+
+# ---- text in pieces ----
+
+
+@given(st.text(max_size=8) | st.sampled_from([DOCUMENT, " <?xml version='1.0'?>\n<speak/>", "<speaker>", "<!-- a"]))
+def test_a_text_in_pieces_begins_as_it_does_as_a_whole(text):
+    begins, pieces = begins_as_document(iter(text))
+    assert begins == is_document(text)
+    assert "".join(pieces) == text
+
+
+@pytest.mark.parametrize("text", ["Hello", "<p>Hello", "<!" + "-" * 3000])
+def test_no_more_is_awaited_than_tells_what_the_text_is(text):
+    taken = iter(text)
+    begins_as_document(taken)
+    assert len(text) - len(list(taken)) <= 2502

@@ -4,8 +4,6 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...audio.recording import RECORDING_SUFFIXES
-from ...hub.voices import SAVED_SUFFIX
 from .options import number
 
 if TYPE_CHECKING:
@@ -37,6 +35,9 @@ def folder(text: str) -> Path:
 
 def voice_files(folder: Path) -> dict[str, Path]:
     """The voices of a folder by name: saved ones, or else recordings. NotADirectoryError: there is no such folder."""
+    from ...audio.recording import RECORDING_SUFFIXES
+    from ...hub.voices import SAVED_SUFFIX
+
     if not folder.is_dir():
         raise NotADirectoryError(f"There is no folder of voices {folder}.")
     paths = [path for path in folder.iterdir() if path.suffix in (*RECORDING_SUFFIXES, SAVED_SUFFIX) and path.is_file()]

@@ -13,7 +13,6 @@ from pockettts_np import export_model_state
 from pockettts_np.audio.effects import CLOSING_SILENCE_SECONDS, processed
 from pockettts_np.audio.samples import to_int16
 from pockettts_np.language.prompts import Gaps
-from pockettts_np.language.ssml.document import begins_as_document, is_document
 from pockettts_np.server.delivery import Delivery
 from pockettts_np.server.http.requests.fields import Fields
 from pockettts_np.server.http.requests.spoken import delivery_of
@@ -152,20 +151,3 @@ VALUES = st.none() | st.booleans() | st.floats() | st.text() | st.lists(st.integ
 def test_any_field_is_taken_or_refused(service, fields):
     delivery, refusal = outcome(fields, service)
     assert (refusal.status, refusal.param in fields) == (400, True) if refusal else delivery is not None
-
-
-# ---- text in pieces ----
-
-
-@given(st.text(max_size=8) | st.sampled_from([DOCUMENT, " <?xml version='1.0'?>\n<speak/>", "<speaker>", "<!-- a"]))
-def test_a_text_in_pieces_begins_as_it_does_as_a_whole(text):
-    begins, pieces = begins_as_document(iter(text))
-    assert begins == is_document(text)
-    assert "".join(pieces) == text
-
-
-@pytest.mark.parametrize("text", ["Hello", "<p>Hello", "<!" + "-" * 3000])
-def test_no_more_is_awaited_than_tells_what_the_text_is(text):
-    taken = iter(text)
-    begins_as_document(taken)
-    assert len(text) - len(list(taken)) <= 2502

@@ -7,14 +7,20 @@ from wyoming.client import AsyncClient
 from wyoming.error import Error
 from wyoming.event import Event
 
-from tests.extras.server.test_markup import DOCUMENT, assert_same, folder, model, service, want  # noqa: F401  # fixtures
+from pockettts_np.server.limits import Limits
+from tests.extras.server.test_markup import DOCUMENT, assert_same, want
 from tests.extras.server.test_wyoming import served
-from tests.support.live_server import PATIENCE_SECONDS
+from tests.support.live_server import PATIENCE_SECONDS, calm, make_service
 
 
 @pytest.fixture(scope="module")
-def uri(service):
-    with served(service) as uri:
+def model(tiny_model):
+    return calm(tiny_model)
+
+
+@pytest.fixture(scope="module")
+def uri(model):
+    with served(make_service(model, Limits(n_workers=2, n_waiting=20, text_characters=1000))) as uri:
         yield uri
 
 
