@@ -267,7 +267,7 @@ def test_callers_take_turns_by_chunk(model, monkeypatch):
     service = make_service(model, Limits(n_workers=1, n_waiting=5))
     texts = []
 
-    def generate(self, voice, script, stop):
+    def generate(self, voice, script, stop, **_):
         texts.append(script.text)
         while len(texts) == 1 and not service.jobs._turns.someone_waits:
             time.sleep(0.001)
