@@ -272,7 +272,10 @@ def test_a_word_is_lit_from_its_beginning_to_the_next():
 WRITTEN = """# A *title*
 It costs **$100**, isn't it? 40–60°C … naïve **Be**trag! A é हिन्दी ((x))."""
 # Words as the model says them, and what is lit for each where that is another text.
-SAID = "A|title|It|costs|$100,|isn't|it?|40–60°C …|naïve|Betrag!|A|é|हिन्दी|((x)).".split("|")
+SAID = [
+    *("A", "title", "It", "costs", "$100,", "isn't", "it?", "40–60°C …", "naïve", "Betrag!"),
+    *("A", "é", "हिन्दी", "((x))."),
+]
 LIT = {"title": "*title*", "$100,": "**$100**,", "40–60°C …": "40–60°C", "Betrag!": "**Be**trag!"}
 
 

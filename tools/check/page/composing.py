@@ -38,6 +38,9 @@ def check_settings(page: Page) -> None:
     slide(page, "#speed", 1.5)
     page.fill("#sentence-pause", "0.5")
     page.uncheck("#normalize")
+    page.fill("#paragraph-pause", "99")
+    page.press("#paragraph-pause", "Tab")
+    assert page.input_value("#paragraph-pause") == "0", "a pause that cannot be stays"
     with page.expect_request("**/tts") as request:
         speak(page)
     sent = request.value.post_data_buffer.decode(errors="replace")

@@ -135,6 +135,7 @@ def check_past(page: Page) -> None:
     length = page.inner_text("#length")
     rows.nth(1).locator("button").click()
     assert page.inner_text("#length") != length
+    assert page.evaluate("document.activeElement.ariaCurrent") == "true", "the focus was lost"
     expect(page.locator("#play")).to_have_attribute("aria-label", "Pause")
     rows.nth(0).locator("button").click()
     assert page.inner_text("#length") == length

@@ -5,7 +5,8 @@ const byId = (id) => document.getElementById(id);
 /** Write the examples for a wish, and a format. */
 export function showExamples(wish, format, hasKey) {
   const base = new URL(".", location.href).href;
-  byId("curl").textContent = wish.voice.file ? curlForm(base, wish, format, hasKey) : curlJson(base, wish, format, hasKey);
+  const curl = wish.voice.file ? curlForm : curlJson;
+  byId("curl").textContent = curl(base, wish, format, hasKey);
   byId("python").textContent = python(base, wish, format, hasKey);
 }
 

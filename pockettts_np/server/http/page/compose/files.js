@@ -7,7 +7,13 @@ const byId = (id) => document.getElementById(id);
 /** `onText` is called with the text of a file, `onVoice` with the file of a voice, `onError` with a sentence. */
 export function takeFiles(onText, onVoice, onError) {
   const take = async (file) => {
-    if (!file) return;
+    try {
+      await read(file);
+    } catch { // a folder, or a file that is gone
+      onError(`${file.name} cannot be read.`);
+    }
+  };
+  const read = async (file) => {
     if (file.type.startsWith("audio/") || VOICE.test(file.name)) await onVoice(file);
     else if (file.size > LONGEST_BYTES) onError(`${file.name} is too large for a text.`);
     else if ((await textOf(file)).includes("\0")) onError(`${file.name} is no text.`);
@@ -15,7 +21,7 @@ export function takeFiles(onText, onVoice, onError) {
   };
   byId("open").addEventListener("click", () => byId("file").click());
   byId("file").addEventListener("change", async () => {
-    await take(byId("file").files[0]);
+    if (byId("file").files.length) await take(byId("file").files[0]);
     byId("file").value = ""; // so that the same file can be opened again
   });
   document.addEventListener("dragover", (event) => {

@@ -18,6 +18,11 @@ export class Settings {
       this.#tell();
       onChange();
     });
+    byId("settings").addEventListener("change", ({ target }) => {
+      if (target.validity.valid) return;
+      target.value = target.defaultValue; // else the form is not sent
+      target.dispatchEvent(new Event("input", { bubbles: true }));
+    });
     byId("normalize").addEventListener("input", () => remember("normalize", byId("normalize").checked));
     this.#tell();
   }

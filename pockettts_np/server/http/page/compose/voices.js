@@ -95,8 +95,8 @@ export class Voices {
     const { name, file } = this.#voice(value);
     const row = document.createElement("div");
     row.className = "voice";
-    const radio = Object.assign(document.createElement("input"), { type: "radio", name: "voice", value, id: `voice ${value}` });
-    radio.checked = value === this.#chosen;
+    const radio = document.createElement("input");
+    Object.assign(radio, { type: "radio", name: "voice", value, id: `voice ${value}`, checked: value === this.#chosen });
     const label = Object.assign(document.createElement("label"), { htmlFor: radio.id, textContent: name });
     row.append(radio, label, button("Listen", name, () => this.#onPreview(this.#voice(value))));
     if (!file) return row;
@@ -129,7 +129,8 @@ export class Voices {
 }
 
 function button(text, name, onClick) {
-  const made = Object.assign(document.createElement("button"), { type: "button", className: "small", textContent: text });
+  const made = document.createElement("button");
+  Object.assign(made, { type: "button", className: "small", textContent: text });
   made.setAttribute("aria-label", `${text}: ${name}`);
   made.addEventListener("click", onClick);
   return made;

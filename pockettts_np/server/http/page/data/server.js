@@ -16,7 +16,8 @@ export async function ask(path, options = {}) {
 function headers() {
   const key = apiKey.get().trim();
   if (!/^[!-~]*$/.test(key)) {
-    throw new KeyWanted("This cannot be the API key: a key has no spaces, and only the letters, digits and signs of ASCII.");
+    const why = "a key has no spaces, and only the letters, digits and signs of ASCII.";
+    throw new KeyWanted(`This cannot be the API key: ${why}`);
   }
   return key ? { Authorization: `Bearer ${key}` } : {};
 }
@@ -48,7 +49,8 @@ export function giveVoice(voice) {
 
 /**
  * Speech, as the user wishes it: {text, voice: {id, file}, speed, normalize, sentencePause, paragraphPause, seed},
- * where an undefined `normalize` is as the server reads. In one file of `format`; or, without one, in pieces that `pieces` understands, with the words if `withWords`.
+ * where an undefined `normalize` is as the server reads. In one file of `format`; or, without one, in pieces that
+ * `pieces` understands, with the words if `withWords`.
  */
 export function askForSpeech(wish, { format, withWords, signal }) {
   const form = new FormData();

@@ -20,14 +20,15 @@ export class Past {
   add(speech) {
     this.#speeches.unshift(speech);
     this.#forgetOldest();
-    this.show(speech);
   }
 
   /** Mark the speech that stands in the player; its length may have changed. */
   show(speech) {
+    const hasFocus = byId("past").contains(document.activeElement);
     this.#shown = speech;
     byId("history").hidden = this.#speeches.length < 2;
     byId("past").replaceChildren(...this.#speeches.map((each) => this.#row(each)));
+    if (hasFocus) byId("past").querySelector("[aria-current]")?.focus();
   }
 
   #forgetOldest() {
