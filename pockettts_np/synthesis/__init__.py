@@ -1,4 +1,5 @@
 """The loop from a prompted state to sound.
 
-Read in this order: utterance, passage, shared_steps, generation, options, noise, loudness; speech, live_text; scripting.
+Read in this order: utterance, passage, shared_steps, generation, options, noise, loudness; speech, live_text;
+scripting.
 """
