@@ -170,6 +170,7 @@ def run(module, expression):
 @settings(deadline=None, max_examples=10)
 @given(st.lists(st.integers(0, 200), max_size=12), st.booleans())
 @example([], True)
+@example(list(range(1500)), True)  # a byte at a time
 @example([43, 44, 45, 46, 47], False)
 def test_the_page_reads_a_speech_however_it_is_cut(cuts, as_events):
     """A WAV, or events with a WAV inside: the same samples and words from pieces of any size."""

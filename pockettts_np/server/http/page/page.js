@@ -26,7 +26,10 @@ const voices = new Voices(
   showWish,
 );
 const sampler = new Player(); // of samples, which leave on the stage what is there
-const stage = new Stage(showState);
+const stage = new Stage(() => {
+  if (stage.player.isPlaying) sampler.pause(); // one at a time
+  showState();
+});
 const past = new Past((speech) => {
   showSpeech(speech);
   stage.player.play();
