@@ -103,6 +103,10 @@ CASES = {
             "**One** [pause:1s] <break time='2s'/> [voice:alba] two",
             "One [pause:1s] <break time='2s'/> [voice:alba] two",
         ),
+        (
+            "One [pause:1s][pause:2s] [voice:alba](two) ![pause][pause]three",
+            "One [pause:1s][pause:2s] [voice:alba](two) ![pause][pause]three",
+        ),
     ],
 }
 TABLE = [pytest.param(*case, id=f"{kind}: {case[0][:20]!r}") for kind, cases in CASES.items() for case in cases]

@@ -12,7 +12,7 @@ from pockettts_np.audio.time_stretch import stretched
 from pockettts_np.language.prompts import Gaps, parts
 from pockettts_np.language.sentences import Sentences, with_gaps
 from tests.support.random_models import small_model
-from tests.support.speech import SENTENCE, TWO_SENTENCES, pipeline_threads, quick, timed_model
+from tests.support.speech import SENTENCE, TWO_SENTENCES, n_threads_at_work, quick, timed_model
 
 RATE_HZ = 24_000
 OTHER = "Was it red or blue?"
@@ -131,7 +131,7 @@ def test_faster_speech_stops_too(voice, threads):
     next(stream)
     stop.set()
     assert list(stream) == []
-    assert pipeline_threads() == []
+    assert n_threads_at_work() == 0
 
 
 # ---- times ----

@@ -7,7 +7,7 @@ import threading
 import numpy as np
 import pytest
 
-from tests.support.speech import SENTENCE, TWO_SENTENCES, pipeline_threads, quick, timed_model
+from tests.support.speech import SENTENCE, TWO_SENTENCES, n_threads_at_work, quick, timed_model
 
 LONG = " ".join([TWO_SENTENCES] * 50)
 
@@ -16,7 +16,7 @@ LONG = " ".join([TWO_SENTENCES] * 50)
 def test_leaving_the_block_of_a_speech_ends_its_threads(voice, threads):
     with quick(threads).generate_audio_stream(voice, LONG) as speech:
         next(speech)
-    assert pipeline_threads() == []
+    assert n_threads_at_work() == 0
     assert list(speech) == []
 
 
@@ -42,7 +42,7 @@ def test_leaving_the_block_of_a_model_ends_all_of_its_speech(voice, threads):
     assert not listener.is_alive()
     assert list(waiting) == []
     assert list(live) == []
-    assert pipeline_threads() == []
+    assert n_threads_at_work() == 0
     assert len(model.generate_audio(voice, "Hello.")) > 0  # it can still speak
 
 
@@ -76,7 +76,7 @@ def test_in_a_coroutine_speech_is_the_same(voice, threads):
     model = quick(threads)
     got = asyncio.run(gathered(model.agenerate_audio_stream(voice, TWO_SENTENCES, noise=3)))
     assert np.array_equal(np.concatenate(got), model.generate_audio(voice, TWO_SENTENCES, noise=3))
-    assert pipeline_threads() == []
+    assert n_threads_at_work() == 0
 
 
 def test_in_a_coroutine_words_come_too(voice):
@@ -91,7 +91,7 @@ def test_errors_come_with_the_first_step_or_when_they_arise(voice):
         asyncio.run(gathered(model.agenerate_audio_stream(voice, " ")))
     with pytest.raises(ValueError, match="longer than the 3 rows"):
         asyncio.run(gathered(model.agenerate_audio_stream(voice, SENTENCE, noise=np.zeros((3, 8), np.float32))))
-    assert pipeline_threads() == []
+    assert n_threads_at_work() == 0
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -103,7 +103,7 @@ def test_leaving_the_loop_ends_the_threads(voice, threads):
         await stream.aclose()
 
     asyncio.run(leave())
-    assert pipeline_threads() == []
+    assert n_threads_at_work() == 0
 
 
 def test_cancelling_the_task_ends_the_threads(voice):
@@ -115,7 +115,7 @@ def test_cancelling_the_task_ends_the_threads(voice):
             await task
 
     asyncio.run(cancel())
-    assert pipeline_threads() == []
+    assert n_threads_at_work() == 0
 
 
 def test_it_is_not_made_far_ahead_of_who_listens(voice):

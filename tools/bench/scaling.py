@@ -12,6 +12,7 @@ import argparse
 import dataclasses
 import logging
 import math
+import statistics
 import sys
 import threading
 import time
@@ -31,7 +32,7 @@ from pockettts_np.threads.balance import balanced
 from pockettts_np.threads.cores import usable_cores
 from pockettts_np.threads.pipeline import STAGES_A_THREAD
 from tools.bench.report import table
-from tools.bench.worker import MAX_TOKENS, NEVER, TEXT, median
+from tools.bench.worker import MAX_TOKENS, NEVER, TEXT
 
 VOICE_ROWS = 126  # of a recording of ten seconds
 
@@ -100,7 +101,7 @@ def make_voice(model: TTSModel) -> VoiceState:
 def best(seconds: Callable[[], float], calls: int) -> float:
     """The median of `calls` calls after one that is not counted."""
     seconds()
-    return median([seconds() for _ in range(calls)])
+    return statistics.median([seconds() for _ in range(calls)])
 
 
 def frame_times(model: FixedLength, voice: VoiceState, calls: int) -> FrameTimes:
@@ -145,7 +146,7 @@ def _decoder_steps_s(model: FixedLength, noise: np.ndarray) -> list[float]:
             begin = time.perf_counter()
             x = stage(x)
             seconds.append(time.perf_counter() - begin)
-    return [median(seconds) for seconds in taken]
+    return [statistics.median(seconds) for seconds in taken]
 
 
 def read_bytes_s(n_bytes: int, n_threads: int) -> float:

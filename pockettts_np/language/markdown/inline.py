@@ -15,10 +15,14 @@ _CLOSING = re.compile(rf"(?<=[\w.,!?…\"”'’)\]%:;])(?:{_LOOSE})(?![\w*_~=`/
 _MENU = "settings|preferences|options|menu|file|edit|view|tools|help|account|profile|system"
 
 _ANY_MARK = re.compile(r"[*_~=`<&\[\]!\\%^:;#|$→➔➜➡»›【]")
-_ESCAPED = 0xE000  # on top of the character behind a backslash: no mark any more
+_ESCAPED = 0xE000  # on top of a character that is no mark: behind a backslash, or the bracket of a pause or voice
 
 _BEFORE: list[Rule] = [
     (re.compile(r"\\([\\`*_{}\[\]()#+.!$~|<>-])"), lambda m: chr(_ESCAPED + ord(m[1]))),
+    (
+        re.compile(r"\[((?:pause(?=[\s:=\]])|voice:)[^\[\]\n]{0,100})\]"),
+        lambda m: f"{chr(_ESCAPED + ord('['))}{m[1]}{chr(_ESCAPED + ord(']'))}",
+    ),
     (
         re.compile(r"(?<=[.,;:!?)\"”])(?:\[\d{1,3}\])+(?![\w(:])|(?<=[^\W\d_]{4})(?:\[\d{1,3}\])+(?=[\s.,;:!?)]|\Z)"),
         lambda m: "",

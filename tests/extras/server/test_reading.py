@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pockettts_np.language.reading import Reading
+from pockettts_np.language.reading import Reading, _rules_of
 from pockettts_np.model import TTSModel
 from pockettts_np.server.http.requests.fields import Fields, QueryFields
 from pockettts_np.server.http.requests.reading import reading_of
@@ -109,6 +109,7 @@ def test_a_slash_in_a_word_is_no_regular_expression(service):
 
 def test_a_server_without_num2words_says_so(tiny_model, monkeypatch):
     monkeypatch.setitem(sys.modules, "num2words", None)
+    _rules_of.cache_clear()
     german = make_service(replace(tiny_model, config=replace(tiny_model.config, name="german_tiny")))
     assert reading_of(Fields({}), german) is None
     with pytest.raises(Refusal, match="cannot spell out numbers in its language"):
