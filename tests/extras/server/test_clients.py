@@ -97,7 +97,7 @@ def test_open_webui_finds_models_and_voices_without_the_key(model):
 # SillyTavern: its openai-compatible provider, whose default is this server's address
 
 
-@pytest.mark.parametrize("speed", [1, 0.5, 2])
+@pytest.mark.parametrize("speed", [1, 0.25, 4])
 def test_sillytavern_speaks(url, speed):
     payload = {"model": "tts-1", "input": "Hello.", "voice": "default", "response_format": "mp3", "speed": speed}
     got = post(f"{url}/v1/audio/speech", json=payload)

@@ -32,6 +32,7 @@ async def list_voices(request: Request) -> Response:
             "word_times": bool(model.config.timestamp_heads),
             "formats": usable_forms(service),
             "speeds": [SLOWEST, FASTEST],
+            "normalize": service.model.reading.normalize,
             "model": model.config.name,
             "sample_text": default_text(model.config.name),
             "longest_text": service.limits.text_characters,

@@ -28,7 +28,7 @@ export class Settings {
   }
 
   /** Offer what the server can, and show how it reads where the user has not said. */
-  show({ formats, speeds, normalize = true }) {
+  show({ formats, speeds, normalize }) {
     this.#serverNormalizes = normalize;
     byId("normalize").checked = recall("normalize") ?? normalize;
     const known = formats.filter((format) => format in FORMATS);
