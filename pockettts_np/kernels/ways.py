@@ -4,7 +4,7 @@
 * numba: the same loops, compiled on this machine, where no library fits;
 * numpy: vectorised NumPy, where there is no compiler either.
 
-All compute the same: prebuilt and numba to the bit on the same instructions, each kernel of numpy within 1e-6.
+All compute the same: prebuilt and numba to the bit on the same instructions, each kernel of numpy within 2e-6.
 """
 
 import functools

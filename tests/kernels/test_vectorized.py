@@ -36,10 +36,10 @@ def ran(kernel, args: tuple) -> list[np.ndarray]:
     return [arg for arg in copies if type(arg) is np.ndarray]
 
 
-def compare(name: str, *args) -> None:
+def compare(name: str, *args, tol: float = ROUNDING) -> None:
     """Both forms of a kernel leave the same in each of its arrays."""
     for got, want in zip(ran(VECTORIZED[name], args), ran(LOOPS[name], args), strict=True):
-        assert_close(got, want, ROUNDING, got.dtype)
+        assert_close(got, want, tol, got.dtype)
 
 
 def test_both_forms_have_the_same_kernels():
@@ -131,7 +131,8 @@ def test_rope(position):
 def test_attention(T, n_rows, context, H, H_kv, D, kind):
     cache = KVCache.from_rows(normal(1, 2, n_rows + T, H_kv, D), 0, kind)
     q, out = normal(T, H, D) / np.float32(np.sqrt(D)), np.zeros((T, H, D), np.float32)
-    compare("attention", q, cache.keys[0], cache.values[0], n_rows, context, out)
+    # Both forms round scores, their exponentials and the sums, each of them by as much as one kernel may.
+    compare("attention", q, cache.keys[0], cache.values[0], n_rows, context, out, tol=2 * ROUNDING)
 
 
 @pytest.mark.parametrize("kind", [NumberType.FLOAT32, NumberType.BFLOAT16])
