@@ -9,6 +9,7 @@ from ..settings import setting
 
 VARIABLE = "POCKETTTS_NP_THREADS"
 MOST_THREADS = 4  # by default: what the stages of one speech can use
+THREADS_ALLOWED = 64  # more would only stand in each other's way
 SPEECHES_A_PASS = 8
 SPEECHES_A_CORE = 4
 
@@ -30,18 +31,18 @@ def thread_count(given: int | None = None) -> int:
     """Threads that make one speech: as many as given, else as POCKETTTS_NP_THREADS says, else one a usable core, at
     most `MOST_THREADS`.
 
-    TypeError, ValueError: what was given, or what the variable holds, is no whole number of at least 1.
+    TypeError, ValueError: what was given, or what the variable holds, is no whole number from 1 to `THREADS_ALLOWED`.
     """
     if given is not None:
         if isinstance(given, bool) or not isinstance(given, Integral):
             raise TypeError(f"threads is {given!r}; wanted a whole number.")
-        if given < 1:
-            raise ValueError(f"threads is {given}; wanted at least 1.")
+        if not 1 <= given <= THREADS_ALLOWED:
+            raise ValueError(f"threads is {given}; wanted 1 to {THREADS_ALLOWED}.")
         return int(given)
     if (text := setting(VARIABLE)) is None:
         return min(MOST_THREADS, usable_cores())
-    if not (text.isascii() and text.isdigit() and int(text) >= 1):
-        raise ValueError(f"{VARIABLE} is {text!r}; it wants a whole number of at least 1, or nothing.")
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= THREADS_ALLOWED):
+        raise ValueError(f"{VARIABLE} is {text!r}; it wants a whole number from 1 to {THREADS_ALLOWED}, or nothing.")
     return int(text)
 
 

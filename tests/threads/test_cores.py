@@ -93,15 +93,16 @@ def test_a_speech_gets_a_thread_a_core_as_far_as_that_helps(monkeypatch, n_cores
     assert thread_count(7) == 7
 
 
-@pytest.mark.parametrize("text", ["0", "-1", "two", "1.5", "²", "1_0"])
+@pytest.mark.parametrize("text", ["0", "-1", "65", "two", "1.5", "²", "1_0"])
 def test_the_variable_wants_a_whole_number(monkeypatch, text):
     monkeypatch.setenv(cores.VARIABLE, text)
-    with pytest.raises(ValueError, match=rf"^POCKETTTS_NP_THREADS is '{text}'; it wants a whole number of at least 1,"):
+    with pytest.raises(ValueError, match=rf"^POCKETTTS_NP_THREADS is '{text}'; it wants a whole number from 1 to 64,"):
         thread_count()
 
 
 @pytest.mark.parametrize(
-    ("given", "error"), [(0, ValueError), (-2, ValueError), (2.0, TypeError), ("2", TypeError), (True, TypeError)]
+    ("given", "error"),
+    [(0, ValueError), (-2, ValueError), (65, ValueError), (2.0, TypeError), ("2", TypeError), (True, TypeError)],
 )
 def test_a_number_of_threads_is_whole_and_positive(given, error):
     with pytest.raises(error, match=r"^threads is "):

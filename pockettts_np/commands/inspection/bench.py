@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ...config.load import released_models
 from ...hub.catalogue import BUILTIN, default_language
 from ...kernels.ways import way
-from ...threads.cores import usable_cores
+from ...threads.cores import THREADS_ALLOWED, usable_cores
 from ...version import __version__
 from ..terminal.options import add_command, number, whole
 from ..terminal.progress import StatusLine, table
@@ -34,7 +34,7 @@ def add_parser(commands: Any) -> None:
     ).add_argument
     add("model", metavar="MODEL", nargs="?", help="a name, or a configuration file; default: as for generate")
     add("--quantize", action=argparse.BooleanOptionalAction, default=False, help="int8 weights")
-    add("--threads", type=whole(1), help="the most to try; default: as many as the model would use")
+    add("--threads", type=whole(1, THREADS_ALLOWED), help="the most to try; default: as many as the model would use")
     add("--seconds", type=number(0), default=SECONDS, help="how long to measure (%(default)g)")
     add("--json", action="store_true", help="for programs")
 

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ...hub.catalogue import DEFAULT_LANGUAGE, default_language
+from ...threads.cores import THREADS_ALLOWED
 
 if TYPE_CHECKING:
     from ...model import TTSModel
@@ -105,7 +106,7 @@ def add_threads_option(add: Callable[..., Any]) -> None:
     """Of a command that speaks or clones."""
     add(
         "--threads",
-        type=whole(1),
+        type=whole(1, THREADS_ALLOWED),
         metavar="N",
         help="threads that work at one speech; default: POCKETTTS_NP_THREADS, else one a usable core, at most four",
     )
