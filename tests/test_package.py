@@ -82,6 +82,7 @@ def test_only_the_kernels_know_their_compiler():
         "board",
         "compiled",
         "tile",
+        "vectors",
         "views",
         "entries",
     }

@@ -32,9 +32,16 @@ def _contents() -> list[bytes]:
     here = files(__package__)
     try:
         shared = [file for file in _modules(here) if file.name.partition(".")[0] in _SHARED]
-        return [file.read_bytes() for file in (*shared, *_modules(here / "loops"), *_modules(here / "loops" / "team"))]
+        return [file.read_bytes() for file in (*shared, *_all_modules(here / "loops"))]
     except OSError:
         return []
+
+
+def _all_modules(folder: Traversable) -> list[Traversable]:
+    """Those in folders inside, too."""
+    folders = (file for file in folder.iterdir() if file.is_dir() and file.name != "__pycache__")
+    inner = sorted(folders, key=lambda file: file.name)
+    return [*_modules(folder), *(module for each in inner for module in _all_modules(each))]
 
 
 def _modules(folder: Traversable) -> list[Traversable]:

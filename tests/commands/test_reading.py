@@ -7,6 +7,7 @@ import pytest
 from pockettts_np import __main__
 from pockettts_np.audio import playback
 from pockettts_np.commands.terminal import options, output
+from pockettts_np.conditioners.script import Script
 from pockettts_np.model import TTSModel
 from tests.support.helpers import GOLDEN
 
@@ -26,7 +27,8 @@ def asked(monkeypatch):
     speak = TTSModel.generate_audio_stream
 
     def remember(self, state, text, *arguments, **given):
-        asked.append(" ".join(chunk.text for chunk in self.script(text).chunks))
+        script = text if isinstance(text, Script) else self.script(text)
+        asked.append(" ".join(chunk.text for chunk in script.chunks))
         return speak(self, state, text, *arguments, **given)
 
     monkeypatch.setattr(TTSModel, "generate_audio_stream", remember)

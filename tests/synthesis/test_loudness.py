@@ -53,11 +53,12 @@ class Amplified:
     def __init__(self, inner, gain: float) -> None:
         self.inner, self.gain = inner, np.float32(gain)
 
-    def init_state(self):
-        return self.inner.init_state()
+    @property
+    def frame_work(self):
+        return self.inner.frame_work
 
-    def __call__(self, latents, state):
-        return self.inner(latents, state) * self.gain
+    def stages(self, n):
+        return [*self.inner.stages(n), lambda samples: samples * self.gain]
 
 
 @pytest.mark.parametrize("gain", [0.02, 0.2, 1.0])
@@ -74,9 +75,9 @@ def test_a_voice_is_measured_once_and_copies_of_the_model_know_it(voice):
     spoken = []
 
     class Counted(type(model.decoder)):
-        def init_state(self):
+        def stages(self, n):
             spoken.append(1)
-            return super().init_state()
+            return super().stages(n)
 
     model = dataclasses.replace(model, decoder=Counted(), loudness=-20.0, levels=VoiceLevels())
     want = model.generate_audio(voice, SENTENCE, noise=1)

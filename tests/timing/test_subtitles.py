@@ -231,7 +231,6 @@ def test_words_of_fast_speech_come_sooner(run, model):
     [
         (("--subtitles", "out.txt"), "out.txt must end in .srt, .vtt, .json"),
         (("--subtitles", "missing/out.srt"), "there is no folder missing"),
-        (("--subtitles", "out.srt", "--follow", "--text", "-"), "--subtitles needs the whole text"),
         (("--subtitles", "out.srt", "--language", "english_18m_2026-10"), "are not known for english_18m_2026-10"),
     ],
 )
