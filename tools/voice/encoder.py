@@ -100,33 +100,37 @@ def load_features(shards: list[Path], speed: float = 1.0) -> torch.Tensor:  # [1
     return torch.cat(parts, 1)
 
 
-def train(feats: torch.Tensor, held_out: torch.Tensor, n_steps: int, kl_weight: float) -> Encoder:
+def train(feats: torch.Tensor, held_out: torch.Tensor, args: argparse.Namespace) -> Encoder:
     encoder, decoder = Encoder(), FeatureDecoder()
-    encoder.mu[:] = feats[:, ::7].float().mean(1, keepdim=True)
-    encoder.sd[:] = feats[:, ::7].float().std(1, keepdim=True)
+    if args.start:
+        encoder.load_state_dict(load_checkpoint(args.start)["encoder"])
+    else:
+        encoder.mu[:] = feats[:, ::7].float().mean(1, keepdim=True)
+        encoder.sd[:] = feats[:, ::7].float().std(1, keepdim=True)
     parameters = [*encoder.parameters(), *decoder.parameters()]
     optimiser = torch.optim.AdamW(parameters, 1.5e-3, betas=(0.9, 0.98), weight_decay=0.01)
     band_weight = torch.ones(N_FEATURES, 1)
     band_weight[80:] = 0.5
 
     def losses(wanted: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        mean, log_variance = encoder(wanted)
-        guess = decoder(mean + torch.randn_like(mean) * torch.exp(0.5 * log_variance))
-        error = ((guess - (wanted - encoder.mu) / encoder.sd).abs() * band_weight).mean()
+        with training.autocast(args.device):
+            mean, log_variance = (x.float() for x in encoder(wanted))
+            guess = decoder(mean + torch.randn_like(mean) * torch.exp(0.5 * log_variance))
+        error = ((guess.float() - (wanted - encoder.mu) / encoder.sd).abs() * band_weight).mean()
         return error, 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum(1).mean()
 
     start = time.perf_counter()
-    for step in range(n_steps):
-        rate = 1.5e-3 * min(1, (step + 1) / 100) * (0.52 + 0.5 * math.cos(math.pi * step / n_steps))
+    for step in range(args.steps):
+        rate = 1.5e-3 * min(1, (step + 1) / 100) * (0.52 + 0.5 * math.cos(math.pi * step / args.steps))
         optimiser.param_groups[0]["lr"] = rate
         first = torch.randint(0, feats.shape[1] // PER_FRAME - 16, (24, 1)) * PER_FRAME
         frames = first + torch.arange(16 * PER_FRAME)
         error, kl = losses(feats[:, frames].transpose(0, 1).float())
         optimiser.zero_grad()
-        (error + kl_weight * kl).backward()
+        (error + args.kl * kl).backward()
         nn.utils.clip_grad_norm_(parameters, 1.0)
         optimiser.step()
-        if step % 200 == 0 or step == n_steps - 1:
+        if step % 100 == 0 or step == args.steps - 1:
             with torch.no_grad():
                 unseen, _ = losses(held_out[None])
             spent = f"{time.perf_counter() - start:.0f} s"
@@ -151,6 +155,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=4000)
     parser.add_argument("--kl", type=float, default=6e-5, help="of one voice, 3e-4 leaves 6 dimensions, 6e-5 17")
     parser.add_argument("--speeds", type=float, nargs="*", default=[], help="also learn speech played so much faster")
+    parser.add_argument("--start", type=Path, help="encoder.pt to begin with, of another voice")
     parser.add_argument("--device", default="cpu", help="cuda: a GPU")
     args = parser.parse_args()
     if (args.folder / "encoder.pt").exists():
@@ -161,7 +166,7 @@ def main() -> None:
     played = [load_features(paths, speed) for speed in args.speeds]
     training.use(args.device)
     everything, held_out = torch.cat([feats, *played], 1).to(args.device), held_out.to(args.device)
-    encoder = train(everything, held_out, args.steps, args.kl).eval()
+    encoder = train(everything, held_out, args).eval()
     statistics = latent_statistics(encoder, feats.to(args.device))
     save_checkpoint(args.folder / "statistics.pt", **{name: value.cpu() for name, value in statistics.items()})
     save_checkpoint(args.folder / "encoder.pt", encoder=encoder.cpu().state_dict())

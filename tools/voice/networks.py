@@ -204,6 +204,8 @@ class LanguageModel(nn.Module):
 
 
 # ---- decoder
+#
+# Signals are rows [B, T, C]: so a processor's matrix unit (AMX) multiplies them as they lie.
 
 
 class CausalConv(nn.Module):
@@ -212,23 +214,33 @@ class CausalConv(nn.Module):
         self.conv = nn.Conv1d(inputs, outputs, kernel)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.conv(functional.pad(x, (self.conv.kernel_size[0] - 1, 0)))
+        weight, bias = self.conv.weight, self.conv.bias
+        if weight.shape[-1] == 1:
+            return functional.linear(x, weight[..., 0], bias)
+        image = functional.pad(x, (0, 0, weight.shape[-1] - 1, 0)).transpose(1, 2)[:, :, None]
+        return functional.conv2d(image, weight[:, :, None], bias)[:, :, 0].transpose(1, 2)
 
 
 class CausalUpsampling(nn.Module):
-    """Transposed convolution of kernel 2 × stride whose overhang past the last sample is dropped."""
+    """Transposed convolution of kernel 2 × stride whose overhang past the last sample is dropped.
+
+    A row gives `stride` rows, to which the row before it adds: one product of rows in pairs, or without mixing of
+    channels two.
+    """
 
     def __init__(self, inputs: int, outputs: int, stride: int, groups: int = 1, bias: bool = True) -> None:
         super().__init__()
         self.convtr = nn.ConvTranspose1d(inputs, outputs, 2 * stride, stride, groups=groups, bias=bias)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        stride = self.convtr.stride[0]
-        if self.convtr.groups == 1:
-            return self.convtr(x)[..., : x.shape[-1] * stride]
-        # Depthwise: much faster as two products than as torch's grouped transposed convolution.
-        weight, before = self.convtr.weight[:, 0, None], functional.pad(x, (1, 0))[..., :-1]
-        return (x[..., None] * weight[..., :stride] + before[..., None] * weight[..., stride:]).flatten(-2)
+        stride, weight, bias = self.convtr.stride[0], self.convtr.weight, self.convtr.bias
+        before = functional.pad(x, (0, 0, 1, 0))[:, :-1]
+        if self.convtr.groups > 1:
+            own, late = weight[:, 0].T.split(stride)  # [stride, C]
+            return (x[:, :, None] * own + before[:, :, None] * late).flatten(1, 2)
+        pair = torch.cat(weight.split(stride, -1)).permute(2, 1, 0).flatten(0, 1)  # [stride * outputs, 2 * inputs]
+        rows = functional.linear(torch.cat([x, before], -1), pair, bias.repeat(stride))
+        return rows.reshape(len(x), -1, weight.shape[1])
 
 
 class Residual(nn.Module):
@@ -265,8 +277,8 @@ class Projected(nn.Module):
         super().__init__()
         self.transformer = Transformer(*sizes, **options)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:  # [B, C, T]
-        return self.transformer(x.transpose(1, 2))[0].transpose(1, 2)
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.transformer(x)[0]
 
 
 class Quantizer(nn.Module):
@@ -303,9 +315,12 @@ class Decoder(nn.Module):
         self.decoder_transformer = Projected(width, n_heads, n_layers, hidden, context=50, scale=0.01)
         self.decoder = SEANet(width, n_filters, ratios)
 
+    def rows(self, latents: torch.Tensor) -> torch.Tensor:  # [B, 32, T] -> [B, 16 T, width]
+        x = self.upsample.convtr(self.quantizer.output_proj(latents).transpose(1, 2))
+        return self.decoder_transformer(x)
+
     def forward(self, latents: torch.Tensor) -> torch.Tensor:
-        x = self.upsample.convtr(self.quantizer.output_proj(latents))
-        return self.decoder(self.decoder_transformer(x))
+        return self.decoder(self.rows(latents)).transpose(1, 2)
 
     @torch.no_grad()
     def speak(self, latents: torch.Tensor) -> torch.Tensor:

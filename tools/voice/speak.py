@@ -20,6 +20,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import soxr
+import torch
 from piper import PiperVoice
 from piper.config import PiperConfig
 from piper.phoneme_ids import phonemes_to_ids
@@ -111,7 +112,8 @@ def speakers(args: argparse.Namespace) -> list[tuple[Callable, dict]]:
         from tools.voice.kokoro import VOICES, Kokoro
         from tools.voice.kokoro_vocoder import KokoroOnDevice
 
-        kokoro = Kokoro() if args.device == "cpu" else KokoroOnDevice(args.device)
+        fast = args.device != "cpu" or torch.cpu._is_amx_tile_supported()
+        kokoro = KokoroOnDevice(args.device) if fast else Kokoro()
         return [
             (lambda text, name=name: kokoro.speak(text, VOICES[name]), {"voice": name})
             for name in args.voices or VOICES
@@ -147,6 +149,7 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0, help="first shard, to share the work among processes")
     parser.add_argument("--step", type=int, default=1, help="every which shard")
     args = parser.parse_args()
+    torch.set_num_threads(1)
     voices = speakers(args)
     sentences = [line for line in args.text.read_text().splitlines() if line.strip() and not line.startswith("#")]
     args.shards.mkdir(parents=True, exist_ok=True)

@@ -73,10 +73,10 @@ def compare(got: list[torch.Tensor], wanted: list[torch.Tensor]) -> tuple[torch.
 
 
 def last_convolution(conv: nn.Conv1d, x: torch.Tensor) -> torch.Tensor:
-    """A causal convolution to one channel [B, C, n] -> [B, n], as a product: much faster to train in float32."""
-    taps, kernel = conv.weight[0].T @ x, conv.kernel_size[0]
+    """A causal convolution to one channel [B, n, C] -> [B, n], as a product: much faster to train in float32."""
+    taps, kernel = x @ conv.weight[0], conv.kernel_size[0]
     return conv.bias + sum(
-        functional.pad(taps[:, i, : x.shape[-1] - kernel + 1 + i], (kernel - 1 - i, 0)) for i in range(kernel)
+        functional.pad(taps[:, : x.shape[1] - kernel + 1 + i, i], (kernel - 1 - i, 0)) for i in range(kernel)
     )
 
 
@@ -123,23 +123,18 @@ class Judges(nn.ModuleList):
         spectra = [SpectrumJudge(n) for n in (512, 1024, 2048)]
         super().__init__([*spectra, *(PeriodJudge(n) for n in (2, 3, 5, 7, 11))])
 
-    def own_loss(self, got: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
-        scores = [(judge(got)[-1], judge(wanted)[-1]) for judge in self]
-        return sum(
-            functional.relu(1 + fake.float()).mean() + functional.relu(1 - real.float()).mean() for fake, real in scores
-        ) / len(self)
-
-    def decoder_loss(self, got: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
-        """To be taken for real, and to look real to every layer."""
-        total = got.new_zeros(())
+    def losses(self, got: torch.Tensor, wanted: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Of the judges, to tell them apart; of the decoder, to be taken for real and look real to every layer."""
+        own, decoder, n = 0.0, 0.0, len(got)
         for judge in self:
-            fake = judge(got)
-            with torch.no_grad():
-                real = judge(wanted)
-            total = total - fake[-1].float().mean()
-            for a, b in zip(fake[:-1], real[:-1], strict=True):
-                total = total + 2 * (a.float() - b.float()).abs().mean() / (b.float().abs().mean() + 1e-3)
-        return total / len(self)
+            layers = [layer.float() for layer in judge(torch.cat([got, wanted]))]
+            fake, real = layers[-1][:n], layers[-1][n:]
+            own = own + functional.relu(1 + fake).mean() + functional.relu(1 - real).mean()
+            decoder = decoder - fake.mean()
+            for layer in layers[:-1]:
+                a, b = layer[:n], layer[n:].detach()
+                decoder = decoder + 2 * (a - b).abs().mean() / (b.abs().mean() + 1e-3)
+        return own / len(self), decoder / len(self)
 
 
 class Crops:
@@ -181,7 +176,7 @@ class DecoderTrainer(Trainer):
         sizes = {"n_filters": args.filters, "n_layers": args.layers, "lookahead": args.lookahead}
         model, self.judges = Decoder(**sizes), Judges()
         optimiser = torch.optim.AdamW(model.parameters(), args.rate, betas=(0.8, 0.95), weight_decay=0.01, fused=True)
-        self.judges_optimiser = torch.optim.AdamW(self.judges.parameters(), 3e-4, betas=(0.5, 0.9))
+        self.judges_optimiser = torch.optim.AdamW(self.judges.parameters(), 3e-4, betas=(0.5, 0.9), fused=True)
         super().__init__(args, model, Decoder(**sizes), optimiser, warm_up_steps=200)
         checkpoint = self.load()
         if "judges" in checkpoint:
@@ -190,8 +185,7 @@ class DecoderTrainer(Trainer):
         self.body = torch.compile(self._body) if args.compile else self._body
 
     def _body(self, latents: torch.Tensor) -> torch.Tensor:
-        x = self.model.upsample.convtr(self.model.quantizer.output_proj(latents))
-        x = self.model.decoder_transformer(x)
+        x = self.model.rows(latents)
         for layer in self.model.decoder.model[:-1]:
             x = layer(x)
         return x
@@ -230,15 +224,13 @@ class DecoderTrainer(Trainer):
         first = int(torch.randint(got.shape[1] - n + 1, ()))
         around = (first, got.shape[1] - n - first)
         got, wanted = got[:, first : first + n], wanted[:, first : first + n]
+        leaf = got.detach().requires_grad_()
         with training.autocast(self.args.device):
-            own = self.judges.own_loss(got.detach(), wanted)
+            own, loss = self.judges.losses(leaf, wanted)
+        (gradient,) = torch.autograd.grad(loss, leaf, retain_graph=True)
         self.judges_optimiser.zero_grad()
         own.backward()
         self.judges_optimiser.step()
-        leaf = got.detach().requires_grad_()
-        with training.autocast(self.args.device):
-            loss = self.judges.decoder_loss(leaf, wanted)
-        (gradient,) = torch.autograd.grad(loss, leaf)
         parts |= {"judges": float(own.detach()), "judged": float(loss.detach())}
         ramp = min(1.0, (progress - self.args.adversarial) / (1 - self.args.adversarial) * 4)
         gradient = gradient * (ramp * self.args.share * size / (gradient.norm() + 1e-9))

@@ -1,7 +1,9 @@
 """What both trainings share: a loop that can be stopped and started at will, and its checkpoints."""
 
 import argparse
+import contextlib
 import json
+import math
 import signal
 import time
 from collections.abc import Iterator
@@ -105,6 +107,10 @@ class Trainer:
                 return
             self.before_update(progress)
             losses = self.update(batch, progress)
+            if not all(map(math.isfinite, losses.values())):
+                raise SystemExit(
+                    f"Step {self.step} gave {losses}. The checkpoint stays as it was before; try without --compile."
+                )
             running = {name: 0.98 * running.get(name, value) + 0.02 * value for name, value in losses.items()}
             now, cpu_s = time.monotonic(), time.process_time()
             self.spent_s += cpu_s - last
@@ -149,7 +155,6 @@ def autocast(device: str = "cpu") -> torch.autocast:
 def run(trainer: Trainer) -> None:
     """Train until the time is over or somebody stops it, then save."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # end as with Ctrl-C
-    try:
+    with contextlib.suppress(KeyboardInterrupt):
         trainer.train()
-    finally:
-        trainer.save()
+    trainer.save()
