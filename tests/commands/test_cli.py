@@ -154,7 +154,7 @@ WRONG_USAGE = {
     "generate --checkpoint step.pt": "need torch; convert the weights to .safetensors",
     "generate --language english --config my.yaml": "not allowed with",
     "generate --sampler-decode-steps 0": "'0' is not a whole number of at least 1",
-    "generate --threads 0": "'0' is not a whole number of at least 1",
+    "generate --threads 0": "'0' is not a whole number from 1 to 64",
     "generate --sampler-decode-steps one": "'one' is not a whole number of at least 1",
     "generate --max-tokens 0": "'0' is not a whole number of at least 1",
     "generate --frames-after-eos -1": "'-1' is not a whole number of at least 0",
