@@ -52,12 +52,16 @@ def refusal_of(error: Exception) -> Refusal | None:
     return None
 
 
+_JSON_KINDS = {int: "number", float: "number", bool: "truth value", dict: "table"}
+
+
 def require_characters(text: object, param: str) -> str:
     """`text` as a string of characters. Refusal 400: it is none."""
     if text is None:
         raise Refusal(400, f"{param} is missing.", "missing_required_parameter", param)
     if not isinstance(text, str):
-        raise Refusal(400, f"{param} is a {type(text).__name__}; wanted a string.", "invalid_type", param)
+        kind = _JSON_KINDS.get(type(text), type(text).__name__)
+        raise Refusal(400, f"{param} is a {kind}; wanted a string.", "invalid_type", param)
     if any("\ud800" <= character <= "\udfff" for character in text):
         raise Refusal(400, f"{param} holds half of a surrogate pair; send whole characters.", "bad_text", param)
     return text

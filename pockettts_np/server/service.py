@@ -10,6 +10,7 @@ from ..audio.effects import closing_silence, processed
 from ..audio.encoding import encoded, open_sink
 from ..audio.samples import Samples
 from ..conditioners.script import Script
+from ..language.pauses import Pause, require_bounded
 from ..language.ssml.document import begins_as_document, is_document
 from ..model import TTSModel
 from .delivery import Delivery, Spoken, WordsTold
@@ -83,8 +84,10 @@ class Service:
         models = {is_alone: delivery.model(model) for is_alone, model in self._models.items()}
         noise = delivery.noise()
         with suppress(CancelledError):  # the caller left
-            state = self.voices.state(voice, turn)
+            state, pauses = self.voices.state(voice, turn), []
             for script in self._whole_scripts(models[False], text, delivery.ssml, turn):
+                pauses += [part for part in script.parts if isinstance(part, Pause)]
+                require_bounded(pauses)  # those between sentences and paragraphs among them
                 timestamps = self.model.word_clock(script) if delivery.with_words else False
                 told.begin_script()
                 for part in script.in_turns():

@@ -58,12 +58,16 @@ def bound_socket(host: str, port: int) -> socket.socket:
 
 
 def bound_unix_socket(path: Path) -> socket.socket:
-    """A socket that is a file, which stays there until it is removed. OSError: a sentence."""
+    """A socket that is a file, which stays there until it is removed. OSError: a sentence.
+
+    It listens at once, for to another server one that does not looks like one that was left behind.
+    """
     require_free(path)
     bound = socket.socket(socket.AF_UNIX)
     try:
         path.unlink(missing_ok=True)
         bound.bind(str(path))
+        bound.listen()
     except OSError as error:
         bound.close()
         raise OSError(f"{path} cannot be made: {error.strerror or error}.") from None

@@ -155,6 +155,13 @@ OPENAI_REFUSALS = {
     "long input": ({"input": "a" * 10_001}, 400, "input", "string_above_max_length", "10001 characters"),
     "input of another type": ({"input": ["hello"]}, 400, "input", "invalid_type", "is a list"),
     "half a character": ({"input": "\ud83d"}, 400, "input", "bad_text", "surrogate"),
+    "too long silences": (
+        {"input": "Go on. " * 70, "sentence_pause": 60},
+        400,
+        None,
+        "invalid_value",
+        "seconds in all; wanted at most 3600",
+    ),
     "too long pauses": ({"input": "[pause:600s]" * 7}, 400, None, "invalid_value", "last 4200.0 seconds"),
     "no voice": ({"voice": None}, 400, "voice", "missing_required_parameter", "voice is missing"),
     "unknown voice": ({"voice": "nobody"}, 400, "voice", "voice_not_found", "Wanted one of: default"),

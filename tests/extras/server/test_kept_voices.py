@@ -176,3 +176,11 @@ def test_no_name_leads_elsewhere(name):
     assert not name.startswith(".")
     assert name.isprintable()
     assert len(f"{name}.safetensors".encode()) <= 255
+
+
+def test_a_removed_voice_that_a_text_calls_is_heard_no_more(url):
+    assert add(url).status_code == 201
+    listen = {"params": {"text": "[voice:betty] Hi."}, "headers": KEY}
+    assert get(f"{url}/tts", **listen).status_code == 200
+    assert remove(url, "betty").status_code == 200
+    assert get(f"{url}/tts", **listen).status_code == 400

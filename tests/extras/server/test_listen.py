@@ -58,6 +58,8 @@ def test_a_long_text_that_is_not_asked_for_in_parts_grows(lively):
 
 def test_a_head_makes_no_speech(lively, held):
     got = httpx.head(f"{lively}/tts", params={"text": TEXT})
+    assert "content-length" not in got.headers  # it would be that of the sound
+    assert got.headers["accept-ranges"] == "bytes"
     assert (got.status_code, got.headers["content-type"], held.texts) == (200, "audio/wav", [])
     assert httpx.head(f"{lively}/tts").status_code == 400
 
@@ -146,3 +148,10 @@ def test_what_is_remembered_is_bounded():
     assert recent.get("d") is None  # the one that was used longest ago
     recent.put("f", b"x" * 11)
     assert [recent.get(key) for key in "cef"] == [None, None, None]
+
+
+@pytest.mark.parametrize("field", [{"return_timing": "true"}, {"stream_format": "sse"}])
+def test_a_sound_has_no_room_for_words(lively, field):
+    got = get(f"{lively}/tts", params={"text": TEXT, **field})
+    assert got.status_code == 400
+    assert "GET /tts answers with sound alone" in got.text

@@ -201,7 +201,7 @@ REFUSALS = {
     "empty text": (Synthesize(" "), "nothing to say"),
     "long text": (Synthesize("a" * 1001), "1001 characters"),
     "no text": (Event("synthesize"), "text is missing"),
-    "text of another type": (Event("synthesize", {"text": 7}), "text is a int"),
+    "text of another type": (Event("synthesize", {"text": 7}), "text is a number"),
     "long pauses": (Synthesize("[pause:600s]" * 7), "last 4200.0 seconds"),
     "unknown voice": (Synthesize(TEXT, SynthesizeVoice(name="nobody")), "There is no voice 'nobody'"),
     "a path for a voice": (Synthesize(TEXT, SynthesizeVoice(name="/etc/passwd")), "There is no voice"),

@@ -31,6 +31,7 @@ async def add_voice(request: Request) -> Response:
                 raise
             raise refusal from error
         await asyncio.to_thread(folder.add, name, file.name, file.content)
+        request.app.state.recent.clear()
     return JSONResponse({"id": name, "name": name, "object": "voice"}, 201)
 
 
@@ -38,6 +39,7 @@ async def remove_voice(request: Request) -> Response:
     """Remove a voice from the folder; those of the catalogue and the default stay."""
     name: str = request.path_params["name"]
     await asyncio.to_thread(_folder(request).remove, name)
+    request.app.state.recent.clear()
     return JSONResponse({"id": name, "object": "voice", "deleted": True})
 
 

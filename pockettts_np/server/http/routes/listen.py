@@ -9,6 +9,7 @@ from collections import OrderedDict
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ...limits import Refusal
 from ...service import Service
 from ...voices import VoiceSource
 from ..answers.ranges import whole_answer
@@ -34,6 +35,10 @@ class Recent:
             self._contents.move_to_end(key)
         return self._contents.get(key)
 
+    def clear(self) -> None:
+        """Forget all: a voice that a text calls may be another one now."""
+        self._contents.clear()
+
     def put(self, key: str, content: bytes) -> None:
         self._contents[key] = content
         while sum(map(len, self._contents.values())) > self._max_bytes:
@@ -48,12 +53,17 @@ async def listen(request: Request) -> Response:
     service: Service = request.app.state.service
     fields = QueryFields({"seed": _SEED, **request.query_params, "response_format": _format(request)})
     text = service.require_text(fields.required("text"), "text")
+    if fields.switch("return_timing") or fields.text("stream_format") not in (None, "audio"):
+        sentence = "GET /tts answers with sound alone; the times of words come with POST /v1/audio/speech."
+        raise Refusal(400, sentence, "invalid_value", "return_timing")
     voice = _voice(fields, service)
     form, media_type = form_of(fields, service)
     as_whole = _is_in_parts(request, text, service) or is_whole(fields, text, form, service)
     delivery = delivery_of(fields, service, as_whole=as_whole)
     if request.method == "HEAD":
-        return Response(None, 200, _HEADERS, media_type)
+        head = Response(None, 200, _HEADERS | {"Accept-Ranges": "bytes"}, media_type)
+        del head.headers["content-length"]  # which only the speech itself would tell
+        return head
     if not as_whole:
         return SpeechResponse(service.speech(text, voice, form, delivery), Bare(media_type), _HEADERS)
     recent: Recent = request.app.state.recent
