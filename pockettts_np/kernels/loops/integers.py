@@ -26,7 +26,7 @@ from .compiled import kernel
 from .elementwise import ZERO
 from .products import ASIDE_ROWS, aside, row_factors
 from .scratch import take
-from .tile import COLUMNS, begin, existing, finish, never_inline, row_at
+from .tile import COLUMNS, Grid, begin, existing, finish, never_inline, row_at
 from .views import as_int8, as_int32
 
 MOST = np.float32(63)  # of a row's integers
@@ -48,8 +48,8 @@ elif LANES == 4 and "ssse3" in FEATURES:
     _MULTIPLY, _ADD = "llvm.x86.ssse3.pmadd.ub.sw.128", "llvm.x86.sse2.pmadd.wd"
 else:
     _MULTIPLY = _ADD = ""
-# One instruction in place of three, where the caller says that the processor has it: not all with AVX-512 do. LLVM reads
-# its name on the processor's own kind of machine alone.
+# One instruction in place of three, where the caller says that the processor has it: not all with AVX-512 do. LLVM
+# reads its name on the processor's own kind of machine alone.
 _DOT = "vpdpbusd $3, $2, $0" if LANES == 16 and platform.machine().lower() in ("x86_64", "amd64") else ""
 if _DOT:
     llvm.initialize_native_asmparser()
@@ -82,7 +82,7 @@ def _make_tile(has_dot: bool) -> Callable[..., None]:
     [T, n / 32]. Where the products go, and rows past the last: as in `tile.make_tile`.
     """
 
-    def tile_of_numpy(q, row, steps, offsets, w, block, n_blocks, column, scale, bias, out, to, place):  # type: ignore[no-untyped-def]
+    def tile_of_numpy(q, row, steps, offsets, w, block, n_blocks, column, scale, bias, out, to, place):
         rows, columns = slice(row, row + TILE_ROWS), slice(place + column, place + column + COLUMNS)
         sums = out[to : to + TILE_ROWS, columns]
         if block == 0:
@@ -122,15 +122,23 @@ def _make_tile(has_dot: bool) -> Callable[..., None]:
         finish(builder, sums, places, is_last, factors)
         return context.get_dummy_value()
 
-    def tile(typing: Any, q, row, steps, offsets, w, block, n_blocks, column, scale, bias, out, to, place) -> Any:  # type: ignore[no-untyped-def]
+    def tile(typing: Any, q, row, steps, offsets, w, block, n_blocks, column, scale, bias, out, to, place) -> Any:
         index = types.intp
         return types.void(q, index, steps, offsets, w, index, index, index, scale, bias, out, index, index), generate
 
     return tile_of_numpy if config.DISABLE_JIT else intrinsic(tile)  # type: ignore[attr-defined]
 
 
-def _emit_block(builder, rows, of_rows, weights, block, sums, has_dot):  # type: ignore[no-untyped-def]
-    """Add the products of 32 inputs to `sums`."""
+def _emit_block(
+    builder: ir.IRBuilder,
+    rows: list[ir.Value],
+    of_rows: list[list[ir.Value]],
+    weights: ir.Value,
+    block: ir.Value,
+    sums: Grid,
+    has_dot: bool,
+) -> None:
+    """Add the products of 32 inputs to `sums`; of_rows: where the rows' steps are, and their offsets."""
     steps, offsets = of_rows
     totals = []
     for offset in offsets:
