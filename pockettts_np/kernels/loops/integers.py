@@ -25,16 +25,14 @@ from ..vectors import FAST, FEATURES, FLOATS, LANES, broadcast
 from .compiled import kernel
 from .elementwise import ZERO
 from .products import ASIDE_ROWS, aside, row_factors
+from .rounding import OFFSET, to_integers
 from .scratch import take
 from .tile import COLUMNS, Grid, begin, existing, finish, never_inline, row_at
 from .views import as_int8, as_int32
 
-MOST = np.float32(63)  # of a row's integers
 TOGETHER = 4  # inputs whose weights of an output lie side by side
 BLOCK_INPUTS = 256  # inputs of a panel that are stored anew at a time
 TILE_ROWS = 6 if LANES == 16 else 4
-_LEAST = np.float32(1e-30)  # a largest number below which numbers count as zeros
-OFFSET = 128  # of the weights, where the instructions want one of the factors unsigned
 
 _I8, _I16, _I32 = ir.IntType(8), ir.IntType(16), ir.IntType(32)
 _BYTES = ir.VectorType(_I8, TOGETHER * LANES)
@@ -217,47 +215,6 @@ def _interleaved(builder: ir.IRBuilder, four: list[ir.Value]) -> ir.Value:
     return builder.shuffle_vector(*halves, ir.Constant(ir.VectorType(_I32, TOGETHER * n), mask))
 
 
-def _magnitude(typing: Any, x: Any) -> Any:
-    """The bits of |x|, which are in the order of the numbers; those of NaN come last."""
-
-    def generate(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
-        return builder.and_(builder.bitcast(args[0], _I32), _I32(0x7FFFFFFF))
-
-    return types.int32(types.float32), generate
-
-
-def _number(typing: Any, bits: Any) -> Any:
-    """The float32 of some bits."""
-
-    def generate(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
-        return builder.bitcast(args[0], ir.FloatType())
-
-    return types.float32(types.int32), generate
-
-
-def _rounded(typing: Any, x: Any, factor: Any) -> Any:
-    """x · factor, between −63 and 63, to the nearest integer; two roundings, also where one instruction has but one."""
-
-    def generate(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> ir.Value:
-        f32 = ir.FloatType()
-        shifted = builder.fadd(builder.fmul(args[0], args[1]), f32(64.5))
-        return builder.sub(builder.fptosi(shifted, _I32), _I32(64))
-
-    return types.int32(types.float32, types.float32), generate
-
-
-def _magnitude_of_numpy(x: np.float32) -> np.int32:
-    return np.int32(np.float32(x).view(np.int32) & 0x7FFFFFFF)
-
-
-def _number_of_numpy(bits: np.int32) -> np.float32:
-    return np.int32(bits).view(np.float32)
-
-
-def _rounded_of_numpy(x: np.float32, factor: np.float32) -> int:
-    return int(np.float32(x) * factor + np.float32(64.5)) - 64
-
-
 def _array_of_numpy() -> np.ndarray:
     return np.zeros((BLOCK_INPUTS // TOGETHER, TOGETHER * PANEL), np.int8)
 
@@ -286,43 +243,8 @@ def _make_array(typing: Any) -> Any:
 _without_compiler = config.DISABLE_JIT  # type: ignore[attr-defined]
 _anew: Any = _array_of_numpy if _without_compiler else intrinsic(_make_array)
 store_anew: Any = _store_anew_for_numpy if _without_compiler else intrinsic(_store_anew)
-magnitude: Any = _magnitude_of_numpy if _without_compiler else intrinsic(_magnitude)
-number: Any = _number_of_numpy if _without_compiler else intrinsic(_number)
-rounded: Any = _rounded_of_numpy if _without_compiler else intrinsic(_rounded)
 _tile = _make_tile(has_dot=False)
 _dot_tile = _make_tile(has_dot=True)
-_INFINITE = np.int32(0x7F800000)
-_NAN = np.float32(np.nan)
-_ONE_STEP = np.float32(1 / 63)
-
-
-@kernel
-def _quantize(x, q, steps, offsets):
-    """Rows x [T, n_in] -> integers q [T, n], steps and offsets [T, n / 32]; n is n_in or the next multiple of 32."""
-    n_in = x.shape[1]
-    for t in range(x.shape[0]):
-        row, to = x[t], q[t]
-        for b in range(steps.shape[1]):
-            first = b * STEP_INPUTS
-            end = min(first + STEP_INPUTS, n_in)
-            bits = np.int32(0)
-            for k in range(first, end):
-                bits = max(bits, magnitude(row[k]))
-            most = number(bits)
-            is_usual = bits < _INFINITE and most > _LEAST
-            factor = MOST / most if is_usual else ZERO
-            steps[t, b] = most * _ONE_STEP if bits < _INFINITE else _NAN
-            total = np.int32(0)
-            if is_usual:
-                for k in range(first, end):
-                    value = rounded(row[k], factor)
-                    to[k] = value
-                    total += value
-            else:
-                end = first
-            for k in range(end, first + STEP_INPUTS):
-                to[k] = 0
-            offsets[t, b] = -OFFSET * total
 
 
 @kernel
@@ -361,7 +283,7 @@ def integer_product(x, w, scale, bias, out, has_dot, scratch):
     offsets, scratch = take(scratch, n_rows, n_blocks)
     q, scratch = take(scratch, n_rows, n_blocks * STEP_INPUTS // TOGETHER)
     q, offsets = as_int8(q, n_rows, n_blocks * STEP_INPUTS), as_int32(offsets, n_rows, n_blocks)
-    _quantize(x, q, steps, offsets)
+    to_integers(x, q, steps, offsets)
     n_whole = n_out // PANEL
     done = n_whole * PANEL
     _by_panels(q, steps, offsets, n_in, w, 0, n_whole, scale, bias, out, has_dot)
