@@ -477,13 +477,14 @@ def test_transformer_with_rounded_weights(kind):
 def test_a_prompt_does_not_depend_on_the_calls_and_threads_that_read_it(sizes):
     stack = Transformer.load(RandomWeights(storage=Storage(NumberType.INT8)), sizes, sizes.max_period)
     x, states = normal(70, sizes.d_model), [stack.init_state() for _ in range(4)]
+    within = same_bits(0.05)  # BLAS rounds otherwise, so that a number may become another integer
     whole = stack.prompt(x, states[0])
     for state, threads in ((states[1], 2), (states[2], 3)):
-        assert_close(stack.prompt(x, state, threads), whole, same_bits(NETWORK))
-    by_rows = np.concatenate([stack.prompt(row[None], states[3]) for row in x])
-    assert_close(by_rows, whole, same_bits(NETWORK))
-    for state in states[1:]:
-        assert_close(as_float32(state.keys), as_float32(states[0].keys), same_bits(NETWORK))
+        assert_close(stack.prompt(x, state, threads), whole, within)
+    assert_close(np.concatenate([stack.prompt(row[None], states[3]) for row in x]), whole, within)
+    after = [stack(x[:1], state) for state in states]
+    for step in after[1:]:
+        assert_close(step, after[0], within)
 
 
 def test_only_prompts_of_int8_are_rounded():
