@@ -8,7 +8,8 @@ import pytest
 
 from pockettts_np.config.config import FlowConfig, FlowLMTransformerConfig
 from pockettts_np.kernels import entry_points as kernels
-from pockettts_np.kernels.loops import integers, tile
+from pockettts_np.kernels.loops import tile
+from pockettts_np.kernels.loops.integers import products as integers
 from pockettts_np.kernels.panels import PANEL, NumberType, as_float32, is_bfloat16, pack
 from pockettts_np.kernels.prebuilt import processor
 from pockettts_np.kernels.scratch import integers_size

@@ -7,7 +7,7 @@ from ..vectors import convert
 from .attention import attention, rope
 from .compiled import kernel
 from .elementwise import add, gelu, layer_norm
-from .integers import integer_product
+from .integers.products import integer_product
 from .products import matmul
 from .scratch import take, zeros
 from .views import at_address, cube

@@ -8,9 +8,9 @@ from numba import types
 from numba.core import config
 from numba.extending import intrinsic
 
-from ..scratch import STEP_INPUTS
-from .compiled import kernel
-from .elementwise import ZERO
+from ...scratch import STEP_INPUTS
+from ..compiled import kernel
+from ..elementwise import ZERO
 
 MOST = np.float32(63)  # of the integers
 OFFSET = 128  # of the weights that they meet

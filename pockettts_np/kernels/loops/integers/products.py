@@ -19,16 +19,16 @@ from numba import types
 from numba.core import cgutils, config
 from numba.extending import intrinsic
 
-from ..panels import PANEL
-from ..scratch import STEP_INPUTS
-from ..vectors import FAST, FEATURES, FLOATS, LANES, broadcast
-from .compiled import kernel
-from .elementwise import ZERO
-from .products import ASIDE_ROWS, aside, row_factors
+from ...panels import PANEL
+from ...scratch import STEP_INPUTS
+from ...vectors import FAST, FEATURES, FLOATS, LANES, broadcast
+from ..compiled import kernel
+from ..elementwise import ZERO
+from ..products import ASIDE_ROWS, aside, row_factors
+from ..scratch import take
+from ..tile import COLUMNS, Grid, begin, existing, finish, never_inline, row_at
+from ..views import as_int8, as_int32
 from .rounding import OFFSET, to_integers
-from .scratch import take
-from .tile import COLUMNS, Grid, begin, existing, finish, never_inline, row_at
-from .views import as_int8, as_int32
 
 TOGETHER = 4  # inputs whose weights of an output lie side by side
 BLOCK_INPUTS = 256  # inputs of a panel that are stored anew at a time
