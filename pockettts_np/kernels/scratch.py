@@ -12,6 +12,7 @@ from .arguments import FlowWeights, StackWeights
 from .panels import PANEL
 
 TEAM_COLUMNS = 8 * PANEL  # of a product that a thread of a team takes at a time
+STEP_INPUTS = 32  # of a row of a prompt that are rounded to integers with one step
 RESIDUAL_BLOCK = 64  # rows of a residual block that go through it together, so that they stay in the cache
 
 
@@ -38,6 +39,26 @@ def _transformer_scratch(
     widths = width, w.in_scale.shape[1], w.scale1.shape[1]
     row = 2 * width + 2 * w.out_proj.shape[2] + widths[1] + widths[2]
     return n_new * row + max(widths) + _attention(n_new, keys.shape[3], n_rows, context)
+
+
+def integers_size(n_rows: int, n_in: int) -> int:
+    """Of rows [n_rows, n_in] rounded to integers: four in the place of a number, and a step and an offset for 32."""
+    return n_rows * -(-n_in // STEP_INPUTS) * (STEP_INPUTS // 4 + 2)
+
+
+def _prompt_scratch(
+    x: np.ndarray,
+    keys: np.ndarray,
+    values: np.ndarray,
+    n_rows: int,
+    position: int,
+    context: int,
+    inv_freq: np.ndarray,
+    w: StackWeights,
+    has_dot: int,
+) -> int:
+    most = max(x.shape[1], w.out_proj.shape[2], w.scale1.shape[1])
+    return _transformer_scratch(x, keys, values, n_rows, position, context, inv_freq, w) + integers_size(len(x), most)
 
 
 def _transformer_rows_scratch(
@@ -103,6 +124,7 @@ def _residual_block_scratch(
 _SIZES: dict[str, Callable[..., int]] = {
     "attention": _attention_scratch,
     "transformer": _transformer_scratch,
+    "prompt": _prompt_scratch,
     "transformer_rows": _transformer_rows_scratch,
     "transformer_lead": _team_scratch,
     "transformer_assist": _team_scratch,

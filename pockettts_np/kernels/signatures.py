@@ -13,6 +13,7 @@ _F32, _BF16, _F16, _INT8 = NumberType.FLOAT32, NumberType.BFLOAT16, NumberType.F
 _LONE = ((_F32, None), (_BF16, None), (_F16, None))
 _STACKS = (*_LONE, (_INT8, None))
 _STEPS = ((_F32, _F32), (_BF16, _F32), (_F16, _F32), (_F16, _F16), (_INT8, _F16), (_INT8, _F32))
+_PROMPTS = ((_INT8, _F16), (_INT8, _F32))
 
 Kinds = tuple[NumberType | None, NumberType | None]  # of the panels, of the keys and values
 
@@ -38,6 +39,7 @@ SIGNATURES = {
     "rope": Signature("f3 i f1"),
     "attention": Signature("f3 c4 c4 i i f3 f1", ((None, _F32), (None, _F16))),
     "transformer": Signature("f2 c5 c5 i i i f1 S f1", _STEPS),
+    "prompt": Signature("f2 c5 c5 i i i f1 S i f1", _PROMPTS),
     "transformer_rows": Signature("f2 n2 c5 i f1 S f1", _STEPS),
     "transformer_lead": Signature("f2 c5 c5 i i i f1 S f1 f1", _STEPS),
     "transformer_assist": Signature("f2 c5 c5 i i i f1 S f1 f1", _STEPS),

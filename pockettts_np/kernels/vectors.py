@@ -64,8 +64,8 @@ def load(builder: ir.IRBuilder, pointer: ir.Value, kind: Any) -> ir.Value:
     return vector
 
 
-def broadcast(builder: ir.IRBuilder, scalar: ir.Value) -> ir.Value:
-    undefined = ir.Constant(FLOATS, ir.Undefined)
+def broadcast(builder: ir.IRBuilder, scalar: ir.Value, kind: ir.VectorType = FLOATS) -> ir.Value:
+    undefined = ir.Constant(kind, ir.Undefined)
     first = builder.insert_element(undefined, scalar, ir.IntType(32)(0))
     return builder.shuffle_vector(first, undefined, _INT32S([0] * LANES))
 

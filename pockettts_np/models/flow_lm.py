@@ -74,7 +74,7 @@ class FlowLM:
         for start in range(0, len(rows), PROMPT_ROWS):
             if stop is not None and stop.is_set():
                 raise CancelledError
-            self.transformer(rows[start : start + PROMPT_ROWS], state, threads)
+            self.transformer.prompt(rows[start : start + PROMPT_ROWS], state, threads)
 
     def embed_voice(self, encoded: np.ndarray) -> np.ndarray:
         """What the encoder made of a recording, as rows to prompt with: [T, encoder_dim] -> [T (+ 1), d]."""

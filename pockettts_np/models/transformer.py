@@ -1,9 +1,9 @@
 """The streaming transformer of the language model and of the codec."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from ..config.config import FlowLMTransformerConfig, MimiTransformerConfig
 from ..kernels import entry_points as kernels
 from ..kernels.arguments import CacheView, StackWeights, cache_table
 from ..kernels.panels import NumberType, Panels, of_one_kind
+from ..kernels.prebuilt.processor import has_byte_products, has_integer_products
 from ..kernels.ways import way
 from ..modules.attention import KVCache, rope_frequencies
 from ..modules.linear import Linear
@@ -21,10 +22,14 @@ from ..weights.packing import held_kind, stacked_panels
 BLOCK_ROWS = 64  # rows that go through all layers together: activations stay in the cache
 LEAST_ROWS = 8  # that a thread takes of a prompt: fewer would read all weights for little
 UNLIMITED = 2**31
+HAS_DOT = int(has_byte_products())
 ROWS_STAND_ALONE = way().name != "numpy"  # whether a row's numbers are the same to the bit beside others
 
 
 TransformerSizes = FlowLMTransformerConfig | MimiTransformerConfig
+
+
+Run = Callable[[np.ndarray, KVCache, int, slice], None]  # some layers on rows, in place: `Transformer.run`
 
 
 class OneStep(Protocol):
@@ -57,6 +62,7 @@ class Transformer:
     n_kv_heads: int
     context: int
     cache_kind: NumberType  # of the keys and values in its cache
+    is_int8: bool  # whether its matrices are, or were before they were widened
 
     @classmethod
     def load(
@@ -77,12 +83,14 @@ class Transformer:
         def panels(leaf: str, n_out: int, n_in: int) -> Panels:
             return stacked_panels(w, f"layers.{{}}.{leaf}.weight", len(layers), (n_out, n_in))
 
-        in_proj, out_proj, linear1, linear2 = of_one_kind(
+        matrices = (
             panels("self_attn.in_proj", qkv_dim, d),
             panels("self_attn.out_proj", d, sizes.q_dim),
             panels("linear1", ff, d),
             panels("linear2", d, ff),
         )
+        is_int8 = all((each.scale != 1).any() for each in matrices)  # no other kind has scales but one
+        in_proj, out_proj, linear1, linear2 = of_one_kind(*matrices)
         out_scale, scale2 = out_proj.scale, linear2.scale
         if layer_scale:  # a product with the output, as the scale of a row is
             out_scale = out_scale * stacked("layer_scale_1.scale", d)
@@ -102,32 +110,43 @@ class Transformer:
             scale2=scale2,
         )
         inv_freq = rope_frequencies(sizes.head_dim, max_period)
-        return cls(weights, inv_freq, sizes.kv_heads, context or UNLIMITED, held_kind(w.storage.cache))
+        return cls(weights, inv_freq, sizes.kv_heads, context or UNLIMITED, held_kind(w.storage.cache), is_int8)
 
     def init_state(self) -> KVCache:
         sizes = len(self.weights.norm1), self.n_kv_heads, 2 * len(self.inv_freq)
         return KVCache.empty(*sizes, kind=self.cache_kind)
 
     def __call__(self, x: np.ndarray, state: KVCache, threads: int = 1) -> np.ndarray:  # [T, d] -> [T, d]
+        return self._read(x, state, threads, self.run)
+
+    def prompt(self, x: np.ndarray, state: KVCache, threads: int = 1) -> np.ndarray:  # [T, d] -> [T, d]
+        """The same for rows that are given, not made: int8 weights multiply them rounded to integers, where that pays.
+
+        What becomes of a row does not depend on the calls that rows are read in.
+        """
+        in_integers = self.is_int8 and has_integer_products()
+        return self._read(x, state, threads, self._prompt_layers if in_integers else self.run)
+
+    def _read(self, x: np.ndarray, state: KVCache, threads: int, run: Run) -> np.ndarray:
         out = np.array(x, np.float32, order="C")
         if threads > 1 and len(out) > 1:
-            self._in_threads(out, state, threads)
+            self._in_threads(out, state, threads, run)
             return out
         for start in range(0, len(out), BLOCK_ROWS):
             rows = out[start : start + BLOCK_ROWS]
             state.reserve(len(rows), self.context)
-            self.run(rows, state, 0, slice(None))
+            run(rows, state, 0, slice(None))
             state.advance(len(rows))
         return out
 
-    def _in_threads(self, out: np.ndarray, state: KVCache, threads: int) -> None:
+    def _in_threads(self, out: np.ndarray, state: KVCache, threads: int, run: Run) -> None:
         """Blocks of rows follow each other through the layers: a row needs the keys of the rows before it, no more."""
         state.reserve(len(out), self.context)
         block_rows = min(BLOCK_ROWS // 2, max(LEAST_ROWS, -(-len(out) // threads)))
 
         def step(block: int, layer: int) -> None:
             first = block * block_rows
-            self.run(out[first : first + block_rows], state, first, slice(layer, layer + 1))
+            run(out[first : first + block_rows], state, first, slice(layer, layer + 1))
 
         wavefront(step, -(-len(out) // block_rows), len(self.weights.norm1), threads)
         state.advance(len(out))
@@ -166,8 +185,15 @@ class Transformer:
 
     def run(self, rows: np.ndarray, state: KVCache, offset: int, layers: slice) -> None:
         """Some layers on rows that stand `offset` after the next of the cache, in place."""
-        kernels.transformer(
-            rows,
+        kernels.transformer(rows, *self._arguments(state, offset, layers))
+
+    def _prompt_layers(self, rows: np.ndarray, state: KVCache, offset: int, layers: slice) -> None:
+        """`run` in integers."""
+        kernels.prompt(rows, *self._arguments(state, offset, layers), HAS_DOT)
+
+    def _arguments(self, state: KVCache, offset: int, layers: slice) -> tuple[Any, ...]:
+        """What both kernels take after the rows."""
+        return (
             state.keys[layers],
             state.values[layers],
             state.n_rows + offset,

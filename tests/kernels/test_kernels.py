@@ -9,7 +9,10 @@ import pytest
 from pockettts_np.config.config import FlowConfig, FlowLMTransformerConfig
 from pockettts_np.kernels import entry_points as kernels
 from pockettts_np.kernels.loops import tile
+from pockettts_np.kernels.loops.integers import products as integers
 from pockettts_np.kernels.panels import PANEL, NumberType, as_float32, is_bfloat16, pack
+from pockettts_np.kernels.prebuilt import processor
+from pockettts_np.kernels.scratch import integers_size
 from pockettts_np.models.transformer import UNLIMITED, Transformer
 from pockettts_np.modules.attention import KVCache
 from pockettts_np.modules.mlp import FlowNet
@@ -235,6 +238,57 @@ def test_dot_rows(T):
     assert_close(out, naive.linear(x, w)[:, 0] + 0.5)
 
 
+# ---------------------------------------------------------------- products in integers
+
+DOTS = [0, int(processor.has_byte_products())]  # without and with the instructions that not every processor has
+
+
+def integer_product(x, w, scale, bias, has_dot=0) -> np.ndarray:
+    out = np.full((len(x), len(w)), np.nan, np.float32)
+    scratch = np.empty(integers_size(*x.shape), np.float32)
+    integers.integer_product(x, pack(w, NumberType.INT8), scale, bias, out, has_dot, scratch)
+    return out
+
+
+@pytest.mark.parametrize("n_in", [1, 31, 32, 34, 255, 257, 300])
+@pytest.mark.parametrize("n_out", [1, 32, 70])
+def test_integer_products_are_those_of_rounded_rows(n_out, n_in):
+    w, _ = matrix(n_out, n_in, "int8")
+    x = normal(2 * integers.TILE_ROWS + 1, n_in) * np.logspace(-9, 3, 2 * integers.TILE_ROWS + 1)[:, None]
+    x = x.astype(np.float32)
+    x[1, :32] = 0
+    scale, bias = 1 + normal(n_out, seed=5), np.zeros(n_out, np.float32)
+    want = naive.linear(naive.rounded(x), w.astype(np.float64)) * scale
+    for T in (1, 2, integers.TILE_ROWS, len(x)):
+        got = [integer_product(x[:T], w, scale, bias, has_dot) for has_dot in DOTS]
+        for t in range(T):  # each row by itself, as their sizes differ
+            assert_close(got[0][t], want[t])
+        assert np.array_equal(*got)
+        assert np.array_equal(got[0][-1], integer_product(x[T - 1 : T], w, scale, bias)[0])
+    shift = normal(n_out, seed=6)
+    assert_close(integer_product(x[-1:], w, scale, shift), want[-1:] + shift)
+
+
+@pytest.mark.parametrize("weight", [-128, 127])
+@pytest.mark.parametrize("number", [-3, 3])
+def test_the_largest_integers_fit(weight, number):
+    """Nothing is cut off: 63 · 255 twice in 16 bits, 32 times in 32."""
+    x, w = np.full((2, 64), number, np.float32), np.full((32, 64), weight, np.int8)
+    for has_dot in DOTS:
+        got = integer_product(x, w, np.ones(32, np.float32), np.zeros(32, np.float32), has_dot)
+        assert_close(got, np.full((2, 32), 64.0 * number * weight))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_bad_number_reaches_the_integer_products_of_its_own_row_only(bad):
+    x = normal(5, 40)
+    x[2, 37] = bad
+    with np.errstate(all="ignore"):
+        out = integer_product(x, matrix(9, 40, "int8")[0], np.ones(9, np.float32), np.zeros(9, np.float32))
+    assert np.array_equal(np.isfinite(out).all(axis=1), [True, True, False, True, True])
+    assert np.isnan(out[2]).all()
+
+
 # ---------------------------------------------------------------- attention
 
 
@@ -418,6 +472,31 @@ def test_transformer_with_rounded_weights(kind):
     x = normal(5, sizes.d_model)
     assert stack.weights.in_proj.itemsize == bytes_held(kind.stored.itemsize)
     assert_close(stack(x, stack.init_state()), naive_stack(x, tensors, sizes, None), NETWORK)
+
+
+@pytest.mark.parametrize("sizes", STACKS.values(), ids=STACKS.keys())
+def test_a_prompt_does_not_depend_on_the_calls_and_threads_that_read_it(sizes):
+    stack = Transformer.load(RandomWeights(storage=Storage(NumberType.INT8)), sizes, sizes.max_period)
+    x, states = normal(70, sizes.d_model), [stack.init_state() for _ in range(4)]
+    within = same_bits(0.05)  # BLAS rounds otherwise, so that a number may become another integer
+    whole = stack.prompt(x, states[0])
+    for state, threads in ((states[1], 2), (states[2], 3)):
+        assert_close(stack.prompt(x, state, threads), whole, within)
+    assert_close(np.concatenate([stack.prompt(row[None], states[3]) for row in x]), whole, within)
+    after = [stack(x[:1], state) for state in states]
+    for step in after[1:]:
+        assert_close(step, after[0], within)
+
+
+def test_only_prompts_of_int8_are_rounded():
+    sizes = STACKS["grouped"]
+    for kind in NumberType:
+        stack = Transformer.load(RandomWeights(storage=Storage(kind)), sizes, sizes.max_period)
+        x = normal(9, sizes.d_model)
+        prompted, made = stack.prompt(x, stack.init_state()), stack(x, stack.init_state())
+        is_rounded = kind is NumberType.INT8 and processor.has_integer_products()
+        assert np.array_equal(prompted, made) is not is_rounded
+        assert_close(prompted, made, 0.05 if is_rounded else 0)  # half of one in 63, in each of 12 products
 
 
 @pytest.mark.parametrize(("depth", "width", "latent", "condition"), [(1, 4, 3, 5), (3, 10, 8, 6), (2, 16, 1, 16)])

@@ -148,6 +148,18 @@ def test_transformer(H, H_kv, D, T, n_rows, context, kind):
     compare("transformer", normal(T, d), cache.keys, cache.values, n_rows, n_rows, context, rope_frequencies(D, 100), w)
 
 
+@pytest.mark.parametrize("T", [1, 9])
+def test_prompt(T):
+    """One layer: what the next one rounds may be rounded differently where it differs at all."""
+    H, H_kv, D, d, F = 3, 1, 34, 48, 96
+    shapes = ((H + 2 * H_kv) * D, d), (d, H * D), (F, d), (d, F)
+    scaled = [a for n, m in shapes for a in (panels(1, n, m, kind=NumberType.INT8), normal(1, n) / 1000)]
+    w = StackWeights(normal(1, 2, d), normal(1, 2, d, seed=1), *scaled)
+    cache = KVCache.from_rows(normal(1, 2, 30, H_kv, D), 30)
+    cache.reserve(T, UNLIMITED)
+    compare("prompt", normal(T, d), cache.keys, cache.values, 30, 30, UNLIMITED, rope_frequencies(D, 100), w, 0)
+
+
 @pytest.mark.parametrize("kind", [NumberType.FLOAT32, NumberType.FLOAT16])
 def test_transformer_rows(kind):
     H, H_kv, D, d, F, L = 3, 1, 34, 48, 96, 2

@@ -21,9 +21,11 @@ from pockettts_np.kernels.arguments import (
     unclaimable,
 )
 from pockettts_np.kernels.panels import NumberType, pack
+from pockettts_np.kernels.prebuilt.processor import has_byte_products
 
 RNG = np.random.default_rng(0)
 FLOAT32, FLOAT16, INT8 = NumberType.FLOAT32, NumberType.FLOAT16, NumberType.INT8
+HAS_DOT = int(has_byte_products())
 
 
 def normal(*shape: int) -> np.ndarray:
@@ -94,6 +96,13 @@ def networks(kind: NumberType, cache: NumberType) -> Iterator[tuple[str, np.ndar
         x = normal(n_new, d)
         kernels.transformer(x, keys, values, n_rows, n_rows, 2**31, np.exp(-(normal(4) ** 2)), w)
         yield f"transformer {kind.value} {n_rows}", x
+    if kind is INT8:
+        for has_dot in (0, 1):  # rows of the same numbers: the second must come out as the first
+            x = np.random.default_rng(1).standard_normal((17, d), np.float32)
+            kernels.prompt(
+                x, keys, values, 0, 0, 2**31, np.exp(-(np.arange(4, dtype=np.float32) ** 2)), w, HAS_DOT * has_dot
+            )
+            yield f"prompt {kind.value} {has_dot}", x
     x, other = normal(2, d), np.zeros_like(values)
     views = [CacheView(keys, values, 19, 19), CacheView(np.zeros_like(keys), other, 0, 5)]
     kernels.transformer_rows(x, cache_table(views), keys, 2**31, np.exp(-(normal(4) ** 2)), w)

@@ -21,6 +21,18 @@ def linear(x, weight, bias=None):  # [T, n_in], [n_out, n_in], [n_out] -> [T, n_
     return out
 
 
+def rounded(x):  # [T, n] -> [T, n]
+    """Rows as prompts in int8 see them: each 32 numbers as integers from −63 to 63 times a step."""
+    out = np.zeros(x.shape)
+    for t in range(len(x)):
+        for first in range(0, x.shape[1], 32):
+            block = x[t, first : first + 32].astype(np.float64)
+            step = max(abs(block)) / 63
+            for i, number in enumerate(block):
+                out[t, first + i] = np.floor(number / step + 0.5) * step if step > 0 else 0
+    return out
+
+
 def layer_norm(x, weight=None, bias=None, eps=1e-5):  # [T, d] -> [T, d]
     out = np.zeros(x.shape)
     for t, row in enumerate(np.asarray(x, np.float64)):

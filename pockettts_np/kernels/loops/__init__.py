@@ -1,5 +1,5 @@
 """The inner loops, compiled by Numba.
 
-Read in this order: elementwise, products, convolutions, attention, transformer, team, flow; scratch, views, tile,
-compiled; entries.
+Read in this order: elementwise, products, integers, convolutions, attention, transformer, team, flow; scratch, views,
+tile, compiled; entries.
 """

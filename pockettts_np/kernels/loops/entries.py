@@ -22,6 +22,7 @@ KERNELS = {
     "rope": _attention.rope,
     "attention": _attention.attention,
     "transformer": _transformer.transformer,
+    "prompt": _transformer.prompt,
     "transformer_rows": _transformer.transformer_rows,
     "transformer_lead": step.transformer_lead,
     "transformer_assist": step.transformer_assist,

@@ -6,7 +6,7 @@ from .compiled import kernel
 from .elementwise import ZERO
 
 _BLOCK_INPUTS = 256  # inputs whose weights are multiplied by all rows before the next: they stay in the cache
-_BLOCK_ROWS = 96  # rows whose products with a part of a panel are kept aside
+ASIDE_ROWS = 96  # rows whose products with a part of a panel are kept aside
 _WIDENED_FROM = 3 * tile.TILE_ROWS  # rows for which it pays to convert weights once, beforehand
 
 _tile = tile.make_tile(tile.TILE_ROWS, 1, tile.COLUMNS)
@@ -15,8 +15,8 @@ _two = tile.make_tile(2, 1, PANEL)
 _one = tile.make_tile(1, 1, PANEL)
 _streams = tile.make_tile(1, tile.STREAMS, PANEL)
 _widened = tile.make_array(1, _BLOCK_INPUTS, PANEL)
-_aside = tile.make_array(_BLOCK_ROWS, PANEL)
-_factors = tile.make_array(2, PANEL)
+aside = tile.make_array(ASIDE_ROWS, PANEL)
+row_factors = tile.make_array(2, PANEL)
 
 
 @kernel
@@ -82,13 +82,13 @@ def product(x, w, first, scale, bias, out):
     _by_panels(x, 0, n_rows, w, 0, n_whole, first, scale, bias, out, 0)
     if done == n_out:
         return
-    products, factors = _aside(), _factors()
+    products, factors = aside(), row_factors()
     for j in range(PANEL):
         column = done + j
         factors[0, j] = scale[column] if column < n_out else ZERO
         factors[1, j] = bias[column] if column < n_out else ZERO
-    for row in range(0, n_rows, _BLOCK_ROWS):
-        n = min(_BLOCK_ROWS, n_rows - row)
+    for row in range(0, n_rows, ASIDE_ROWS):
+        n = min(ASIDE_ROWS, n_rows - row)
         _by_panels(x, row, n, w, n_whole, 1, first, factors[0], factors[1], products, 0)
         for t in range(n):
             for j in range(n_out - done):

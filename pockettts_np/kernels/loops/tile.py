@@ -68,7 +68,7 @@ def make_tile(n_rows: int, n_panels: int, n_columns: int) -> Callable[..., None]
         )
         _, row, _, panel, stride, first, start, end, column, _, _, _, to, place, _, ahead, step = args
         later = [builder.mul(stride, panel.type(number)) for number in range(n_panels)]  # panels after the first
-        rows = [builder.gep(_row(builder, x, _existing(builder, x, row, i)), [start]) for i in range(n_rows)]
+        rows = [builder.gep(row_at(builder, x, existing(builder, x, row, i)), [start]) for i in range(n_rows)]
         first = builder.add(first, start)
         panels = [_inputs(builder, w, builder.add(panel, number), first, column) for number in later]
         columns = [
@@ -76,15 +76,15 @@ def make_tile(n_rows: int, n_panels: int, n_columns: int) -> Callable[..., None]
             for number in later
             for v in range(0, n_columns, LANES)
         ]
-        results = [_row(builder, out, _existing(builder, out, to, i)) for i in range(n_rows)]
+        results = [row_at(builder, out, existing(builder, out, to, i)) for i in range(n_rows)]
         places = [[builder.gep(result, [each]) for each in columns] for result in results]
-        sums = _begin(builder, places, builder.icmp_signed("==", start, start.type(0)))
+        sums = begin(builder, places, builder.icmp_signed("==", start, start.type(0)))
         kind = signature.args[2].dtype
         ask = _asker(builder, coming, later, ahead, step, n_columns * kind.bitwidth // 8)
         _emit_products(builder, rows, panels, kind, builder.sub(end, start), sums, ask)
         is_last = builder.icmp_signed("==", end, cgutils.unpack_tuple(builder, x.shape)[1])
         factors = [[builder.gep(array.data, [each]) for each in columns] for array in (scale, bias)]
-        _finish(builder, sums, places, is_last, factors)
+        finish(builder, sums, places, is_last, factors)
         return context.get_dummy_value()
 
     def tile(typing: Any, x, row, w, panel, stride, first, start, end, column, scale, bias, out, to, place, coming, ahead, step) -> Any:  # fmt: skip  # type: ignore[no-untyped-def]  # noqa: E501
@@ -167,7 +167,7 @@ def make_array(*shape: int) -> Any:
 Grid = list[list[ir.Value]]  # by row, then by panel and vector of columns
 
 
-def _begin(builder: ir.IRBuilder, places: Grid, is_first: ir.Value) -> Grid:
+def begin(builder: ir.IRBuilder, places: Grid, is_first: ir.Value) -> Grid:
     """Stack variables for sums, which LLVM turns into registers: zeros, or what stands at their places."""
     sums = [[cgutils.alloca_once(builder, FLOATS) for _ in row] for row in places]
     with builder.if_else(is_first) as (then, otherwise):
@@ -219,7 +219,7 @@ def _emit_products(
         multiply(k, [broadcast(builder, builder.load(builder.gep(row, [k]))) for row in rows])
 
 
-def _finish(builder: ir.IRBuilder, sums: Grid, places: Grid, is_last: ir.Value, factors: Grid) -> None:
+def finish(builder: ir.IRBuilder, sums: Grid, places: Grid, is_last: ir.Value, factors: Grid) -> None:
     """Sums to their places: as they are, or times scale plus bias, which are the two `factors` of each column."""
     with builder.if_else(is_last) as (then, otherwise):
         with then:
@@ -261,14 +261,14 @@ def _asker(
     return ask
 
 
-def _existing(builder: ir.IRBuilder, array: Any, row: ir.Value, offset: int) -> ir.Value:
+def existing(builder: ir.IRBuilder, array: Any, row: ir.Value, offset: int) -> ir.Value:
     """The number of row `row` + offset of an array, or of its last where there is none."""
     number, n_rows = builder.add(row, row.type(offset)), cgutils.unpack_tuple(builder, array.shape)[0]
     is_there = builder.icmp_signed("<", number, n_rows)
     return builder.select(is_there, number, builder.sub(n_rows, n_rows.type(1)))
 
 
-def _row(builder: ir.IRBuilder, array: Any, number: ir.Value) -> ir.Value:
+def row_at(builder: ir.IRBuilder, array: Any, number: ir.Value) -> ir.Value:
     """Pointer to a row of float32 numbers."""
     row_bytes = cgutils.unpack_tuple(builder, array.strides)[0]
     return builder.gep(array.data, [builder.mul(number, builder.sdiv(row_bytes, number.type(4)))])

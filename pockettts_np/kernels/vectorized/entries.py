@@ -19,6 +19,7 @@ ENTRIES: dict[str, Callable[..., None]] = {
     "rope": attention.rope,
     "attention": attention.attention,
     "transformer": transformer.transformer,
+    "prompt": transformer.prompt,
     "transformer_rows": transformer.transformer_rows,
     "transformer_lead": transformer.transformer_lead,
     "transformer_assist": transformer.transformer_assist,

@@ -7,6 +7,10 @@ several, which add in another order.
 import numpy as np
 
 from ..panels import PANEL, as_float32
+from ..scratch import STEP_INPUTS
+
+MOST = np.float32(63)  # of the integers of a row of a prompt
+LEAST = np.float32(1e-30)  # a largest number below which those of a row count as zeros
 
 
 def side_by_side(panels: np.ndarray) -> np.ndarray:
@@ -33,6 +37,19 @@ def scaled(x: np.ndarray, w: np.ndarray, scale: np.ndarray) -> np.ndarray:
 def shifted(x: np.ndarray, w: np.ndarray, bias: np.ndarray) -> np.ndarray:
     """x @ w.T + bias: [T, n_in], panels [P, n_in, 32], [n_out] -> [T, n_out]."""
     return product(x, w, len(bias)) + bias
+
+
+def rounded(x: np.ndarray) -> np.ndarray:
+    """Rows [T, n_in] as `prompt` multiplies them: integers from −63 to 63, times a step for each 32 numbers."""
+    n_rows, n_in = x.shape
+    blocks = np.zeros((n_rows, -(-n_in // STEP_INPUTS), STEP_INPUTS), np.float32)
+    blocks.reshape(n_rows, -1)[:, :n_in] = x
+    most = np.abs(blocks).max(axis=2, keepdims=True, initial=0)
+    is_usual = np.isfinite(most) & (most > LEAST)
+    factor = np.divide(MOST, most, where=is_usual, out=np.zeros_like(most))
+    whole = np.floor(np.where(is_usual, blocks, 0) * factor + np.float32(MOST + 1.5)) - np.float32(MOST + 1)
+    step = np.where(np.isfinite(most), most * np.float32(1 / MOST), np.float32(np.nan))
+    return (whole * step).reshape(n_rows, -1)[:, :n_in]
 
 
 def matmul(x: np.ndarray, w: np.ndarray, scale: np.ndarray, bias: np.ndarray, out: np.ndarray) -> None:

@@ -1,12 +1,14 @@
 """Attention over a cache, and whole transformer layers."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from ..arguments import StackWeights, array_at
 from ..panels import PANEL, NumberType
 from .attention import View, attend, turn_pairs, turns
 from .elementwise import gelu, layer_norm
-from .products import scaled
+from .products import rounded, scaled
 
 
 def _remember(k: np.ndarray, v: np.ndarray, n_rows: int, keys: np.ndarray, values: np.ndarray) -> None:
@@ -17,6 +19,35 @@ def _remember(k: np.ndarray, v: np.ndarray, n_rows: int, keys: np.ndarray, value
     for panel in range(v.shape[1]):
         part = kind.bits(values[..., panel * PANEL : (panel + 1) * PANEL])
         v[:, panel, n_rows : n_rows + len(keys), : part.shape[2]] = part.swapaxes(0, 1)
+
+
+def _layers(
+    x: np.ndarray,
+    keys: np.ndarray,
+    values: np.ndarray,
+    n_rows: int,
+    position: int,
+    context: int,
+    inv_freq: np.ndarray,
+    w: StackWeights,
+    seen: Callable[[np.ndarray], np.ndarray],
+) -> None:
+    """`transformer`, whose matrix products see rows as `seen` gives them."""
+    n_new, dim = len(x), keys.shape[3]
+    n_kv_heads, n_heads = keys.shape[1], w.out_proj.shape[2] // dim
+    turn, view = turns(n_new, position, inv_freq), View.of(n_new, n_rows, context)
+    normed, attended = np.empty_like(x), np.empty((n_new, n_heads, dim), np.float32)
+    for layer, (k, v) in enumerate(zip(keys, values, strict=True)):
+        layer_norm(x, w.norm1[layer, 0], w.norm1[layer, 1], 1e-5, normed)
+        heads = scaled(seen(normed), w.in_proj[layer], w.in_scale[layer]).reshape(n_new, -1, dim)
+        turn_pairs(heads[:, :-n_kv_heads], turn)
+        _remember(k, v, n_rows, heads[:, n_heads:-n_kv_heads], heads[:, -n_kv_heads:])
+        attend(heads[:, :n_heads] * np.float32(1 / np.sqrt(dim)), k, v, view, attended)
+        x += scaled(seen(attended.reshape(n_new, -1)), w.out_proj[layer], w.out_scale[layer])
+        layer_norm(x, w.norm2[layer, 0], w.norm2[layer, 1], 1e-5, normed)
+        hidden = scaled(seen(normed), w.linear1[layer], w.scale1[layer])
+        gelu(hidden)
+        x += scaled(seen(hidden), w.linear2[layer], w.scale2[layer])
 
 
 def transformer(
@@ -35,21 +66,22 @@ def transformer(
     written; `position` of the first row for RoPE; w: StackWeights. A layer is x += out(attention(in(norm1 x))), then
     x += linear2(gelu(linear1(norm2 x))).
     """
-    n_new, dim = len(x), keys.shape[3]
-    n_kv_heads, n_heads = keys.shape[1], w.out_proj.shape[2] // dim
-    turn, view = turns(n_new, position, inv_freq), View.of(n_new, n_rows, context)
-    normed, attended = np.empty_like(x), np.empty((n_new, n_heads, dim), np.float32)
-    for layer, (k, v) in enumerate(zip(keys, values, strict=True)):
-        layer_norm(x, w.norm1[layer, 0], w.norm1[layer, 1], 1e-5, normed)
-        heads = scaled(normed, w.in_proj[layer], w.in_scale[layer]).reshape(n_new, -1, dim)
-        turn_pairs(heads[:, :-n_kv_heads], turn)
-        _remember(k, v, n_rows, heads[:, n_heads:-n_kv_heads], heads[:, -n_kv_heads:])
-        attend(heads[:, :n_heads] * np.float32(1 / np.sqrt(dim)), k, v, view, attended)
-        x += scaled(attended.reshape(n_new, -1), w.out_proj[layer], w.out_scale[layer])
-        layer_norm(x, w.norm2[layer, 0], w.norm2[layer, 1], 1e-5, normed)
-        hidden = scaled(normed, w.linear1[layer], w.scale1[layer])
-        gelu(hidden)
-        x += scaled(hidden, w.linear2[layer], w.scale2[layer])
+    _layers(x, keys, values, n_rows, position, context, inv_freq, w, lambda rows: rows)
+
+
+def prompt(
+    x: np.ndarray,
+    keys: np.ndarray,
+    values: np.ndarray,
+    n_rows: int,
+    position: int,
+    context: int,
+    inv_freq: np.ndarray,
+    w: StackWeights,
+    has_dot: int,
+) -> None:
+    """`transformer`, whose products see rows rounded to integers, 32 numbers at a time."""
+    _layers(x, keys, values, n_rows, position, context, inv_freq, w, rounded)
 
 
 def transformer_rows(
