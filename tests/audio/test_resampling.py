@@ -54,10 +54,14 @@ def test_every_pair_of_usual_rates_equals_scipy(from_hz, to_hz):
 @example(from_hz=24_000, to_hz=44_101, n_samples=2000, seed=0)
 @example(from_hz=24_000, to_hz=24_001, n_samples=2000, seed=0)
 @example(from_hz=1_000, to_hz=192_000, n_samples=1, seed=0)
+@example(from_hz=192_000, to_hz=3_000, n_samples=5, seed=292_719_671)  # whose samples cancel each other
 @settings(max_examples=30)
 def test_any_pair_of_rates_equals_scipy(from_hz, to_hz, n_samples, seed):
     samples = speech(n_samples, seed)
-    assert_close(resample(samples, from_hz, to_hz), scipy_resampled(samples, from_hz, to_hz), 1e-6)
+    want = scipy_resampled(samples, from_hz, to_hz)
+    # What a sum of samples is rounded by follows from the samples, also where the sum is next to nothing.
+    tol = 1e-6 * max(1.0, np.abs(samples).max() / np.abs(want).max())
+    assert_close(resample(samples, from_hz, to_hz), want, tol)
 
 
 def test_a_long_recording_in_blocks_equals_scipy():
