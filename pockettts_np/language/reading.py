@@ -89,7 +89,8 @@ class Reading:
 
     def whole(self, text: str) -> str:
         """A whole text as it is spoken; its pauses stay as they are written."""
-        return outside_markup(self.unmarked(text), self._written)
+        spoken = outside_markup(self.unmarked(text), self._written)
+        return spoken if spoken.strip() or not self.normalize else ""
 
     def pieces(self, pieces: Iterable[str]) -> Iterator[str]:
         """A text that is still being written as it is spoken: sentence by sentence, each once it is complete."""
