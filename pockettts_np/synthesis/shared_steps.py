@@ -5,8 +5,10 @@ that is not far ahead of its decoder gets its next latent. So a pass has a row o
 run in the callers' threads. A caller that nobody listens to is left out; one that goes, or fails, goes alone.
 """
 
+import os
 import threading
 from collections.abc import Generator, Iterator
+from weakref import WeakSet
 
 import numpy as np
 
@@ -27,6 +29,11 @@ class SharedSteps:
     def __init__(self, n_at_once: int | None = None) -> None:
         """`n_at_once` passes may run at once; by default as many as suit the cores."""
         self._n_at_once = n_at_once or max(1, usable_cores() // CORES_A_PASS)
+        self.forget()
+        _ALL.add(self)
+
+    def forget(self) -> None:
+        """Know no caller: a fork takes no thread along, and so none that would end its pass."""
         self._changed = threading.Condition()  # guards all below
         self._speaking: list[Passage] = []
         self._passes: list[list[Passage]] = []  # that run
@@ -46,7 +53,8 @@ class SharedSteps:
                 yield latent
         finally:
             with self._changed:
-                self._speaking.remove(passage)
+                if passage in self._speaking:  # not so after a fork
+                    self._speaking.remove(passage)
                 self._changed.wait_for(lambda: not self._is_in_pass(passage))  # which writes into its state
 
     def _next(self, passage: Passage) -> np.ndarray | None:
@@ -86,6 +94,18 @@ class SharedSteps:
         share = -(-len(self._speaking) // self._n_at_once)
         n_rows = min(max(share, LEAST_ROWS), MAX_ROWS)
         return [first, *sorted(others, key=lambda other: other.n_ahead)[: n_rows - 1]]
+
+
+_ALL: WeakSet[SharedSteps] = WeakSet()
+
+
+def _forget_all() -> None:
+    for steps in list(_ALL):
+        steps.forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_all)
 
 
 def _step_all(passages: list[Passage]) -> None:

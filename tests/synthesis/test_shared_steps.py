@@ -1,6 +1,7 @@
 """Callers that share passes over the weights: each hears what it hears alone, whatever the others do."""
 
 import itertools
+import os
 import random
 import threading
 import time
@@ -428,3 +429,14 @@ def test_callers_far_from_a_pass_s_size_share_it_evenly():
         next(latents)
     assert max(map(len, flow_lm.passes)) == 5  # of three passes at once
     assert shared_steps.LEAST_ROWS == 4
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="a system without fork")
+def test_a_fork_while_a_pass_runs_leaves_a_child_that_can_step():
+    steps = SharedSteps(1)
+    steps._passes.append([])  # of a thread that the child does not have
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if steps._may_step(object()) else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert not steps._may_step(object())

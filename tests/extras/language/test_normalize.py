@@ -361,7 +361,9 @@ def test_no_digit_is_left_and_a_second_time_changes_nothing(language, text):
     assert normalize(spoken, language) == spoken
 
 
-@given(st.sampled_from(LANGUAGES), st.text("abcäéñ ,.'€%-!?\n").filter(lambda text: not re.search(r"(^|\n) *-[ -]", text)))
+@given(
+    st.sampled_from(LANGUAGES), st.text("abcäéñ ,.'€%-!?\n").filter(lambda text: not re.search(r"(^|\n) *-[ -]", text))
+)
 def test_text_without_numbers_stays_as_it_is(language, text):
     draft = Draft(text)
     spell_out_in(language)(draft)
