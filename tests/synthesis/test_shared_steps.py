@@ -432,6 +432,7 @@ def test_callers_far_from_a_pass_s_size_share_it_evenly():
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="a system without fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_a_fork_while_a_pass_runs_leaves_a_child_that_can_step():
     steps = SharedSteps(1)
     steps._passes.append([])  # of a thread that the child does not have
