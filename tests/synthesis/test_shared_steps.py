@@ -20,6 +20,7 @@ from pockettts_np.synthesis.generation import Sampling
 from pockettts_np.synthesis.noise import draws
 from pockettts_np.synthesis.passage import Passage, latents_alone
 from pockettts_np.synthesis.shared_steps import FEW_AHEAD, MAX_AHEAD, MAX_ROWS, SharedSteps
+from tests.support.forks import in_a_fork
 from tests.support.helpers import NETWORK, assert_close
 from tests.support.random_models import small_model
 from tests.support.speech import quick
@@ -436,8 +437,9 @@ def test_callers_far_from_a_pass_s_size_share_it_evenly():
 def test_a_fork_while_a_pass_runs_leaves_a_child_that_can_step():
     steps = SharedSteps(1)
     steps._passes.append([])  # of a thread that the child does not have
-    child = os.fork()
-    if child == 0:
-        os._exit(0 if steps._may_step(object()) else 1)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+    def child():
+        assert steps._may_step(object())
+
+    assert in_a_fork(child, 10) == 0
     assert not steps._may_step(object())

@@ -3,10 +3,8 @@
 import gc
 import itertools
 import os
-import sys
 import threading
 import time
-import traceback
 from contextlib import closing
 
 import pytest
@@ -15,6 +13,7 @@ from hypothesis import strategies as st
 
 from pockettts_np.threads.pipeline import pipelined
 from pockettts_np.threads.pool import POOL
+from tests.support.forks import in_a_fork
 from tests.support.speech import n_threads_at_work
 
 LIMIT = 8
@@ -206,23 +205,6 @@ def test_without_helpers_the_caller_does_it_all(monkeypatch):
     assert list(pipelined(iter(range(30)), [summed, summed_twice], 4, LIMIT)) == [2 * i for i in range(30)]
 
 
-def in_a_fork(function) -> int:
-    """The status of a child process that calls a function; one that hangs is ended by a signal."""
-    sys.stdout.flush()
-    child = os.fork()
-    if child == 0:
-        import signal
-
-        signal.alarm(SECONDS)
-        try:
-            function()
-        except BaseException:
-            traceback.print_exc()
-            os._exit(1)
-        os._exit(0)
-    return os.waitpid(child, 0)[1]
-
-
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_a_fork_after_use_speaks_too_and_cannot_go_on_with_what_was_begun():
@@ -236,6 +218,6 @@ def test_a_fork_after_use_speaks_too_and_cannot_go_on_with_what_was_begun():
         results.close()
 
     for _ in range(5):
-        assert in_a_fork(child) == 0
+        assert in_a_fork(child, SECONDS) == 0
     assert next(results) == 2
     results.close()
