@@ -20,6 +20,7 @@ from unittest import mock
 import numpy as np
 
 from pockettts_np import TTSModel
+from pockettts_np.commands.inspection.measure import source_of
 from pockettts_np.loading.voice import VoiceState
 from pockettts_np.synthesis.passage import latents_alone
 from pockettts_np.synthesis.shared_steps import SharedSteps
@@ -42,8 +43,7 @@ class Run:
 
 def load(source: str, quantize: bool) -> tuple[TTSModel, VoiceState]:
     """A model whose speech never ends, one thread a caller, and a voice of random rows."""
-    options = {"config": source} if source.endswith((".yaml", ".toml", ".safetensors")) else {"language": source}
-    model = TTSModel.load_model(**options, quantize=quantize, eos_threshold=float("inf"))
+    model = TTSModel.load_model(**source_of(source), quantize=quantize, eos_threshold=float("inf"))
     voice = model.get_initial_state()
     width = model.flow_lm.input_linear.n_out
     model.flow_lm.prompt(np.random.default_rng(0).standard_normal((VOICE_ROWS, width), np.float32), voice)

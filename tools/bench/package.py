@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from pockettts_np import TTSModel, __version__, export_model_state
+from pockettts_np.commands.inspection.measure import source_of
 from pockettts_np.conditioners.text import prepare_text_prompt
 from pockettts_np.loading.voice import VoiceState
 from pockettts_np.model import quantize_model
@@ -21,7 +22,7 @@ def _source(job: Job) -> dict[str, str]:
     """Where the model is: int8 weights in the file that `pockettts-np quantize` makes."""
     if job.quantize:
         return {"config": f"{job.folder}/int8.safetensors"}
-    return {"config" if Path(job.model).suffix in (".yaml", ".yml", ".toml") else "language": job.model}
+    return source_of(job.model)
 
 
 def prepare(job: Job) -> None:

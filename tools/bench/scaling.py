@@ -24,6 +24,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pockettts_np import TTSModel
+from pockettts_np.commands.inspection.measure import source_of
 from pockettts_np.loading.voice import VoiceState
 from pockettts_np.models.team import Team
 from pockettts_np.models.transformer import Transformer
@@ -85,9 +86,8 @@ class FixedLength(TTSModel):
 
 
 def load(source: str, quantize: bool) -> FixedLength:
-    is_file = Path(source).suffix in (".yaml", ".yml", ".toml", ".safetensors")
-    name = {"config": source} if is_file else {"language": source}
-    return FixedLength.load_model(**name, eos_threshold=NEVER, quantize=quantize, threads=1)  # type: ignore[return-value]
+    options = source_of(source)
+    return FixedLength.load_model(**options, eos_threshold=NEVER, quantize=quantize, threads=1)  # type: ignore[return-value]
 
 
 def make_voice(model: TTSModel) -> VoiceState:

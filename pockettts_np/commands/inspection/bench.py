@@ -8,14 +8,13 @@ from dataclasses import asdict
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from ...config.load import released_models
 from ...hub.catalogue import BUILTIN, default_language
 from ...kernels.ways import way
 from ...threads.cores import THREADS_ALLOWED, usable_cores
 from ...version import __version__
 from ..terminal.options import add_command, number, whole
 from ..terminal.progress import StatusLine, table
-from .measure import N_FRAMES, Speed, measured, medians, peak_bytes, processor_name
+from .measure import N_FRAMES, Speed, measured, medians, peak_bytes, processor_name, source_of
 
 if TYPE_CHECKING:
     from ...model import TTSModel
@@ -45,18 +44,13 @@ def bench(args: argparse.Namespace) -> None:
 
     name = args.model or default_language()
     begin = time.perf_counter()
-    model = TTSModel.load_model(**_source(name), quantize=args.quantize)
+    model = TTSModel.load_model(**source_of(name), quantize=args.quantize)
     load_s = time.perf_counter() - begin
     with StatusLine(not args.quiet) as line:
         speeds = _speeds(model, args.threads or model.threads, args.seconds, line)
     found = _described(model, name, args.quantize) | {"load_s": load_s, "peak_bytes": peak_bytes()}
     found["threads"] = [{"threads": n} | asdict(speed) for n, speed in speeds.items()]
     print(json.dumps(found, indent=2) if args.json else f"{_as_table(speeds)}\n\n{_quoted(found)}", flush=True)
-
-
-def _source(name: str) -> dict[str, Any]:
-    """What `load_model` calls the name of a released model, or else a file."""
-    return {"language" if name in (BUILTIN, *released_models()) else "config": name}
 
 
 def _speeds(model: "TTSModel", most: int, seconds: float, line: StatusLine) -> dict[int, Speed]:

@@ -9,7 +9,10 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from ...config.load import released_models
+from ...hub.catalogue import BUILTIN
 
 if TYPE_CHECKING:
     from ...loading.voice import VoiceState
@@ -28,6 +31,11 @@ class Speed:
 
     times_real_time: float
     first_sound_ms: float
+
+
+def source_of(name: str) -> dict[str, Any]:
+    """What `load_model` calls the name of a released model, or else a file."""
+    return {"language" if name in (BUILTIN, *released_models()) else "config": name}
 
 
 def measured(model: "TTSModel", voice: "VoiceState", threads: int) -> Speed:
