@@ -74,6 +74,23 @@ def _by_panels(x, row, n_rows, w, panel, n_panels, first, scale, bias, out, to):
 
 
 @kernel
+def fill_factors(scale, bias, done, n_out, factors):
+    """The scales and biases of outputs `done` to `n_out`, in a panel that is not full: [2, 32], zeros behind them."""
+    for j in range(PANEL):
+        column = done + j
+        factors[0, j] = scale[column] if column < n_out else ZERO
+        factors[1, j] = bias[column] if column < n_out else ZERO
+
+
+@kernel
+def keep_columns(products, n, out, row, done):
+    """Take the outputs from `done` on, of `n` rows from `row` on, from where they are aside."""
+    for t in range(n):
+        for j in range(out.shape[1] - done):
+            out[row + t, done + j] = products[t, j]
+
+
+@kernel
 def product(x, w, first, scale, bias, out):
     """`matmul` with the n_in inputs from `first` on of panels [P, N, 32] that may have more."""
     n_rows, n_out = out.shape
@@ -83,16 +100,11 @@ def product(x, w, first, scale, bias, out):
     if done == n_out:
         return
     products, factors = aside(), row_factors()
-    for j in range(PANEL):
-        column = done + j
-        factors[0, j] = scale[column] if column < n_out else ZERO
-        factors[1, j] = bias[column] if column < n_out else ZERO
+    fill_factors(scale, bias, done, n_out, factors)
     for row in range(0, n_rows, ASIDE_ROWS):
         n = min(ASIDE_ROWS, n_rows - row)
         _by_panels(x, row, n, w, n_whole, 1, first, factors[0], factors[1], products, 0)
-        for t in range(n):
-            for j in range(n_out - done):
-                out[row + t, done + j] = products[t, j]
+        keep_columns(products, n, out, row, done)
 
 
 @kernel

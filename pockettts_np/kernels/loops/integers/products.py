@@ -23,8 +23,7 @@ from ...panels import PANEL
 from ...scratch import STEP_INPUTS
 from ...vectors import FAST, FEATURES, FLOATS, LANES, broadcast
 from ..compiled import kernel
-from ..elementwise import ZERO
-from ..products import ASIDE_ROWS, aside, row_factors
+from ..products import ASIDE_ROWS, aside, fill_factors, keep_columns, row_factors
 from ..scratch import take
 from ..tile import COLUMNS, Grid, begin, existing, finish, never_inline, row_at
 from ..views import as_int8, as_int32
@@ -290,16 +289,11 @@ def integer_product(x, w, scale, bias, out, has_dot, scratch):
     if done == n_out:
         return
     products, factors = aside(), row_factors()
-    for j in range(PANEL):
-        column = done + j
-        factors[0, j] = scale[column] if column < n_out else ZERO
-        factors[1, j] = bias[column] if column < n_out else ZERO
+    fill_factors(scale, bias, done, n_out, factors)
     for row in range(0, n_rows, ASIDE_ROWS):
         n = min(ASIDE_ROWS, n_rows - row)
         rows = slice(row, row + n)
         _by_panels(
             q[rows], steps[rows], offsets[rows], n_in, w, n_whole, 1, factors[0], factors[1], products[:n], has_dot
         )
-        for t in range(n):
-            for j in range(n_out - done):
-                out[row + t, done + j] = products[t, j]
+        keep_columns(products, n, out, row, done)
