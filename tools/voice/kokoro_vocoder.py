@@ -1,10 +1,11 @@
-"""Kokoro's vocoder in torch, for a GPU or a processor with AMX: weights and their names are those of the ONNX network.
+"""Kokoro's vocoder in torch: weights and their names are those of the ONNX network.
 
-The front, and the source (harmonics of the pitch as a short-time spectrum), stay with ONNX Runtime. Signals are
-[frames, channels]: the layout in which convolutions of bfloat16 reach AMX, ten times as fast as float32 on AVX-512.
+The source (harmonics of the pitch as a short-time spectrum) stays with ONNX Runtime. Signals are [frames, channels]: the
+layout in which convolutions of bfloat16 reach AMX, ten times as fast as float32 on AVX-512.
 """
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import onnx
@@ -12,7 +13,9 @@ import torch
 from onnx import helper, numpy_helper
 from torch.nn import functional
 
-from tools.voice.kokoro import PITCH, SOUNDS, Kokoro, Voice, network
+from tools.voice.common import SAMPLE_RATE_HZ
+from tools.voice.kokoro import PITCH, ROW_SAMPLES, Front, Score, Voice, network, part, session_of
+from tools.voice.training import has_bfloat16
 
 SOURCE = "/decoder/decoder/generator/Concat_3_output_0"  # [1, 22, frames]
 ROOT = "/decoder/decoder/"
@@ -114,9 +117,8 @@ class Vocoder:
             x = self.block(f"decode.{i}", torch.cat([x, *again], 1), style, doubled=i == 3)
         return x
 
-    @torch.no_grad()
-    def __call__(self, sounds, pitch, energy, source, style: torch.Tensor) -> torch.Tensor:  # -> [n]
-        x, source = self.hidden(sounds, pitch, energy, style), source[0].T
+    def sound_of(self, x: torch.Tensor, source: torch.Tensor, style: torch.Tensor) -> torch.Tensor:  # -> [n]
+        source = source[0].T
         for i in range(2):
             voiced = self.conv(f"generator/noise_convs.{i}/Conv", source).float()
             voiced = self.residuals(f"generator/noise_res.{i}", voiced, style)
@@ -135,17 +137,42 @@ class Vocoder:
         return 4 * samples[10:-10]
 
 
-class KokoroOnDevice(Kokoro):
-    """The vocoder in float32 on a GPU; on a CPU in bfloat16."""
+@dataclass
+class Speech:
+    """A text as Kokoro says it, with a little silence at both ends. Rows: 80 a second."""
 
-    def __init__(self, device: str) -> None:
-        super().__init__((SOUNDS, PITCH, SOURCE))
-        kind = torch.bfloat16 if device == "cpu" else torch.float32
-        self.vocoder, self.device = Vocoder(network(), device, kind), device
+    phonemes: list[int]
+    seconds: list[float]  # that each phoneme lasts
+    hidden: np.ndarray  # float16 [rows, 512]: what the sound is made of
+    pitch: np.ndarray  # float32 [rows], Hz
+    phase: float  # of the pitch before the first row, in cycles
+    samples: np.ndarray | None  # float32 [300 rows], in [-1, 1]
 
-    def run(self, phonemes: str, voice: Voice) -> tuple[np.ndarray, ...]:
-        durations, energy, sounds, pitch, source = super().run(phonemes, voice)
-        style = voice.style[len(phonemes) - 1, None, :128]
-        inputs = (sounds, pitch, energy[None], source, style)
-        samples = self.vocoder(*(torch.from_numpy(np.ascontiguousarray(x)).to(self.device) for x in inputs))
-        return durations, energy, samples.cpu().numpy()
+
+class Kokoro:
+    """Text to speech, or to all but its sound. Products are bfloat16 on processors that have them, float32 on a GPU."""
+
+    def __init__(self, device: str = "cpu") -> None:
+        model = network()
+        kind = torch.bfloat16 if device == "cpu" and has_bfloat16() else torch.float32
+        self.front, self.vocoder, self.device = Front(), Vocoder(model, device, kind), device
+        self.source = session_of(part(model, [SOURCE], [PITCH]))
+
+    @torch.no_grad()
+    def speak(self, text: str, voice: Voice, with_sound: bool = True) -> Speech:
+        score = self.front(text, voice)
+        sounds, pitch, energy, style = map(
+            self._tensor, (score.sounds, score.pitch[None], score.energy[None], score.style)
+        )
+        first, last = score.span
+        hidden, samples = self.vocoder.hidden(sounds, pitch, energy, style), None
+        if with_sound:
+            source = self._tensor(self.source.run(None, {PITCH: score.pitch[None]})[0])
+            samples = self.vocoder.sound_of(hidden, source, style).cpu().numpy()
+            samples = samples[first * ROW_SAMPLES : last * ROW_SAMPLES] * np.float32(voice.gain)
+        phase = float(np.sum(score.pitch[:first], dtype=np.float64) * ROW_SAMPLES / SAMPLE_RATE_HZ % 1)
+        rows = hidden[first:last].half().cpu().numpy()
+        return Speech(score.phonemes, score.seconds(), rows, score.pitch[first:last], phase, samples)
+
+    def _tensor(self, array: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(np.ascontiguousarray(array)).to(self.device)

@@ -7,16 +7,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from tools.voice.common import load_npz, save_npz
-from tools.voice.encoder import FrozenEncoder
+from tools.voice.common import save_npz
+from tools.voice.encoder import FrozenEncoder, sentences_of
 
 
 def encode_shard(encoder: FrozenEncoder, source: Path, target: Path) -> None:
-    samples, meta = load_npz(source, "samples")
-    ends = np.cumsum([item["n_samples"] for item in meta])
-    speech = [samples[end - item["n_samples"] : end] for end, item in zip(ends, meta, strict=True)]
-    latents = np.concatenate([encoder.encode(part) for part in speech])
-    save_npz(target, meta, latents=latents.astype(np.float16))
+    sentences = sentences_of(source)
+    latents = [encoder.encode(hidden, pitch, item["n_samples"]) for item, _, hidden, pitch in sentences]
+    save_npz(target, [item for item, *_ in sentences], latents=np.concatenate(latents).astype(np.float16))
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """The two networks in plain torch, whole sequences at a time; parameter names are those of Pocket TTS checkpoints.
 
 Language model: text tokens, then latents one frame later than they are predicted; one regression step gives the next.
-Decoder: latents at 12.5 Hz -> depthwise upsampling to 200 Hz -> transformer -> SEANet -> 24 kHz.
+Decoder: latents at 12.5 Hz -> depthwise upsampling to 100 Hz -> transformer -> filters of harmonics and noise -> 24 kHz.
 Both are causal, so the packages that run them can stream.
 """
 
@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from tools.voice.common import FRAME_SAMPLES, LATENT_DIM
+from tools.voice.common import FRAME_SAMPLES, LATENT_DIM, SAMPLE_RATE_HZ
 
 MAX_PERIOD = 10000.0
 N_PHONEMES = 160  # more than any Piper voice has
@@ -205,71 +205,29 @@ class LanguageModel(nn.Module):
 
 # ---- decoder
 #
-# Signals are rows [B, T, C]: so a processor's matrix unit (AMX) multiplies them as they lie.
+# Signals are rows [B, T, C].
+
+ROWS_A_FRAME, N_FFT, HIGHEST_HZ = 8, 480, 11000.0
+LARGEST = 6.0  # log size of a filter
+ROW_SAMPLES = FRAME_SAMPLES // ROWS_A_FRAME
+WINDOW_HOP = ROW_SAMPLES // 2  # a window is four hops
+N_BINS, OVERLAP = N_FFT // 2 + 1, N_FFT - WINDOW_HOP
+MIDDLE_HZ = 150.0  # log pitch is counted from here
 
 
-class CausalConv(nn.Module):
-    def __init__(self, inputs: int, outputs: int, kernel: int) -> None:
+class Upsample(nn.Module):
+    """Transposed depthwise convolution of kernel 2 × stride whose overhang past the last sample is dropped."""
+
+    def __init__(self, width: int, stride: int) -> None:
         super().__init__()
-        self.conv = nn.Conv1d(inputs, outputs, kernel)
+        self.convtr = nn.Module()
+        self.convtr.convtr = nn.ConvTranspose1d(width, width, 2 * stride, stride, groups=width, bias=False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        weight, bias = self.conv.weight, self.conv.bias
-        if weight.shape[-1] == 1:
-            return functional.linear(x, weight[..., 0], bias)
-        image = functional.pad(x, (0, 0, weight.shape[-1] - 1, 0)).transpose(1, 2)[:, :, None]
-        return functional.conv2d(image, weight[:, :, None], bias)[:, :, 0].transpose(1, 2)
-
-
-class CausalUpsampling(nn.Module):
-    """Transposed convolution of kernel 2 × stride whose overhang past the last sample is dropped.
-
-    A row gives `stride` rows, to which the row before it adds: one product of rows in pairs, or without mixing of
-    channels two.
-    """
-
-    def __init__(self, inputs: int, outputs: int, stride: int, groups: int = 1, bias: bool = True) -> None:
-        super().__init__()
-        self.convtr = nn.ConvTranspose1d(inputs, outputs, 2 * stride, stride, groups=groups, bias=bias)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        stride, weight, bias = self.convtr.stride[0], self.convtr.weight, self.convtr.bias
+        weight = self.convtr.convtr.weight
         before = functional.pad(x, (0, 0, 1, 0))[:, :-1]
-        if self.convtr.groups > 1:
-            own, late = weight[:, 0].T.split(stride)  # [stride, C]
-            return (x[:, :, None] * own + before[:, :, None] * late).flatten(1, 2)
-        pair = torch.cat(weight.split(stride, -1)).permute(2, 1, 0).flatten(0, 1)  # [stride * outputs, 2 * inputs]
-        rows = functional.linear(torch.cat([x, before], -1), pair, bias.repeat(stride))
-        return rows.reshape(len(x), -1, weight.shape[1])
-
-
-class Residual(nn.Module):
-    def __init__(self, width: int, kernel: int) -> None:
-        super().__init__()
-        narrow = [nn.ELU(), CausalConv(width, width // 2, kernel)]
-        self.block = nn.ModuleList([*narrow, nn.ELU(), CausalConv(width // 2, width, 1)])
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        y = x
-        for layer in self.block:
-            y = layer(y)
-        return x + y
-
-
-class SEANet(nn.Module):
-    def __init__(self, width: int, n_filters: int, ratios: tuple[int, ...], kernel: int = 3) -> None:
-        super().__init__()
-        channels = n_filters * 2 ** len(ratios)
-        layers: list[nn.Module] = [CausalConv(width, channels, kernel)]
-        for ratio in ratios:
-            layers += [nn.ELU(), CausalUpsampling(channels, channels // 2, ratio), Residual(channels // 2, kernel)]
-            channels //= 2
-        self.model = nn.ModuleList([*layers, nn.ELU(), CausalConv(n_filters, 1, kernel)])
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        for layer in self.model:
-            x = layer(x)
-        return x
+        own, late = weight[:, 0].T.split(weight.shape[-1] // 2)  # [stride, C]
+        return (x[:, :, None] * own + before[:, :, None] * late).flatten(1, 2)
 
 
 class Projected(nn.Module):
@@ -287,44 +245,115 @@ class Quantizer(nn.Module):
         self.output_proj = nn.Conv1d(LATENT_DIM, width, 1, bias=False)
 
 
-class Upsample(nn.Module):
-    def __init__(self, width: int, stride: int) -> None:
+def pulses(phase: torch.Tensor, pitch: torch.Tensor) -> torch.Tensor:
+    """All harmonics up to HIGHEST_HZ in cosine phase, of power 1: phase in cycles and pitch in Hz, [B, n]."""
+    angle = 2 * math.pi * (phase - torch.round(phase))
+    n_harmonics = torch.floor(HIGHEST_HZ / pitch)
+    half = torch.sin(angle / 2)
+    near = half.abs() < 1e-5
+    ratio = torch.sin((n_harmonics + 0.5) * angle) / torch.where(near, 1.0, half)
+    return (torch.where(near, 2 * n_harmonics + 1, ratio) - 1) * torch.rsqrt(2 * n_harmonics)
+
+
+def drawn(rows: torch.Tensor) -> torch.Tensor:
+    """Values at the end of each row [B, R] -> straight lines between them [B, R · ROW_SAMPLES]; the first row is flat."""
+    before = torch.cat([rows[:, :1], rows[:, :-1]], 1)
+    part = torch.arange(1, ROW_SAMPLES + 1) / ROW_SAMPLES
+    return torch.lerp(before[..., None], rows[..., None], part).flatten(1)
+
+
+def halfway(rows: torch.Tensor) -> torch.Tensor:
+    """[B, R, C] -> [B, 2 R, C]: before each row, the mean of it and the row before."""
+    before = torch.cat([rows[:, :1], rows[:, :-1]], 1)
+    return torch.stack([(before + rows) / 2, rows], 2).flatten(1, 2)
+
+
+def filtered(spectra, size, phase, noise, turn) -> tuple[torch.Tensor, torch.Tensor]:
+    """Spectra [..., bins, 2] times a filter, plus noise of a size, as real and imaginary part."""
+    re, im = spectra.unbind(-1)
+    size, noise = torch.exp(size.clamp(max=LARGEST)), torch.exp(noise.clamp(max=LARGEST))
+    cos, sin = size * torch.cos(phase), size * torch.sin(phase)
+    return re * cos - im * sin + noise * torch.cos(turn), re * sin + im * cos + noise * torch.sin(turn)
+
+
+class OverlapAdd(torch.autograd.Function):
+    """Real and imaginary parts [B, windows, N_BINS] -> samples [B, WINDOW_HOP · windows]; torch goes back slowly."""
+
+    @staticmethod
+    def forward(ctx, re: torch.Tensor, im: torch.Tensor, window: torch.Tensor) -> torch.Tensor:
+        ctx.window = window
+        frames = torch.fft.irfft(torch.complex(re, im), N_FFT) * window
+        n_windows = frames.shape[1]
+        hops = frames.new_zeros(len(frames), n_windows + 3, WINDOW_HOP)
+        for i in range(4):
+            hops[:, i : i + n_windows] += frames[..., i * WINDOW_HOP : (i + 1) * WINDOW_HOP]
+        return hops[:, :n_windows].flatten(1)
+
+    @staticmethod
+    def backward(ctx, gradient: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+        padded = functional.pad(gradient, (0, OVERLAP))
+        frames = padded.unfold(1, N_FFT, WINDOW_HOP) * (ctx.window * (2 / N_FFT))
+        re, im = torch.view_as_real(torch.fft.rfft(frames)).unbind(-1)
+        re[..., [0, -1]] *= 0.5  # every other bin stands for two of the full spectrum
+        return re, im, None
+
+
+class Filters(nn.Module):
+    """Rows [B, R, width] to a filter of the harmonics and one of the noise, pitch and voicing."""
+
+    def __init__(self, width: int) -> None:
         super().__init__()
-        self.convtr = CausalUpsampling(width, width, stride, groups=width, bias=False)
+        self.norm = nn.LayerNorm(width)
+        self.linear = nn.Linear(width, 3 * N_BINS + 2)
+        nn.init.normal_(self.linear.weight, 0, 0.01)
+        nn.init.zeros_(self.linear.bias)
+        with torch.no_grad():
+            self.linear.bias[:N_BINS] = -3
+            self.linear.bias[2 * N_BINS : 3 * N_BINS] = -6
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Log size and phase (radians) of the harmonics' filter, log size of the noise [B, R, N_BINS]; log pitch and
+        a logit of voicing [B, R, 2]."""
+        weight, bias = self.linear.weight, self.linear.bias
+        return functional.linear(self.norm(x), weight, bias).float().split([N_BINS, N_BINS, N_BINS, 2], -1)
 
 
 class Decoder(nn.Module):
-    """Latents [B, 32, T] -> speech [B, 1, 1920 T], `lookahead` frames late: a frame is spoken with the next at hand.
+    """Latents [B, LATENT_DIM, T] -> speech [B, 1920 T], `lookahead` frames late: a frame is spoken with the next at hand.
 
-    The encoder reads both sides of a frame, so that what a frame sounds like stands in the next latent too.
+    Latents at 12.5 Hz -> depthwise upsampling to 100 Hz -> transformer -> what windows of 20 ms, two a row, do to the
+    harmonics of the pitch and to noise -> overlap-add. The last window of a row ends with it, so the speech is OVERLAP
+    samples behind its rows.
     """
 
-    def __init__(
-        self, n_filters=16, n_layers=2, width=128, n_heads=4, hidden=384, ratios=(6, 5, 4), lookahead=0
-    ) -> None:
+    def __init__(self, n_layers=4, width=192, n_heads=4, hidden=512, lookahead=1) -> None:
         super().__init__()
-        self.sizes = {
-            "n_filters": n_filters,
-            "n_layers": n_layers,
-            "width": width,
-            "n_heads": n_heads,
-            "hidden": hidden,
-            "lookahead": lookahead,
-        }
-        self.quantizer, self.upsample = Quantizer(width), Upsample(width, 16)
-        self.decoder_transformer = Projected(width, n_heads, n_layers, hidden, context=50, scale=0.01)
-        self.decoder = SEANet(width, n_filters, ratios)
+        self.sizes = {"n_layers": n_layers, "width": width, "n_heads": n_heads, "hidden": hidden, "lookahead": lookahead}
+        self.quantizer, self.upsample = Quantizer(width), Upsample(width, ROWS_A_FRAME)
+        self.decoder_transformer = Projected(width, n_heads, n_layers, hidden, context=25, scale=0.1)
+        self.filters = Filters(width)
+        self.register_buffer("window", torch.hann_window(N_FFT), persistent=False)
 
-    def rows(self, latents: torch.Tensor) -> torch.Tensor:  # [B, 32, T] -> [B, 16 T, width]
-        x = self.upsample.convtr(self.quantizer.output_proj(latents).transpose(1, 2))
-        return self.decoder_transformer(x)
+    def rows(self, latents: torch.Tensor) -> torch.Tensor:  # [B, LATENT_DIM, T] -> [B, 16 T, width]
+        projected = functional.linear(latents.transpose(1, 2), self.quantizer.output_proj.weight[..., 0])
+        return self.decoder_transformer(self.upsample(projected))
 
-    def forward(self, latents: torch.Tensor) -> torch.Tensor:
-        return self.decoder(self.rows(latents)).transpose(1, 2)
+    def sound(self, filters: tuple, source: torch.Tensor) -> torch.Tensor:
+        """Filters of R rows and source [B, ROW_SAMPLES · R + OVERLAP], which begins before them -> speech
+        [B, ROW_SAMPLES · R], OVERLAP samples behind the rows; its first OVERLAP samples are incomplete."""
+        size, phase, noise = map(halfway, filters[:3])
+        spectra = torch.view_as_real(torch.fft.rfft(source.unfold(1, N_FFT, WINDOW_HOP) * self.window))
+        turn = torch.rand_like(noise) * (2 * math.pi)
+        return OverlapAdd.apply(*filtered(spectra, size, phase, noise, turn), self.window)
 
     @torch.no_grad()
     def speak(self, latents: torch.Tensor) -> torch.Tensor:
-        """Latents of a whole utterance [T, 32] -> speech [1920 T] in time with them."""
+        """Latents of a whole utterance [T, LATENT_DIM] -> speech [1920 T] in time with them."""
         lookahead = self.sizes["lookahead"]
         rows = torch.cat([latents, latents[-1:].expand(lookahead, -1)])
-        return self(rows.T[None])[0, 0, lookahead * FRAME_SAMPLES :]
+        filters = self.filters(self.rows(rows.T[None]))
+        log_pitch, voicing = filters[3].unbind(-1)
+        pitch = drawn(MIDDLE_HZ * torch.exp(log_pitch))
+        phase = torch.cumsum(pitch.double() / SAMPLE_RATE_HZ, 1) % 1
+        source = pulses(phase.float(), pitch) * drawn((voicing > 0).float())
+        return self.sound(filters, functional.pad(source, (OVERLAP, 0)))[0, lookahead * FRAME_SAMPLES :]

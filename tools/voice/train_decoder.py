@@ -18,7 +18,9 @@ from torch.nn import functional
 
 from tools.voice import training
 from tools.voice.common import FRAME_SAMPLES, SAMPLE_RATE_HZ, load_checkpoint, load_npz, mel_filters, pad_to_frames
-from tools.voice.networks import Decoder
+from tools.voice.encoder import sentences_of
+from tools.voice.networks import MIDDLE_HZ, OVERLAP, ROW_SAMPLES, ROWS_A_FRAME, WINDOW_HOP, Decoder, drawn, pulses
+from tools.voice.pitch import ROWS_HZ, phase_at, smooth_pitch
 from tools.voice.training import Trainer, add_options
 
 CROP_FRAMES, SKIP_FRAMES = 16, 2  # the first frames lack their left context: no loss there
@@ -59,9 +61,12 @@ class ShortSpectra(torch.autograd.Function):
         return functional.pad(hops.flatten(1), (0, ctx.n_samples - (n_frames + 3) * hop)), None
 
 
-def compare(got: list[torch.Tensor], wanted: list[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Loss over linear spectra and loss over mel bands, of spectra at the resolutions of N_FFTS."""
-    linear, mel = 0.0, 0.0
+def compare(got: list[torch.Tensor], wanted: list[torch.Tensor]) -> tuple[torch.Tensor, ...]:
+    """Loss over sizes, over mel bands, and over compressed complex values, of spectra at the resolutions of N_FFTS.
+
+    The last one sees phases, which the harmonics can match as they get the teacher's pitch.
+    """
+    linear, mel, phase = 0.0, 0.0, 0.0
     for n_fft, x, y in zip(N_FFTS, got, wanted, strict=True):
         a, b = (torch.sqrt(s.square().sum(-1) + 1e-7) for s in (x, y))
         linear = linear + (torch.log(a + 3e-3) - torch.log(b + 3e-3)).abs().mean()
@@ -69,15 +74,9 @@ def compare(got: list[torch.Tensor], wanted: list[torch.Tensor]) -> tuple[torch.
         if n_fft in N_MELS:
             filters = mels(n_fft)
             mel = mel + (torch.log(a @ filters + 5e-3) - torch.log(b @ filters + 5e-3)).abs().mean()
-    return linear / len(N_FFTS), mel / len(N_MELS)
-
-
-def last_convolution(conv: nn.Conv1d, x: torch.Tensor) -> torch.Tensor:
-    """A causal convolution to one channel [B, n, C] -> [B, n], as a product: much faster to train in float32."""
-    taps, kernel = x @ conv.weight[0], conv.kernel_size[0]
-    return conv.bias + sum(
-        functional.pad(taps[:, : x.shape[1] - kernel + 1 + i, i], (kernel - 1 - i, 0)) for i in range(kernel)
-    )
+            root = torch.rsqrt(b + 0.03)[..., None]
+            phase = phase + ((x - y) * root).abs().mean()
+    return linear / len(N_FFTS), mel / len(N_MELS), phase / len(N_MELS)
 
 
 class SpectrumJudge(nn.Module):
@@ -143,27 +142,48 @@ class Crops:
     def __init__(self, shards: Path, folders: list[Path], n_shards: int, noise: torch.Tensor, lookahead: int) -> None:
         known = [path for path in sorted(shards.glob("*.npz")) if all((f / path.name).exists() for f in folders)]
         names = [path.name for path in known[-n_shards:]]
-        speech = [pad_to_frames(part) for name in names for part in sentences_of(shards / name)]
-        self.speech = torch.from_numpy(np.concatenate(speech)).view(-1, FRAME_SAMPLES).to(noise.device)
+        sentences = [prepared(*sentence) for name in names for sentence in sentences_of(shards / name)]
+        device = noise.device
+        speech, phase, log_pitch, voiced = (
+            torch.from_numpy(np.concatenate(parts)).to(device) for parts in zip(*sentences, strict=True)
+        )
+        self.speech, self.phase, self.log_pitch, self.voiced = speech, phase, log_pitch, voiced
         latents = [np.concatenate([load_npz(f / name, "latents")[0] for name in names]) for f in folders]
-        self.latents = torch.from_numpy(np.stack(latents)).to(noise.device)  # [folders, frames, 32]
+        self.latents = torch.from_numpy(np.stack(latents)).to(device)  # [folders, frames, LATENT_DIM]
         self.noise = torch.where(noise < 1, noise, 0.0)[:, None]
         self.lookahead = lookahead
-        self.hours = self.speech.numel() / SAMPLE_RATE_HZ / 3600
+        self.hours = speech.numel() / SAMPLE_RATE_HZ / 3600
 
-    def batch(self, n: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Latents [n, 32, 16], disturbed by the encoder's own noise, and speech [n, 16 · 1920]."""
-        first = torch.randint(len(self.speech) - CROP_FRAMES - self.lookahead, (n, 1))
+    def batch(self, n: int) -> dict[str, torch.Tensor]:
+        """Latents [n, LATENT_DIM, 16], disturbed by the encoder's own noise; speech [n, 16 · 1920]; and of the rows that
+        make it, phase in cycles of the samples, and log pitch and voicing at their ends."""
+        first = torch.randint(self.latents.shape[1] - CROP_FRAMES - self.lookahead - 1, (n, 1))
         frames = first + torch.arange(CROP_FRAMES)
         folder = torch.randint(len(self.latents), (n, 1))
         latents = self.latents[folder, frames + self.lookahead].transpose(1, 2).float()
         latents = latents + torch.randn_like(latents) * self.noise * torch.rand(n, 1, 1) * 1.5
-        return latents, self.speech[frames].flatten(1).float() / 32767
+        samples = first * FRAME_SAMPLES + torch.arange(CROP_FRAMES * FRAME_SAMPLES)
+        ends = torch.arange(1, CROP_FRAMES * ROWS_A_FRAME + 1) * ROW_SAMPLES
+        rows = (first * FRAME_SAMPLES + OVERLAP + ends) // WINDOW_HOP
+        return {
+            "latents": latents,
+            "speech": self.speech[samples].float() / 32767,
+            "phase": self.phase[samples + OVERLAP].to(torch.int32).float() / 65536,
+            "log_pitch": self.log_pitch[rows],
+            "voiced": self.voiced[rows],
+        }
 
 
-def sentences_of(shard: Path) -> list[np.ndarray]:
-    samples, meta = load_npz(shard, "samples")
-    return np.split(samples, np.cumsum([item["n_samples"] for item in meta])[:-1])
+def prepared(item: dict, samples: np.ndarray, _: np.ndarray, pitch: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Of a sentence: samples and phase (of 65536) [frames · 1920]; log pitch and voicing at every WINDOW_HOP samples."""
+    speech = pad_to_frames(samples)
+    phase = phase_at(pitch, item["phase"], np.arange(len(speech)))
+    log_pitch, voiced = smooth_pitch(pitch)
+    n_rows = len(speech) // WINDOW_HOP
+    at = np.clip(np.arange(n_rows) * WINDOW_HOP * ROWS_HZ / SAMPLE_RATE_HZ - 0.5, 0, None)
+    rows = np.arange(len(pitch))
+    curves = (np.interp(at, rows, curve, right=last).astype(np.float32) for curve, last in ((log_pitch, None), (voiced, 0)))
+    return speech, (phase % 1 * 65536).astype(np.uint16), *curves
 
 
 class DecoderTrainer(Trainer):
@@ -173,7 +193,7 @@ class DecoderTrainer(Trainer):
         noise = load_checkpoint(args.folder / "statistics.pt")["noise"].to(args.device)
         self.crops = Crops(args.shards, [args.latents, *args.also], args.shard_count, noise, args.lookahead)
         print(json.dumps({"hours of speech": round(self.crops.hours, 2)}), flush=True)
-        sizes = {"n_filters": args.filters, "n_layers": args.layers, "lookahead": args.lookahead}
+        sizes = {"width": args.width, "n_layers": args.layers, "hidden": args.hidden, "lookahead": args.lookahead}
         model, self.judges = Decoder(**sizes), Judges()
         optimiser = torch.optim.AdamW(model.parameters(), args.rate, betas=(0.8, 0.95), weight_decay=0.01, fused=True)
         self.judges_optimiser = torch.optim.AdamW(self.judges.parameters(), 3e-4, betas=(0.5, 0.9), fused=True)
@@ -182,36 +202,41 @@ class DecoderTrainer(Trainer):
         if "judges" in checkpoint:
             self.judges.load_state_dict(checkpoint["judges"])
             self.judges_optimiser.load_state_dict(checkpoint["judges_optimiser"])
-        self.body = torch.compile(self._body) if args.compile else self._body
-
-    def _body(self, latents: torch.Tensor) -> torch.Tensor:
-        x = self.model.rows(latents)
-        for layer in self.model.decoder.model[:-1]:
-            x = layer(x)
-        return x
+        self.rows = torch.compile(self.model.rows) if args.compile else self.model.rows
 
     def state(self) -> dict:
         judges = {"judges": self.judges.state_dict(), "judges_optimiser": self.judges_optimiser.state_dict()}
         return super().state() | judges
 
-    def batches(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    def batches(self) -> Iterator[dict[str, torch.Tensor]]:
         while True:
             yield self.crops.batch(self.args.batch)
 
-    def update(self, batch: tuple[torch.Tensor, torch.Tensor], progress: float) -> dict[str, float]:
-        self.set_rate(progress)
-        latents, wanted = batch
+    def speak(self, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Speech made with the teacher's pitch; losses of the model's own pitch and voicing."""
         with training.autocast(self.args.device):
-            hidden = self.body(latents)
+            rows = self.rows(batch["latents"])
+        filters = self.model.filters(rows.float())
+        pitch = drawn(MIDDLE_HZ * torch.exp(batch["log_pitch"]))
+        source = pulses(batch["phase"], pitch) * drawn(batch["voiced"])
+        got = self.model.sound(filters, functional.pad(source, (OVERLAP, 0)))
+        log_pitch, voicing = filters[3].unbind(-1)
+        voiced = functional.binary_cross_entropy_with_logits(voicing, batch["voiced"])
+        return got, ((log_pitch - batch["log_pitch"]).abs() * (0.1 + batch["voiced"])).mean(), voiced
+
+    def update(self, batch: dict[str, torch.Tensor], progress: float) -> dict[str, float]:
+        self.set_rate(progress)
+        got, pitch, voiced = self.speak(batch)
         first = SKIP_FRAMES * FRAME_SAMPLES
-        got, wanted = last_convolution(self.model.decoder.model[-1].conv, hidden.float())[:, first:], wanted[:, first:]
-        linear, mel = compare(*([ShortSpectra.apply(x, n) for n in N_FFTS] for x in (got, wanted)))
-        parts = {"linear": float(linear.detach()), "mel": float(mel.detach())}
-        (gradient,) = torch.autograd.grad(linear + 2 * mel, got, retain_graph=True)
+        got, wanted = got[:, first:], batch["speech"][:, first:]
+        linear, mel, phase = compare(*([ShortSpectra.apply(x, n) for n in N_FFTS] for x in (got, wanted)))
+        parts = {"linear": linear, "mel": mel, "phase": phase, "pitch": pitch, "voiced": voiced}
+        parts = {name: float(value.detach()) for name, value in parts.items()}
+        (gradient,) = torch.autograd.grad(linear + 2 * mel + self.args.phase * phase, got, retain_graph=True)
         if progress >= self.args.adversarial:
             gradient = gradient + self._judged(got, wanted, gradient.norm(), progress, parts)
         self.optimiser.zero_grad()
-        got.backward(gradient)
+        torch.autograd.backward([got, pitch + 0.2 * voiced], [gradient, None])
         self.descend(largest_gradient=2.0)
         return parts
 
@@ -252,10 +277,12 @@ def main() -> None:
         "--share", type=float, default=0.5, help="size of the judges' gradient against the spectral one"
     )
     parser.add_argument("--judged-frames", type=int, default=5, help="of each crop that the judges hear; 14: all of it")
-    parser.add_argument("--filters", type=int, default=24)
+    parser.add_argument("--phase", type=float, default=4.0, help="weight of the loss that sees phases")
+    parser.add_argument("--width", type=int, default=192)
+    parser.add_argument("--hidden", type=int, default=512)
     parser.add_argument("--layers", type=int, default=4)
     parser.add_argument("--lookahead", type=int, default=1, help="frames by which the speech is late")
-    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--batch", type=int, default=16)
     args = parser.parse_args()
     training.use(args.device)
     training.run(DecoderTrainer(args))
