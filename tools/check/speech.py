@@ -52,7 +52,7 @@ class Reference:
     kind: str
     text: str
     speech: np.ndarray  # float32 [n]
-    latents: np.ndarray  # [frames, 32]
+    latents: np.ndarray  # [frames, latent_dim]
 
 
 @dataclass
@@ -84,9 +84,9 @@ def sentences() -> list[tuple[str, str]]:
     return found
 
 
-def references(folder: Path, voice: str | None) -> list[Reference]:
-    """The sentences as the teacher speaks them: Kokoro's voice of that name, or the Piper voice."""
-    kept = folder / ("gate_reference.npz" if voice is None else f"gate_reference_{voice}.npz")
+def references(folder: Path, voice: str) -> list[Reference]:
+    """The sentences as the teacher speaks them in the voice of that name."""
+    kept = folder / f"gate_reference_{voice}.npz"
     said = sentences()
     if not kept.exists():
         make_references(kept, folder, voice, [normalize_english(text) for _, text in said])
@@ -100,17 +100,20 @@ def references(folder: Path, voice: str | None) -> list[Reference]:
     return [Reference(*pair, a, z) for pair, a, z in zip(said, parts, rows, strict=True)]
 
 
-def make_references(path: Path, folder: Path, voice: str | None, texts: list[str]) -> None:
+def make_references(path: Path, folder: Path, voice: str, texts: list[str]) -> None:
     from tools.voice.encoder import FrozenEncoder
-    from tools.voice.speak import speakers
+    from tools.voice.kokoro import VOICES
+    from tools.voice.kokoro_vocoder import Kokoro
+    from tools.voice.speak import as_int16
 
-    teacher = argparse.Namespace(teacher=voice and "kokoro", voices=[voice], recordings=None, device="cpu")
-    ((say, _),), encoder = speakers(teacher), FrozenEncoder(folder)
-    speech = [np.clip(say(text)[0] * 32767, -32767, 32767).astype(np.int16) for text in texts]
-    latents = np.concatenate([encoder.encode(part) for part in speech]).astype(np.float16)
+    kokoro, encoder = Kokoro(), FrozenEncoder(folder)
+    said = [kokoro.speak(text, VOICES[voice]) for text in texts]
+    latents = [encoder.encode(speech.hidden, speech.pitch, speech.n_samples) for speech in said]
     with path.open("wb") as file:
-        arrays = {"speech": np.concatenate(speech), "n_samples": np.array([len(part) for part in speech])}
-        np.savez(file, texts=np.array(json.dumps(texts)), latents=latents, **arrays)
+        arrays = {"speech": np.concatenate([as_int16(speech.samples) for speech in said])}
+        arrays |= {"n_samples": np.array([speech.n_samples for speech in said])}
+        arrays |= {"latents": np.concatenate(latents).astype(np.float16)}
+        np.savez(file, texts=np.array(json.dumps(texts)), **arrays)
 
 
 # ---- the package speaks

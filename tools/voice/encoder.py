@@ -1,10 +1,10 @@
 """Train the encoder, a small variational autoencoder, and freeze it: everything else learns its latents.
 
-It reads what enters the last part of the teacher's vocoder, and its pitch, so that a text gets its latents without being
-made sound. What it must keep is judged by the sound: the autoencoder gives mel bands and pitch. It is trained once, on
-the first shards. Of its N_DIMS dimensions, those that are worth little die while it is trained: their posterior noise is as
-large as their spread. The LATENT_DIM clearest are kept, scaled to mean 0 and deviation 1. Retraining it makes every
-decoder and language model checkpoint useless.
+It reads what enters the last part of the teacher's vocoder, and its pitch, so that a text gets its latents without
+being made sound. What it must keep is judged by the sound: the autoencoder gives mel bands and pitch. It is trained
+once, on the first shards. Of its N_DIMS dimensions, those that are worth little die while it is trained: their posterior
+noise is as large as their spread. The LATENT_DIM clearest are kept, scaled to mean 0 and deviation 1. Retraining it
+makes every decoder and language model checkpoint useless.
 """
 
 import argparse
@@ -53,7 +53,13 @@ class Encoder(nn.Module):
     def __init__(self, width: int = 256) -> None:
         super().__init__()
         first = [nn.Conv1d(N_READ, width, 3, padding=1), nn.GELU()]
-        middle = [*_halve(width, width), *_same(width, 3), *_halve(width, width), *_same(width, 3), *_halve(width, width)]
+        middle = [
+            *_halve(width, width),
+            *_same(width, 3),
+            *_halve(width, width),
+            *_same(width, 3),
+            *_halve(width, width),
+        ]
         self.net = nn.Sequential(*first, *middle, *_same(width, 3), nn.Conv1d(width, 2 * N_DIMS, 1))
         self.register_buffer("mu", torch.zeros(N_READ, 1))
         self.register_buffer("sd", torch.ones(N_READ, 1))
@@ -161,13 +167,14 @@ def train(read: torch.Tensor, kept: torch.Tensor, n_held_out: int, args: argpars
 
 @torch.no_grad()
 def latent_statistics(encoder: Encoder, read: torch.Tensor) -> dict[str, torch.Tensor]:
-    """Which dimensions are kept; mean and deviation [LATENT_DIM, 1] of these; the noise of each against its deviation."""
+    """Which dimensions are kept; their mean and deviation [LATENT_DIM, 1]; their noise against their deviation."""
     pieces = [encoder(piece.float()[None]) for piece in read[:, : read.shape[1] // 8 * 8].split(4000, 1)]
     mean = torch.cat([m[0] for m, _ in pieces], 1)
     noise = torch.cat([v[0] for _, v in pieces], 1).mul(0.5).exp().mean(1)
     noise = noise / mean.std(1)
     kept = noise.argsort()[:LATENT_DIM]
-    print(f"{int((noise < 1).sum())} of {N_DIMS} dimensions live, {int((noise < 0.5).sum())} with noise below half their spread.")
+    live, clear = (int((noise < limit).sum()) for limit in (1, 0.5))
+    print(f"{live} of {N_DIMS} dimensions live, {clear} with noise below half their spread.")
     mean = mean[kept]
     return {
         "kept": kept,

@@ -2,7 +2,8 @@
 
 The same phonemes and voice always give the same speech: this network has no source of noise. It falls into two parts.
 The front gives durations, pitch, energy and what every phoneme sounds like, and runs in int8 as it comes. The vocoder
-(`kokoro_vocoder`) makes sound of them, in torch from the same weights turned into float32; it is nine tenths of the work.
+(`kokoro_vocoder`) makes sound of them, in torch from the same weights turned into float32; it is nine tenths of the
+work.
 
 A voice is a row of style vectors, one for each number of phonemes. Voices can be blended: `jf_alpha*0.5+jm_kumo*0.5`.
 """

@@ -1,7 +1,7 @@
 """Kokoro's vocoder in torch: weights and their names are those of the ONNX network.
 
-The source (harmonics of the pitch as a short-time spectrum) stays with ONNX Runtime. Signals are [frames, channels]: the
-layout in which convolutions of bfloat16 reach AMX, ten times as fast as float32 on AVX-512.
+The source (harmonics of the pitch as a short-time spectrum) stays with ONNX Runtime. Signals are [frames, channels]:
+the layout in which convolutions of bfloat16 reach AMX, ten times as fast as float32 on AVX-512.
 """
 
 import math
@@ -14,7 +14,7 @@ from onnx import helper, numpy_helper
 from torch.nn import functional
 
 from tools.voice.common import SAMPLE_RATE_HZ
-from tools.voice.kokoro import PITCH, ROW_SAMPLES, Front, Score, Voice, network, part, session_of
+from tools.voice.kokoro import PITCH, ROW_SAMPLES, Front, Voice, network, part, session_of
 from tools.voice.training import has_bfloat16
 
 SOURCE = "/decoder/decoder/generator/Concat_3_output_0"  # [1, 22, frames]
@@ -146,7 +146,11 @@ class Speech:
     hidden: np.ndarray  # float16 [rows, 512]: what the sound is made of
     pitch: np.ndarray  # float32 [rows], Hz
     phase: float  # of the pitch before the first row, in cycles
-    samples: np.ndarray | None  # float32 [300 rows], in [-1, 1]
+    samples: np.ndarray | None  # float32 [n_samples], in [-1, 1]
+
+    @property
+    def n_samples(self) -> int:
+        return len(self.pitch) * ROW_SAMPLES
 
 
 class Kokoro:

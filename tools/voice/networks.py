@@ -1,7 +1,7 @@
 """The two networks in plain torch, whole sequences at a time; parameter names are those of Pocket TTS checkpoints.
 
 Language model: text tokens, then latents one frame later than they are predicted; one regression step gives the next.
-Decoder: latents at 12.5 Hz -> depthwise upsampling to 100 Hz -> transformer -> filters of harmonics and noise -> 24 kHz.
+Decoder: latents at 12.5 Hz -> depthwise upsampling to 100 Hz -> transformer -> filters of harmonics and noise.
 Both are causal, so the packages that run them can stream.
 """
 
@@ -256,7 +256,7 @@ def pulses(phase: torch.Tensor, pitch: torch.Tensor) -> torch.Tensor:
 
 
 def drawn(rows: torch.Tensor) -> torch.Tensor:
-    """Values at the end of each row [B, R] -> straight lines between them [B, R · ROW_SAMPLES]; the first row is flat."""
+    """Values at the end of each row [B, R] -> lines between them [B, R · ROW_SAMPLES]; the first row is flat."""
     before = torch.cat([rows[:, :1], rows[:, :-1]], 1)
     part = torch.arange(1, ROW_SAMPLES + 1) / ROW_SAMPLES
     return torch.lerp(before[..., None], rows[..., None], part).flatten(1)
@@ -319,7 +319,7 @@ class Filters(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Latents [B, LATENT_DIM, T] -> speech [B, 1920 T], `lookahead` frames late: a frame is spoken with the next at hand.
+    """Latents [B, LATENT_DIM, T] -> speech [B, 1920 T], `lookahead` frames late: the next frame is at hand.
 
     Latents at 12.5 Hz -> depthwise upsampling to 100 Hz -> transformer -> what windows of 20 ms, two a row, do to the
     harmonics of the pitch and to noise -> overlap-add. The last window of a row ends with it, so the speech is OVERLAP
@@ -328,7 +328,13 @@ class Decoder(nn.Module):
 
     def __init__(self, n_layers=4, width=192, n_heads=4, hidden=512, lookahead=1) -> None:
         super().__init__()
-        self.sizes = {"n_layers": n_layers, "width": width, "n_heads": n_heads, "hidden": hidden, "lookahead": lookahead}
+        self.sizes = {
+            "n_layers": n_layers,
+            "width": width,
+            "n_heads": n_heads,
+            "hidden": hidden,
+            "lookahead": lookahead,
+        }
         self.quantizer, self.upsample = Quantizer(width), Upsample(width, ROWS_A_FRAME)
         self.decoder_transformer = Projected(width, n_heads, n_layers, hidden, context=25, scale=0.1)
         self.filters = Filters(width)

@@ -155,7 +155,7 @@ class Crops:
         self.hours = speech.numel() / SAMPLE_RATE_HZ / 3600
 
     def batch(self, n: int) -> dict[str, torch.Tensor]:
-        """Latents [n, LATENT_DIM, 16], disturbed by the encoder's own noise; speech [n, 16 · 1920]; and of the rows that
+        """Latents [n, LATENT_DIM, 16], disturbed by the encoder's own noise; speech [n, 16 · 1920]; of the rows that
         make it, phase in cycles of the samples, and log pitch and voicing at their ends."""
         first = torch.randint(self.latents.shape[1] - CROP_FRAMES - self.lookahead - 1, (n, 1))
         frames = first + torch.arange(CROP_FRAMES)
@@ -175,14 +175,16 @@ class Crops:
 
 
 def prepared(item: dict, samples: np.ndarray, _: np.ndarray, pitch: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Of a sentence: samples and phase (of 65536) [frames · 1920]; log pitch and voicing at every WINDOW_HOP samples."""
+    """Of a sentence: samples, and phase in 65536ths [frames · 1920]; log pitch and voicing every WINDOW_HOP samples."""
     speech = pad_to_frames(samples)
     phase = phase_at(pitch, item["phase"], np.arange(len(speech)))
     log_pitch, voiced = smooth_pitch(pitch)
     n_rows = len(speech) // WINDOW_HOP
     at = np.clip(np.arange(n_rows) * WINDOW_HOP * ROWS_HZ / SAMPLE_RATE_HZ - 0.5, 0, None)
     rows = np.arange(len(pitch))
-    curves = (np.interp(at, rows, curve, right=last).astype(np.float32) for curve, last in ((log_pitch, None), (voiced, 0)))
+    curves = (
+        np.interp(at, rows, curve, right=last).astype(np.float32) for curve, last in ((log_pitch, None), (voiced, 0))
+    )
     return speech, (phase % 1 * 65536).astype(np.uint16), *curves
 
 

@@ -141,7 +141,7 @@ def add_options(parser: argparse.ArgumentParser, **defaults: object) -> None:
 
 
 def use(device: str) -> None:
-    """Where tensors are made; one thread on a CPU, and numbers too small for a float's exponent are zero: they are slow."""
+    """Where tensors are made; one thread on a CPU, where denormal numbers, which are slow, count as zero."""
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
     torch.set_default_device(device)
