@@ -23,8 +23,9 @@ from .audio.encoding import SUFFIXES, format_of, open_sink
 from .errors import sentence
 from .files.usage import inode
 from .files.writing import WRITE_ERRORS, replacing_file
-from .hub.catalogue import DEFAULT_LANGUAGE, default_language
+from .hub.catalogue import default_language
 from .language.prompts import NO_GAPS, Gaps
+from .loading.own_voices import language_of
 
 if TYPE_CHECKING:
     from .loading.voice import VoiceState
@@ -208,7 +209,8 @@ def run(
 
     `stop` goes to the workers, where they are threads. At most two items a worker wait at a time. An error that is no
     fault of an item is raised: a full disk, `NoWorkersError`, and what `check` raises, which is called every second.
-    Settings that name no model mean english where an item names a voice, else what `TTSModel.load_model` takes.
+    Settings that name no model mean, where items name voices, the built-in one if they are all its own, else english;
+    without voices, what `TTSModel.load_model` takes.
     """
     settings = _with_model(settings, items)
     store = _Store(folder, settings)
@@ -235,7 +237,8 @@ def _with_model(settings: Settings, items: list[Item]) -> Settings:
     options = dict(settings.model)
     if options.get("language") is not None or options.get("config") is not None:
         return settings
-    options["language"] = DEFAULT_LANGUAGE if any(item.voice for item in items) else default_language()
+    voices = {item.voice for item in items if item.voice}
+    options["language"] = language_of(voices) if voices else default_language()
     return replace(settings, model=tuple(options.items()))
 
 

@@ -3,7 +3,7 @@
 import logging
 import math
 import threading
-from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -25,7 +25,7 @@ from .loading import model_source
 from .loading.int8_cache import load_kept
 from .loading.model_source import ModelSource
 from .loading.single_file import write_model
-from .loading.voice import VoiceState, read_voice, require_voice_of
+from .loading.voice import OwnVoices, VoiceState, read_voice, require_voice_of, voice_tensors
 from .loading.voice_making import NamedVoices, VoiceMaking
 from .models.flow_lm import FlowLM
 from .models.mimi import MimiDecoder, MimiEncoder
@@ -73,16 +73,17 @@ class TTSModel(SamplingOptions, VoiceMaking, Scripting):
     decoder: MimiDecoder
     sampling: Sampling
     own_voice: VoiceState | None = None  # of a model in one file, what it starts with
+    own_voices: Mapping[str, VoiceState] = field(default_factory=dict)  # its named ones, the default first
     files: tuple[SafetensorsFile, ...] = ()  # that parts of the model still lie in
     threads: int = field(default_factory=thread_count)  # that make one speech
     reading: Reading = Reading()  # noqa: RUF009  # it is frozen
     gaps: Gaps = NO_GAPS
     loudness: float | None = None  # None: as each voice is
-    voices: NamedVoices = None  # None: those of the catalogue
+    voices: NamedVoices = None  # None: its own, and those of the catalogue
     levels: VoiceLevels = field(default_factory=VoiceLevels)  # shared with copies, as is what follows
     running: Running = field(default_factory=Running)
     steps: SharedSteps = field(default_factory=SharedSteps)  # in which callers meet, also those of a `replace`d model
-    larger: Callable[..., "TTSModel"] | None = None  # loads the model that takes the place of one that nobody named
+    other: Callable[[str], "TTSModel"] | None = None  # loads, by name, what takes the place of one that nobody named
 
     def __repr__(self) -> str:
         return f"<TTSModel {self.config.name or 'without a name'}: {self.sampling}, {self.threads} threads>"
@@ -105,9 +106,10 @@ class TTSModel(SamplingOptions, VoiceMaking, Scripting):
     ) -> "TTSModel":
         """Load a model by name (`language`) or one's own by its configuration file (`config`).
 
-        Without either, it is english where its files are in the local cache. Where they are not, the first voice
-        settles it: `get_default_voice` and `get_initial_state` are those of the small built-in model, which needs no
-        download; any other voice of `get_state_for_audio_prompt` makes it english, which is then fetched.
+        Without either, it is english where its files are in the local cache, else the small built-in model, which needs
+        no download; and the first voice settles it. `get_default_voice` and `get_initial_state` are those of this
+        model; a name of a built-in voice makes it the built-in one, and any other voice of
+        `get_state_for_audio_prompt` makes it english, which is then fetched.
 
         Args:
             language: a released model, such as "english", "german_24l" or "english_2m_2026-10", fetched where the
@@ -155,11 +157,10 @@ class TTSModel(SamplingOptions, VoiceMaking, Scripting):
             noise_clamp,
             defaults.eos_threshold if eos_threshold is None else eos_threshold,
         )
-        larger = None
-        if language is None and config is None and source == catalogue.builtin_file():
-            larger = partial(
+        other = None
+        if language is None and config is None:
+            other = partial(
                 cls.load_model,
-                catalogue.DEFAULT_LANGUAGE,
                 temp=temp,
                 sampler_decode_steps=sampler_decode_steps,
                 noise_clamp=noise_clamp,
@@ -167,7 +168,7 @@ class TTSModel(SamplingOptions, VoiceMaking, Scripting):
                 quantize=quantize,
             )
         reading.of(model.config.name).require()
-        return replace(model, sampling=sampling, reading=reading, threads=n_threads, larger=larger)
+        return replace(model, sampling=sampling, reading=reading, threads=n_threads, other=other)
 
     @classmethod
     def _build(cls, source: ModelSource, sampling: Sampling | None = None) -> "TTSModel":
@@ -183,6 +184,7 @@ class TTSModel(SamplingOptions, VoiceMaking, Scripting):
             MimiDecoder.load(mimi, config.mimi),
             sampling or Sampling(config.default_temperature, 1, None, config.default_eos_threshold),
             own_voice=read_voice(source.voice, flow_lm) if source.voice else None,
+            own_voices=OwnVoices(source.voices, flow_lm),
             files=weights.files(),
         )
         weights.release()
@@ -195,8 +197,8 @@ class TTSModel(SamplingOptions, VoiceMaking, Scripting):
 
     def _set(self, argument: str, value: Any, sampling: Sampling) -> None:
         super()._set(argument, value, sampling)
-        if self.larger is not None:
-            self.larger = partial(self.larger, **{argument: value})
+        if self.other is not None:
+            self.other = partial(self.other, **{argument: value})
 
     def generate_audio(
         self,
@@ -505,7 +507,7 @@ def quantize_model(
     path: str | Path,
     language: str | None = None,
     config: str | Path | None = None,
-    voice: GivenVoice | np.ndarray | None = None,
+    voice: GivenVoice | np.ndarray | Mapping[str, GivenVoice | np.ndarray] | None = None,
 ) -> None:
     """Write a model with int8 weights, its configuration and its tokenizer as one file for `load_model(config=…)`.
 
@@ -515,7 +517,8 @@ def quantize_model(
         path: the .safetensors file to write; it appears only once complete.
         language: as for `load_model`; without it and `config`, english, as the built-in model is quantised already.
         config: as for `load_model`.
-        voice: as for `get_state_for_audio_prompt`; the file then holds it as the voice to start with.
+        voice: as for `get_state_for_audio_prompt`; the file then holds it as the voice to start with. Or several by
+            their names, which the model then has as `own_voices`; the first is the one to start with.
 
     Raises:
         ValueError: the model is quantised already; else as `load_model` and `get_state_for_audio_prompt`.
@@ -524,8 +527,16 @@ def quantize_model(
     if language is None and config is None:
         language = catalogue.DEFAULT_LANGUAGE
     source = model_source.open_source(model_source.find(language, config), quantize=True)
-    state = None if voice is None else TTSModel._build(source).get_state_for_audio_prompt(voice)
-    write_model(path, source.weights, source.config, state)
+    if voice is None:
+        write_model(path, source.weights, source.config)
+        return
+    model = TTSModel._build(source)
+    if isinstance(voice, Mapping):
+        voices = {name: model.stored_form(given) for name, given in voice.items()}
+        write_model(path, source.weights, source.config, voices=voices)
+    else:
+        state = model.get_state_for_audio_prompt(voice)
+        write_model(path, source.weights, source.config, voice_tensors(state))
 
 
 def _load_kept(language: str) -> TTSModel | None:

@@ -58,7 +58,7 @@ def batch(args: argparse.Namespace) -> None:
     items = library.read_manifest(args.manifest, args.format)
     options.settle_reading(args)
     args.lexicon = tuple(lexicon.current() for lexicon in args.lexicon or ()) or None  # as it is now, for all workers
-    options.choose_language(args, needs_voices=any(item.voice for item in items))
+    options.choose_language(args, {item.voice for item in items if item.voice})
     settings = library.Settings(
         tuple(options.load_arguments(args).items()), args.speed, args.rate, args.ssml, gaps, loudness
     )

@@ -1,6 +1,7 @@
 """pockettts-np bundle: the package, a model and a voice as one folder, to copy to a device."""
 
 import argparse
+import json
 import logging
 import shutil
 import zipfile
@@ -14,6 +15,7 @@ from ..files.writing import new_folder
 from ..hub import fetch
 from ..hub.catalogue import BUILTIN
 from ..kernels.prebuilt.processor import level_of
+from ..loading.own_voices import language_of
 from ..version import __version__
 from .quantize import quantize_model_of
 from .terminal.options import add_model_command
@@ -39,6 +41,7 @@ import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
+BUILTIN = {builtin}
 MODEL = FOLDER / "model.safetensors"
 
 try:
@@ -48,7 +51,7 @@ except ModuleNotFoundError as error:
 
 arguments = sys.argv[1:]
 if not arguments or arguments[0].startswith("-"):
-    model = ["--model", str(MODEL)] if MODEL.is_file() else ["--language", "builtin"]
+    model = ["--model", str(MODEL)] if MODEL.is_file() else BUILTIN
     arguments = ["generate", *model, *arguments]
 sys.exit(main(arguments))
 '''
@@ -64,7 +67,12 @@ def add_parser(commands: Any) -> None:
         "model or a voice, it speaks with the built-in one.",
     ).add_argument
     add("out", metavar="DIR", help="folder to make; one that is there must be empty")
-    add("--voice", help="the voice to put into the folder, as for generate; default: of a released model, its own")
+    add(
+        "--voice",
+        action="append",
+        help="the voice to put into the folder, as for generate; default: of a released model, its own; may be "
+        "repeated, as for quantize",
+    )
     add(
         "--wheel", metavar="FILE", help="take the package from this wheel, such as one built for the device's processor"
     )
@@ -74,9 +82,12 @@ def bundle(args: argparse.Namespace) -> None:
     """Make the folder. It appears only once complete."""
     with new_folder(args.out) as folder:
         _copy_package(args.wheel, folder / PACKAGE)
-        (folder / "__main__.py").write_text(_MAIN, encoding="utf-8")
+        is_builtin, builtin = _is_builtin(args), ["--language", BUILTIN]
+        if is_builtin and args.voice:
+            builtin += ["--voice", args.voice[0]]
+        (folder / "__main__.py").write_text(_MAIN.replace("{builtin}", json.dumps(builtin)), encoding="utf-8")
         (folder / "requirements.txt").write_text("\n".join([_REQUIREMENTS.rstrip(), *REQUIRED, ""]), encoding="utf-8")
-        if args.voice or args.config or args.language not in (None, BUILTIN):
+        if not is_builtin:
             _put_model(args, folder / "model.safetensors")
         kernels = ", ".join(sorted(level_of(path.name) for path in (folder / PACKAGE / LIBRARIES).glob("*")))
     logger.info('%s written. On the device: python3 %s --text "…"', args.out, Path(args.out).name)
@@ -87,6 +98,13 @@ def bundle(args: argparse.Namespace) -> None:
             "It holds no compiled kernels: without Numba there, NumPy computes everything, which is slower. "
             "A wheel that holds them is named with --wheel."
         )
+
+
+def _is_builtin(args: argparse.Namespace) -> bool:
+    """Whether the folder speaks with the built-in model, which the package brings with all of its voices."""
+    if args.config or args.language not in (None, BUILTIN):
+        return False
+    return not args.voice or language_of(args.voice) == BUILTIN
 
 
 def _put_model(args: argparse.Namespace, path: Path) -> None:

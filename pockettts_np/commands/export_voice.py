@@ -9,7 +9,7 @@ from ..audio.foreign import FOREIGN_SUFFIXES
 from ..audio.recording import RECORDING_SUFFIXES
 from ..errors import sentence
 from ..files.writing import require_writable
-from ..hub.voices import CatalogueVoice, require_voice, voice_of
+from ..hub.voices import CatalogueVoice, voice_of
 from .terminal import options
 from .terminal.options import add_model_command
 
@@ -27,8 +27,8 @@ def add_parser(commands: Any) -> None:
 
 
 def export_voice(args: argparse.Namespace) -> None:
-    options.choose_language(args, needs_voices=True)
-    pairs = _voices_to_export(args.audio, Path(args.out))
+    options.choose_language(args, [args.audio])
+    pairs = _voices_to_export(args)
     model = options.load_tts_model(args)
     failed = []
     for source, target in pairs:
@@ -51,10 +51,11 @@ def save_voice(state: Any, path: Path, model_name: str) -> None:
     export_model_state(state, path, model_name)
 
 
-def _voices_to_export(audio: str, out: Path) -> list[tuple[str, Path]]:
+def _voices_to_export(args: argparse.Namespace) -> list[tuple[str, Path]]:
     """Recordings and the files for their voices, checked before the model is loaded."""
+    audio, out = args.audio, Path(args.out)
     if isinstance(voice_of(audio), CatalogueVoice) or not Path(audio).is_dir():
-        require_voice(audio)
+        options.require_voice(args, audio)
         target = out / f"{Path(audio).stem}.safetensors" if out.is_dir() else out
         if target.suffix != ".safetensors":
             raise ValueError(f"{out} must end in .safetensors, by which a saved voice is known.")

@@ -12,7 +12,6 @@ from ..audio.samples import Samples
 from ..config.load import load_config, released_models
 from ..files.writing import require_writable
 from ..hub.catalogue import default_text
-from ..hub.voices import require_voice
 from ..timing.letters import Word
 from ..timing.subtitles import require_format as require_subtitles
 from ..timing.subtitles import write_subtitles
@@ -74,11 +73,11 @@ def generate(args: argparse.Namespace) -> None:
     options.settle_reading(args)
     gaps, loudness = speaking_of(args)
     voices = None if args.voices is None else voice_files(args.voices)
-    options.choose_language(args, needs_voices=args.voice is not None)
+    options.choose_language(args, [args.voice] if args.voice else [])
     _check_timestamps(args)
     text = _text_to_speak(args)
     if args.voice is not None:
-        require_voice(args.voice)
+        options.require_voice(args, args.voice)
     with output.opened(args.output_path) as file:
         model = options.load_tts_model(args)
         model.gaps, model.loudness, model.voices = gaps, loudness, voices

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from ..files.writing import require_writable
-from ..hub.catalogue import BUILTIN, default_voice
+from ..hub.catalogue import BUILTIN, DEFAULT_LANGUAGE, default_voice
 from ..hub.voices import require_voice
-from .terminal import options
 from .terminal.options import add_model_command
 
 logger = logging.getLogger(__name__)
@@ -23,7 +22,12 @@ def add_parser(commands: Any) -> None:
         "Write a model with int8 weights, and a voice, as one file, which --model then takes.",
     ).add_argument
     add("out", metavar="OUT", help=".safetensors to write")
-    add("--voice", help="the voice to put into the file, as for generate; default: of a released model, its own")
+    add(
+        "--voice",
+        action="append",
+        help="the voice to put into the file, as for generate; default: of a released model, its own; may be repeated: "
+        "each is then had by its name, or its file's, and the first is the default",
+    )
 
 
 def quantize(args: argparse.Namespace) -> None:
@@ -35,12 +39,24 @@ def quantize(args: argparse.Namespace) -> None:
 
 
 def quantize_model_of(args: argparse.Namespace, path: str | Path) -> None:
-    """Write the model that the arguments name with the voice that they name, or with its own."""
+    """Write the model that the arguments name with the voices that they name, or with its own."""
     from ..model import quantize_model
 
-    options.choose_language(args, needs_voices=True)
-    if args.voice is not None:
-        require_voice(args.voice)
-    elif args.language not in (None, BUILTIN):
-        args.voice = default_voice(args.language)
-    quantize_model(path, args.language, args.config, args.voice)
+    if args.language is None and args.config is None:  # the built-in one is quantised already
+        args.language = DEFAULT_LANGUAGE
+    for given in args.voice or []:
+        require_voice(given)
+    quantize_model(path, args.language, args.config, _voices(args))
+
+
+def _voices(args: argparse.Namespace) -> str | dict[str, str] | None:
+    """One voice as it is, several by their names. ValueError: two of one name."""
+    given: list[str] = args.voice or []
+    if not given:
+        return None if args.language in (None, BUILTIN) else default_voice(args.language)
+    if len(given) == 1:
+        return given[0]
+    named = {Path(voice).stem: voice for voice in given}
+    if len(named) < len(given):
+        raise ValueError("Two of the voices have one name; rename a file.")
+    return named

@@ -2,13 +2,14 @@
 
 import os
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from mmap import mmap
 from pathlib import Path
 
 from ..config.config import Config
 from ..files.memory import File, InMemoryFile
-from .catalogue import BUILTIN, DEFAULT_LANGUAGE, VOICES, voice_state_address
+from .catalogue import DEFAULT_LANGUAGE, VOICES, voice_state_address
 
 SAVED_SUFFIX = ".safetensors"
 _ADDRESSES = ("hf://", "https://", "http://")
@@ -22,8 +23,8 @@ NO_CLONING = (
     "to clone, accept the terms at https://huggingface.co/kyutai/pocket-tts, make a token at "
     "https://huggingface.co/settings/tokens and set HF_TOKEN to it: the weights with cloning are then fetched."
 )
-ONE_VOICE = (
-    "The built-in model has one voice of its own and cannot clone another: load the language english, or another "
+NO_OTHER_VOICE = (
+    "The built-in model has {own} and cannot clone another: load the language english, or another "
     f'released model, whose voices are {", ".join(VOICES)}. In Python that is load_model("{DEFAULT_LANGUAGE}"), and '
     "the built-in voice is get_default_voice()."
 )
@@ -44,8 +45,6 @@ class CatalogueVoice:
 
     def saved_for(self, config: Config) -> SavedVoice:
         """Its saved state for a model. ValueError: the model is no released one."""
-        if config.name == BUILTIN:
-            raise ValueError(ONE_VOICE)
         if not config.released:
             raise ValueError(
                 f"The catalogue voice {self.name!r} was made with the weights of a released model; a model of one's "
@@ -88,15 +87,18 @@ def _source_of(given: GivenVoice) -> str | File:
     )
 
 
-def require_voice(given: str) -> None:
-    """Refuse what can be no voice before anything is loaded. IsADirectoryError, FileNotFoundError."""
-    if isinstance(voice_of(given), CatalogueVoice) or given.startswith(_ADDRESSES):
+def require_voice(given: str, own: Collection[str] = ()) -> None:
+    """Refuse what can be no voice before anything is loaded; `own` are the names of the model's own.
+
+    IsADirectoryError, FileNotFoundError.
+    """
+    if given in own or isinstance(voice_of(given), CatalogueVoice) or given.startswith(_ADDRESSES):
         return
     if Path(given).is_dir():
         raise IsADirectoryError(f"{given} is a folder; name one recording or saved voice in it.")
     if not Path(given).exists():
         raise FileNotFoundError(
-            f"There is no voice {given}: it is neither a file nor one of the names {', '.join(VOICES)}."
+            f"There is no voice {given}: it is neither a file nor one of the names {', '.join([*own, *VOICES])}."
         )
 
 

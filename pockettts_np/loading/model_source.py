@@ -1,6 +1,7 @@
 """From a model's name or file to its configuration, its weights and its tokenizer."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeGuard
 
@@ -49,6 +50,7 @@ class ModelSource:
     tokenizer: Tokenizer
     plan: StoragePlan  # in which numbers it is to be held
     voice: SafetensorsFile | None = None  # what it starts with, of a model in one file
+    voices: Mapping[str, SafetensorsFile] = field(default_factory=dict)  # its named ones, the default first
 
 
 def is_whole_model(source: str | File) -> TypeGuard[File]:
@@ -58,22 +60,23 @@ def is_whole_model(source: str | File) -> TypeGuard[File]:
 
 def open_source(source: str | File, quantize: bool = False) -> ModelSource:
     """What `find` found, its files fetched where they are not here. Errors as `TTSModel.load_model`."""
-    voice = None
+    voice: SafetensorsFile | None = None
+    voices: dict[str, SafetensorsFile] = {}
     if is_whole_model(source):
-        config, weights, tokenizer, voice = open_model(source)
+        config, weights, tokenizer, voice, voices = open_model(source)
         quantize = True
     else:
         config = load_config(str(source) if isinstance(source, InMemoryFile) else source)
         tokenizer = _tokenizer(config)
         weights = _open_weights(config)
     weights.require(_expected_tensors(weights, config))
-    return ModelSource(config, weights, tokenizer, QUANTIZED if quantize else AS_PUBLISHED, voice)
+    return ModelSource(config, weights, tokenizer, QUANTIZED if quantize else AS_PUBLISHED, voice, voices)
 
 
 def open_text(source: str | File) -> tuple[Config, Tokenizer]:
     """What reads the text of what `find` found: of a released model, the weights are not fetched. Errors as above."""
     if is_whole_model(source):
-        config, _, tokenizer, _ = open_model(source)
+        config, _, tokenizer, *_ = open_model(source)
         return config, tokenizer
     config = load_config(str(source) if isinstance(source, InMemoryFile) else source)
     return config, _tokenizer(config)

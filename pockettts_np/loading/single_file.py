@@ -1,8 +1,9 @@
-"""One file that is a whole model: int8 weights, configuration, tokenizer, and if wanted the voice to start with.
+"""One file that is a whole model: int8 weights, configuration, tokenizer, and if wanted voices of its own.
 
 The matrices of the language model are int8 panels, used where they lie in the file; those of the codec are float16;
-everything else is kept as it was published. The configuration and the tokenizer are in the file's metadata; the
-tensors of the voice are those of a saved voice, under names that begin with `voice.`.
+everything else is kept as it was published. The configuration and the tokenizer are in the file's metadata. The tensors
+of a voice are those of a saved voice: under names that begin with `voice.`, of the one to start with; or with
+`voices.NAME.`, of voices that can be asked for by name, of which the metadata say which one is the default.
 """
 
 import base64
@@ -10,10 +11,11 @@ import dataclasses
 import json
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -29,9 +31,19 @@ from ..kernels.panels import NumberType, pack
 from ..weights.checkpoint import Weights, source_of
 from ..weights.packing import packed_shape, quantize_rows, row_scales
 from ..weights.safetensors_file import SafetensorsFile
-from .headers import CONFIG_KEY, TOKENIZER_KEY, VOICE_PREFIX, is_model, stored_config
-from .voice import VoiceState, voice_tensors
+from .headers import (
+    CONFIG_KEY,
+    DEFAULT_VOICE_KEY,
+    TOKENIZER_KEY,
+    VOICE_PREFIX,
+    VOICES_PREFIX,
+    is_model,
+    named_voices,
+    require_voice_name,
+    stored_config,
+)
 
+Tensors = Mapping[str, np.ndarray]
 PAGE_BYTES = 4096
 INT8, FLOAT32, FLOAT16, INT64 = (np.dtype(t) for t in (np.int8, np.float32, np.float16, np.int64))
 KINDS = {INT8: "I8", FLOAT32: "F32", FLOAT16: "F16", INT64: "I64"}  # in the order in which they are written
@@ -79,9 +91,17 @@ def _each(weights: Weights, names: list[str], make: Callable[[np.ndarray], np.nd
 
 
 def write_model(
-    path: str | os.PathLike[str], weights: Weights, config: Config, voice: VoiceState | None = None
+    path: str | os.PathLike[str],
+    weights: Weights,
+    config: Config,
+    voice: Tensors | None = None,
+    voices: Mapping[str, Tensors] = MappingProxyType({}),
 ) -> None:
-    """Write a quantised model; the file appears only once complete. ValueError: the weights are quantised already."""
+    """Write a quantised model; the file appears only once complete.
+
+    Of voices, what a file of them would hold: `voice` is one to start with, `voices` are some by name, the default
+    first. ValueError: the weights are quantised already, or a name that a voice cannot have.
+    """
     if is_quantized(weights, config):
         raise ValueError(f"{weights.label} is quantised already; copy the file.")
     tokenizer = fetch.local_path(config.flow_lm.lookup_table.tokenizer_path).read_bytes()
@@ -91,8 +111,14 @@ def write_model(
         TOKENIZER_KEY: base64.b64encode(tokenizer).decode(),
     }
     tensors = quantized_tensors(weights, config)
-    for name, tensor in ({} if voice is None else voice_tensors(voice)).items():
-        tensors[VOICE_PREFIX + name] = Planned(tensor.dtype, tensor.shape, partial(iter, [tensor]))
+    prefixed = {VOICE_PREFIX: voice or {}}
+    for name, held in voices.items():
+        require_voice_name(name)
+        metadata.setdefault(DEFAULT_VOICE_KEY, name)
+        prefixed[f"{VOICES_PREFIX}{name}."] = held
+    for prefix, held in prefixed.items():
+        for name, tensor in held.items():
+            tensors[prefix + name] = Planned(tensor.dtype, tensor.shape, partial(iter, [tensor]))
     _write_safetensors(path, tensors, metadata)
 
 
@@ -126,8 +152,10 @@ def _write_safetensors(path: str | os.PathLike[str], tensors: dict[str, Planned]
                 file.write(np.ascontiguousarray(piece).data)
 
 
-def open_model(path: File) -> tuple[Config, Weights, Tokenizer, SafetensorsFile | None]:
-    """What `write_model` wrote; the voice, for `read_voice`, where there is one.
+def open_model(
+    path: File,
+) -> tuple[Config, Weights, Tokenizer, SafetensorsFile | None, dict[str, SafetensorsFile]]:
+    """What `write_model` wrote; the voice, where there is one, and the named voices, for `read_voice`.
 
     ValueError: a safetensors file without a configuration inside.
     """
@@ -146,6 +174,7 @@ def open_model(path: File) -> tuple[Config, Weights, Tokenizer, SafetensorsFile 
     is_json = lookup.tokenizer != "sentencepiece" or ".json" in lookup.tokenizer_path
     inside = InMemoryFile(f"{path}, the tokenizer inside", tokenizer_bytes)
     tokenizer = load_tokenizer(inside, lookup.n_bins, "json" if is_json else "sentencepiece")
-    sources = {name: source_of(file, name) for name in file.names() if not name.startswith(VOICE_PREFIX)}
+    names = (name for name in file.names() if not name.startswith((VOICE_PREFIX, VOICES_PREFIX)))
+    weights = Weights(str(path), {name: source_of(file, name) for name in names})
     voice = file.under(VOICE_PREFIX)
-    return config, Weights(str(path), sources), tokenizer, voice if any(voice.names()) else None
+    return config, weights, tokenizer, voice if any(voice.names()) else None, named_voices(file)

@@ -8,6 +8,7 @@ with `…/offset` (rows seen) and `…/pad` (leading rows that hold nothing). Ol
 import logging
 import os
 import threading
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from ..files.writing import replacing_file
 from ..models.flow_lm import FlowLM
 from ..modules.attention import KVCache
 from ..weights.safetensors_file import SafetensorsFile
-from .headers import LAYER, MODEL_KEY, filled_rows
+from .headers import LAYER, MODEL_KEY, PROMPT, filled_rows
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +25,32 @@ VoiceState = KVCache
 
 _MAX_HEADER_BYTES = 1_000_000  # a hundred tensors take twenty thousand
 _LARGEST = 65504.0  # of float16, which may hold it; what the models make stays below ten
+
+
+class OwnVoices(Mapping[str, VoiceState]):
+    """The named voices of a model in one file, the default first; each is read when it is first asked for.
+
+    Asking raises OSError and ValueError as `load_voice`, and KeyError where there is none of that name.
+    """
+
+    def __init__(self, files: Mapping[str, SafetensorsFile], flow_lm: FlowLM) -> None:
+        self._files = files
+        self._flow_lm = flow_lm
+        self._read: dict[str, VoiceState] = {}
+
+    def __getitem__(self, name: str) -> VoiceState:
+        if name not in self._read:
+            self._read[name] = read_voice(self._files[name], self._flow_lm)
+        return self._read[name]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._files
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._files)
+
+    def __len__(self) -> int:
+        return len(self._files)
 
 
 class OtherModelError(ValueError):
@@ -117,7 +144,7 @@ def read_voice(
     """As `load_voice`, from a file that is open."""
     path = file.path
     names = set(file.names())
-    if names == {"audio_prompt"}:
+    if names == {PROMPT}:
         return _prompt(file, flow_lm, max_rows, stop)
     n_layers, n_heads, head_dim = flow_lm.init_state().sizes
     found = sorted(name for name in names if name.endswith("/cache"))
@@ -163,14 +190,14 @@ def _layer(file: SafetensorsFile, index: int, pad: int, end: int) -> np.ndarray:
 
 
 def _prompt(file: SafetensorsFile, flow_lm: FlowLM, max_rows: int | None, stop: threading.Event | None) -> VoiceState:
-    shape, width = file.readable_shape("audio_prompt"), flow_lm.input_linear.n_out
+    shape, width = file.readable_shape(PROMPT), flow_lm.input_linear.n_out
     if len(shape) != 3 or shape[0] != 1 or shape[1] == 0 or shape[2] != width:
         raise OtherModelError(
             f"{file.path} is the voice of another model: 'audio_prompt' has shape {list(shape)}; "
             f"this model wants [1, T, {width}]."
         )
     _require_rows(file, shape[1], max_rows)
-    rows = file.float32("audio_prompt")
+    rows = file.float32(PROMPT)
     _require_numbers(file, rows, "'audio_prompt' holds")
     state = flow_lm.init_state()
     flow_lm.prompt(flow_lm.before_voice(rows[0]), state, stop=stop)

@@ -13,10 +13,22 @@ from ..audio.samples import mono
 from ..config.config import Config
 from ..hub import catalogue, fetch
 from ..hub.errors import HubError
-from ..hub.voices import NO_CLONING, ONE_VOICE, CatalogueVoice, GivenVoice, SavedVoice, require_voice, voice_of
+from ..hub.voices import (
+    NO_CLONING,
+    NO_OTHER_VOICE,
+    CatalogueVoice,
+    GivenVoice,
+    Recording,
+    SavedVoice,
+    require_voice,
+    voice_of,
+)
 from ..models.flow_lm import FlowLM
 from ..models.mimi import MimiEncoder
-from .voice import OtherModelError, VoiceState, load_voice, require_voice_of
+from ..weights.safetensors_file import SafetensorsFile
+from .headers import PROMPT
+from .own_voices import builtin_voices
+from .voice import OtherModelError, VoiceState, load_voice, require_voice_of, voice_tensors
 
 logger = logging.getLogger(__name__)
 
@@ -62,9 +74,10 @@ class VoiceMaking:
     flow_lm: FlowLM
     encoder: MimiEncoder | None
     own_voice: VoiceState | None
+    own_voices: Mapping[str, VoiceState]  # by name, the default first
     threads: int
     voices: NamedVoices  # that a text may call by name
-    larger: Callable[..., Any] | None  # loads the model that takes the place of one that nobody named
+    other: Callable[[str], Any] | None  # loads, by its name, what takes the place of a model that nobody named
 
     @property
     def sample_rate(self) -> int:
@@ -86,9 +99,9 @@ class VoiceMaking:
 
         Args:
             audio_conditioning: a recording (wav, flac, mp3, ogg) or a saved .safetensors voice, as a path, an https://
-                or an hf:// address, or the bytes of such a file; the name of a catalogue voice; or floating-point
-                samples [n] or [channels, n] in ±1 at `sample_rate` (what soundfile reads is [n, channels]: give its
-                transpose).
+                or an hf:// address, or the bytes of such a file; the name of one of the model's `own_voices` or of a
+                catalogue voice; or floating-point samples [n] or [channels, n] in ±1 at `sample_rate` (what soundfile
+                reads is [n, channels]: give its transpose).
             truncate: use only the first 30 seconds of a recording.
             stop: set it to give the work up.
 
@@ -103,27 +116,57 @@ class VoiceMaking:
         if isinstance(audio_conditioning, np.ndarray):
             self._require_cloning()
             return self._clone(as_recording(audio_conditioning, self.sample_rate, max_seconds), stop)
-        voice = voice_of(audio_conditioning)
-        if isinstance(voice, CatalogueVoice):
-            voice = voice.saved_for(self.config)
+        if isinstance(audio_conditioning, str) and audio_conditioning in self.own_voices:
+            return self.own_voices[audio_conditioning].copy()
+        voice = self._saved_or_recording(audio_conditioning)
         if isinstance(voice, SavedVoice):
             return load_voice(fetch.local_file(voice.source), self.flow_lm, stop=stop, model_name=self.config.name)
         self._require_cloning()
         samples, rate_hz = read_audio(fetch.local_file(voice.source), max_seconds)
         return self._clone(resample(samples, rate_hz, self.sample_rate), stop)
 
+    def _saved_or_recording(self, given: GivenVoice) -> SavedVoice | Recording:
+        """What a voice that is not one of the model's own is read from. ValueError, TypeError: it cannot be."""
+        voice = voice_of(given)
+        if not isinstance(voice, CatalogueVoice):
+            return voice
+        if self.config.name == catalogue.BUILTIN:
+            raise ValueError(self._no_other_voice)
+        return voice.saved_for(self.config)
+
+    def stored_form(self, given: GivenVoice | np.ndarray) -> dict[str, np.ndarray]:
+        """What a model's file holds of a voice: rows that no model has read stay so, as they take a fraction of the
+        room. Errors as `get_state_for_audio_prompt`."""
+        state = self.get_state_for_audio_prompt(given)
+        if not isinstance(given, np.ndarray):
+            voice = self._saved_or_recording(given)
+            if isinstance(voice, SavedVoice):
+                file = SafetensorsFile(fetch.local_file(voice.source))
+                if set(file.names()) == {PROMPT}:
+                    return {PROMPT: file.float32(PROMPT)}
+        return voice_tensors(state)
+
     def _settle(self, first_voice: GivenVoice | np.ndarray | None) -> None:
-        """Make a model that nobody named the larger one, if the first voice asked for is not the built-in model's."""
-        if self.larger is None:
+        """Make a model that nobody named the other one, if the first voice asked for is a reason for that."""
+        if self.other is None:
             return
         with _settling:
-            if self.larger is not None and not (first_voice is None or self._has_made(first_voice)):
+            if self.other is not None and (language := self._language_of(first_voice)) != self.config.name:
                 try:
-                    larger = self.larger()
+                    other = self.other(language)
                 except HubError as error:
                     raise type(error)(_NEEDS_LARGER.format(why=error)) from error
-                vars(self).update(vars(larger), **{name: getattr(self, name) for name in _SETTINGS})
-            self.larger = None
+                vars(self).update(vars(other), **{name: getattr(self, name) for name in _SETTINGS})
+            self.other = None
+
+    def _language_of(self, first_voice: GivenVoice | np.ndarray | None) -> str:
+        """The built-in model for a voice of its own, english for any other; without a voice, the model that it is."""
+        if first_voice is None:
+            return self.config.name
+        if isinstance(first_voice, str) and first_voice in builtin_voices():
+            return catalogue.BUILTIN
+        is_builtin = self.config.name == catalogue.BUILTIN
+        return catalogue.BUILTIN if is_builtin and self._has_made(first_voice) else catalogue.DEFAULT_LANGUAGE
 
     def _has_made(self, given: GivenVoice | np.ndarray) -> bool:
         """Whether it is a saved voice of this very model. Errors where it can be no voice of any."""
@@ -131,7 +174,7 @@ class VoiceMaking:
             mono(given)
             return False
         if isinstance(given, str):
-            require_voice(given)
+            require_voice(given, self.own_voices)
         voice = voice_of(given)
         if not isinstance(voice, SavedVoice):
             return False
@@ -142,8 +185,9 @@ class VoiceMaking:
         return True
 
     def get_default_voice(self) -> VoiceState:
-        """The voice to start with: the one in a model's own file; else a released model's catalogue voice, by language;
-        for one's own weights the recording behind the voice alba, or where they cannot clone, `get_initial_state`.
+        """The voice to start with: the one in a model's own file, or the first of those in it; else a released model's
+        catalogue voice, by language; for one's own weights the recording behind the voice alba, or where they cannot
+        clone, `get_initial_state`.
 
         Raises:
             ValueError: as `get_state_for_audio_prompt`.
@@ -152,6 +196,8 @@ class VoiceMaking:
         self._settle(None)
         if self.own_voice is not None:
             return self.own_voice.copy()
+        if self.own_voices:
+            return self.own_voices[next(iter(self.own_voices))].copy()
         if self.config.released:
             return self.get_state_for_audio_prompt(catalogue.default_voice(self.config.name))
         if self.has_voice_cloning:
@@ -171,16 +217,17 @@ class VoiceMaking:
         return state
 
     def get_named_voice(self, name: str) -> VoiceState:
-        """A voice by the name that a text gives it: one of `voices`, else of the catalogue. No name opens a file.
+        """A voice by the name that a text gives it: one of `voices`, else of the model's own, else of the catalogue. No
+        name opens a file.
 
         ValueError: there is none of that name. OSError: it cannot be read or fetched.
         """
-        own = self.voices if isinstance(self.voices, Mapping) else {}
-        known = [*own, *(catalogue.VOICES if self.config.released else ())]
+        named = self.voices if isinstance(self.voices, Mapping) else {}
+        known = [*dict.fromkeys([*named, *self.own_voices, *(catalogue.VOICES if self.config.released else ())])]
         if callable(self.voices):
             voice = self.voices(name)
         elif name in known:
-            given = own.get(name, name)
+            given = named.get(name, name)
             voice = given if isinstance(given, VoiceState) else self.get_state_for_audio_prompt(given)
         else:
             wanted = f"Wanted one of: {', '.join(known)}." if known else _GIVE_VOICES
@@ -200,9 +247,15 @@ class VoiceMaking:
         if self.has_voice_cloning:
             return
         if self.config.name == catalogue.BUILTIN:
-            raise ValueError(ONE_VOICE)
+            raise ValueError(self._no_other_voice)
         why = "its weights come without an encoder" if self.encoder is None else "its speaker projection is empty"
-        raise ValueError(NO_CLONING.format(why=why, voices=", ".join(catalogue.VOICES)))
+        raise ValueError(NO_CLONING.format(why=why, voices=", ".join([*self.own_voices, *catalogue.VOICES])))
+
+    @property
+    def _no_other_voice(self) -> str:
+        """Of the built-in model."""
+        names = ", ".join(self.own_voices)
+        return NO_OTHER_VOICE.format(own=f"voices of its own ({names})" if names else "one voice of its own")
 
     def _clone(self, samples: np.ndarray, stop: threading.Event | None) -> VoiceState:
         assert self.encoder is not None

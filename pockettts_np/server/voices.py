@@ -74,12 +74,12 @@ class Voices:
 
     def reserved(self) -> set[str]:
         """Names that no file may take: each means another voice."""
-        return {DEFAULT, *OPENAI_VOICES, *VOICES}
+        return {DEFAULT, *OPENAI_VOICES, *VOICES, *self._model.own_voices}
 
     def names(self) -> list[str]:
         """What `named` knows, the default first, without OpenAI's names."""
         catalogue = VOICES if self._model.config.released else ()
-        return list(dict.fromkeys([DEFAULT, *self._files(), *catalogue]))
+        return list(dict.fromkeys([DEFAULT, *self._files(), *self._model.own_voices, *catalogue]))
 
     def named(self, name: str, param: str = "voice") -> VoiceSource:
         """A voice by its name. Refusal 400: there is none of that name."""
@@ -87,6 +87,8 @@ class Voices:
             return self.default
         if path := self._files().get(name):
             return self._own(name, path)
+        if name in self._model.own_voices:
+            return VoiceSource(f"own {name}", lambda turn: self._model.own_voices[name], is_kept=False)
         if name in VOICES and self._model.config.released:
             return VoiceSource(f"catalogue {name}", lambda turn: self._of_catalogue(name, turn))
         if name in OPENAI_VOICES:

@@ -55,7 +55,8 @@ def bench(args: argparse.Namespace) -> None:
 
 def _speeds(model: "TTSModel", most: int, seconds: float, line: StatusLine) -> dict[int, Speed]:
     """By number of threads; the numbers take turns, so that a machine that slows down is fair to all of them."""
-    voice = model.get_default_voice() if model.own_voice or model.config.released else model.get_initial_state()
+    has_voice = model.own_voice or model.own_voices or model.config.released
+    voice = model.get_default_voice() if has_voice else model.get_initial_state()
     numbers = range(1, most + 1)
     for n in numbers:
         line.show(f"warming up, {n} of {most} threads")

@@ -55,7 +55,7 @@ def _as_table(found: dict[str, Any]) -> str:
 
 def describe(file: "SafetensorsFile") -> dict[str, Any]:
     """What the file is, from its header and, of a voice, two numbers. ValueError: damaged."""
-    from ...loading.headers import MODEL_KEY, VOICE_PREFIX, is_model, stored_config
+    from ...loading.headers import MODEL_KEY, VOICE_PREFIX, is_model, named_voices, stored_config
 
     shapes = {name: file.shape(name) for name in file.names()}
     types: dict[str, int] = {}
@@ -67,6 +67,8 @@ def describe(file: "SafetensorsFile") -> dict[str, Any]:
         voice = file.under(VOICE_PREFIX)
         if any(voice.names()):
             found["voice"] = _of_voice(voice, {name: voice.shape(name) for name in voice.names()})
+        if named := list(named_voices(file)):
+            found["voices"] = named
     elif shapes.keys() == {"audio_prompt"} or any(name.endswith("/cache") for name in shapes):
         maker = _printable(file.metadata.get(MODEL_KEY, ""))
         found = {"kind": "voice", **({"made_with": maker} if maker else {}), **_of_voice(file, shapes)}

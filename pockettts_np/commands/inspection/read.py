@@ -42,7 +42,7 @@ def add_parser(commands: Any) -> None:
 
 def read(args: argparse.Namespace) -> None:
     options.settle_reading(args)
-    options.choose_language(args, needs_voices=False)
+    options.choose_language(args, [])
     text = _text(args)
     parts = list(_parts(text, args))
     if args.json:

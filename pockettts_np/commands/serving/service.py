@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from ...files.memory import read_into_memory
 from ...hub import fetch
-from ...hub.voices import require_voice
 from ..terminal import options
 from ..terminal.options import whole
 from ..terminal.speaking import add_speaking_options, folder, speaking_of
@@ -65,11 +64,11 @@ def open_service(args: argparse.Namespace, limits: "Limits", allow_urls: bool = 
 
     if args.voices is not None and not args.voices.is_dir():
         raise NotADirectoryError(f"There is no folder of voices {args.voices}.")
+    options.choose_language(args, [args.default_voice] if args.default_voice else [])
     if args.default_voice is not None:
-        require_voice(args.default_voice)
+        options.require_voice(args, args.default_voice)
     options.settle_reading(args)
     gaps, loudness = speaking_of(args)
-    options.choose_language(args, needs_voices=args.default_voice is not None)
     if args.config is not None and args.config.endswith(".safetensors"):  # hold it, whatever becomes of the file
         args.config = read_into_memory(fetch.local_path(args.config))
     model = options.load_tts_model(args)

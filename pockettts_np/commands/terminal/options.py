@@ -2,11 +2,12 @@
 
 import argparse
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from ...hub.catalogue import DEFAULT_LANGUAGE, default_language
+from ...hub import voices
+from ...hub.catalogue import default_language
 from ...threads.cores import THREADS_ALLOWED
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def add_model_command(commands: Any, name: str, command: Command, what: str) -> 
     model.add_argument(
         "--language",
         help="a model by name: english, french, german_24l, english_2m_2026-10, ..., or builtin, the small English one "
-        "that needs no download; default: english where it is in the cache or a voice is named, else builtin",
+        "that needs no download; default: the one whose voice is named, else english if in the cache, else builtin",
     )
     model.add_argument(
         "--config",
@@ -112,10 +113,24 @@ def add_threads_option(add: Callable[..., Any]) -> None:
     )
 
 
-def choose_language(args: argparse.Namespace, needs_voices: bool) -> None:
-    """Name the model where the user did not: the large one where other voices are needed, which the small has not."""
-    if args.language is None and args.config is None:
-        args.language = DEFAULT_LANGUAGE if needs_voices else default_language()
+def choose_language(args: argparse.Namespace, voices: Collection[str]) -> None:
+    """Name the model where the user did not: the one that the voices which he named are of."""
+    if args.language is not None or args.config is not None:
+        return
+    if not voices:
+        args.language = default_language()
+        return
+    from ...loading.own_voices import language_of
+
+    args.language = language_of(voices)
+
+
+def require_voice(args: argparse.Namespace, voice: str) -> None:
+    """Refuse what can be no voice of the model that the arguments name. Errors as `hub.voices.require_voice`, and
+    those of a model in one file that cannot be read."""
+    from ...loading.own_voices import own_voices
+
+    voices.require_voice(voice, own_voices(args.language, args.config))
 
 
 def load_tts_model(args: argparse.Namespace) -> "TTSModel":
@@ -137,7 +152,8 @@ def load_arguments(args: argparse.Namespace) -> dict[str, Any]:
 def require_named(args: argparse.Namespace) -> None:
     """Refuse empty names, as of a shell's variable that is not set; some would be taken for the current folder."""
     for name in _NAMES:
-        if vars(args).get(name) == "":
+        given = vars(args).get(name)
+        if given == "" or (isinstance(given, list) and "" in given):
             raise ValueError(f"{name.replace('_', '-')} is empty; name something, or leave the option out.")
 
 

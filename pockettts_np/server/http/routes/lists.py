@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from ....audio.effects import FASTEST, SLOWEST
-from ....hub.catalogue import VOICES, default_text, voice_language
+from ....hub.catalogue import VOICES, default_text, model_language, voice_language
 from ....version import __version__
 from ...service import Service
 from ..metrics import MEDIA_TYPE
@@ -26,7 +26,7 @@ async def list_voices(request: Request) -> Response:
     return JSONResponse(
         {
             "object": "list",
-            "voices": [_voice(name) for name in service.voices.names()],
+            "voices": [_voice(name, service) for name in service.voices.names()],
             "cloning": model.has_voice_cloning,
             "may_add": request.app.state.edits_voices and service.voices.folder is not None,
             "word_times": bool(model.config.timestamp_heads),
@@ -79,9 +79,11 @@ async def metrics(request: Request) -> Response:
     return Response(state.metrics.text(state.service), media_type=MEDIA_TYPE)
 
 
-def _voice(name: str) -> dict[str, object]:
-    language = {"language": voice_language(name)} if name in VOICES else {}
-    return {"id": name, "name": name, "object": "voice", **language}
+def _voice(name: str, service: Service) -> dict[str, object]:
+    voice: dict[str, object] = {"id": name, "name": name, "object": "voice"}
+    if name in service.model.own_voices:
+        return voice | {"language": model_language(service.model.config.name)}
+    return voice | ({"language": voice_language(name)} if name in VOICES else {})
 
 
 def _models(request: Request) -> list[dict[str, object]]:
