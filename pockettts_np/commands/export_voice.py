@@ -27,8 +27,8 @@ def add_parser(commands: Any) -> None:
 
 
 def export_voice(args: argparse.Namespace) -> None:
-    options.choose_language(args, [args.audio])
     pairs = _voices_to_export(args)
+    options.choose_language(args, [args.audio])
     model = options.load_tts_model(args)
     failed = []
     for source, target in pairs:
@@ -54,7 +54,7 @@ def save_voice(state: Any, path: Path, model_name: str) -> None:
 def _voices_to_export(args: argparse.Namespace) -> list[tuple[str, Path]]:
     """Recordings and the files for their voices, checked before the model is loaded."""
     audio, out = args.audio, Path(args.out)
-    if isinstance(voice_of(audio), CatalogueVoice) or not Path(audio).is_dir():
+    if not Path(audio).is_dir() or isinstance(voice_of(audio), CatalogueVoice):
         options.require_voice(args, audio)
         target = out / f"{Path(audio).stem}.safetensors" if out.is_dir() else out
         if target.suffix != ".safetensors":

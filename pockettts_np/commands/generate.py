@@ -73,11 +73,11 @@ def generate(args: argparse.Namespace) -> None:
     options.settle_reading(args)
     gaps, loudness = speaking_of(args)
     voices = None if args.voices is None else voice_files(args.voices)
+    if args.voice is not None:
+        options.require_voice(args, args.voice)
     options.choose_language(args, [args.voice] if args.voice else [])
     _check_timestamps(args)
     text = _text_to_speak(args)
-    if args.voice is not None:
-        options.require_voice(args, args.voice)
     with output.opened(args.output_path) as file:
         model = options.load_tts_model(args)
         model.gaps, model.loudness, model.voices = gaps, loudness, voices

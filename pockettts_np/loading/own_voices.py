@@ -17,11 +17,12 @@ def builtin_voices() -> list[str]:
 
 
 def own_voices(language: str | None, config: str | File | None) -> list[str]:
-    """Of a model by its name or its file, as `TTSModel.load_model` takes them, the default first.
+    """Of a model by its name or its file, as `TTSModel.load_model` takes them, the default first; without either, of
+    the built-in one, which its voices' names alone mean.
 
     OSError, ValueError: the file cannot be read, or is damaged.
     """
-    if language == catalogue.BUILTIN:
+    if config is None and language in (None, catalogue.BUILTIN):
         file = SafetensorsFile(catalogue.builtin_file())
     elif isinstance(config, str) and config.endswith(".safetensors"):
         file = SafetensorsFile(fetch.local_path(config))

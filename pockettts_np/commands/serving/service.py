@@ -64,9 +64,9 @@ def open_service(args: argparse.Namespace, limits: "Limits", allow_urls: bool = 
 
     if args.voices is not None and not args.voices.is_dir():
         raise NotADirectoryError(f"There is no folder of voices {args.voices}.")
-    options.choose_language(args, [args.default_voice] if args.default_voice else [])
     if args.default_voice is not None:
         options.require_voice(args, args.default_voice)
+    options.choose_language(args, [args.default_voice] if args.default_voice else [])
     options.settle_reading(args)
     gaps, loudness = speaking_of(args)
     if args.config is not None and args.config.endswith(".safetensors"):  # hold it, whatever becomes of the file

@@ -126,8 +126,8 @@ def choose_language(args: argparse.Namespace, voices: Collection[str]) -> None:
 
 
 def require_voice(args: argparse.Namespace, voice: str) -> None:
-    """Refuse what can be no voice of the model that the arguments name. Errors as `hub.voices.require_voice`, and
-    those of a model in one file that cannot be read."""
+    """Refuse what can be no voice of the model that the arguments name, or if none, of any. Errors as
+    `hub.voices.require_voice`, and those of a model in one file that cannot be read."""
     from ...loading.own_voices import own_voices
 
     voices.require_voice(voice, own_voices(args.language, args.config))
