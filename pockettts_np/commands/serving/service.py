@@ -66,9 +66,9 @@ def open_service(args: argparse.Namespace, limits: "Limits", allow_urls: bool = 
         raise NotADirectoryError(f"There is no folder of voices {args.voices}.")
     if args.default_voice is not None:
         options.require_voice(args, args.default_voice)
-    options.choose_language(args, [args.default_voice] if args.default_voice else [])
     options.settle_reading(args)
     gaps, loudness = speaking_of(args)
+    options.choose_language(args, [args.default_voice] if args.default_voice else [])
     if args.config is not None and args.config.endswith(".safetensors"):  # hold it, whatever becomes of the file
         args.config = read_into_memory(fetch.local_path(args.config))
     model = options.load_tts_model(args)
