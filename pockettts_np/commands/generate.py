@@ -47,7 +47,7 @@ def add_parser(commands: Any) -> None:
     add(
         "--voice",
         help="whom to sound like: a name such as alba, a recording to clone, or what export-voice saved; "
-        "a path, https:// or hf:// address; default: a voice of the language",
+        "a path, https:// or hf:// address; default: a voice of the model",
     )
     add("--voices", type=folder, metavar="DIR", help="folder of voices that the text may call by name: [voice:NAME]")
     output.add_options(add)

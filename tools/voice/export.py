@@ -1,6 +1,7 @@
 """Write the trained voice as a Pocket TTS model: float16 weights, configuration, tokenizer, figures.
 
-A model of several voices comes with a file for each, `NAME.safetensors`, to be named with --voice.
+A model of several voices comes with a file for each, `NAME.safetensors`, to be named with --voice; all of them given to
+`pockettts-np quantize`, the default first, make one file of the model and its voices.
 
 With --checkpoints, also write small starting points for another training: averaged weights in float16, no optimiser.
 """

@@ -113,16 +113,16 @@ def add_threads_option(add: Callable[..., Any]) -> None:
     )
 
 
-def choose_language(args: argparse.Namespace, voices: Collection[str]) -> None:
-    """Name the model where the user did not: the one that the voices which he named are of."""
+def choose_language(args: argparse.Namespace, named: Collection[str]) -> None:
+    """Name the model where the user did not: the one that the voices which are named are of."""
     if args.language is not None or args.config is not None:
         return
-    if not voices:
+    if not named:
         args.language = default_language()
         return
     from ...loading.own_voices import language_of
 
-    args.language = language_of(voices)
+    args.language = language_of(named)
 
 
 def require_voice(args: argparse.Namespace, voice: str) -> None:
