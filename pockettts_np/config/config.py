@@ -170,6 +170,41 @@ class SEANetConfig:
 
 
 @dataclass(frozen=True)
+class SourceFilterConfig:
+    """A decoder that filters harmonics and noise, from `dimension` channels every `hop_samples`.
+
+    A window lasts two rows, and one begins every half row.
+    """
+
+    dimension: int
+    hop_samples: int
+    max_harmonic_hz: float  # the source has the harmonics up to here
+    reference_pitch_hz: float  # the pitch where its logarithm is 0
+
+    def __post_init__(self) -> None:
+        _require_sizes(self)
+        _require(self.hop_samples % 2 == 0, f"hop_samples is {self.hop_samples}; two windows a row need an even number")
+        for key in ("max_harmonic_hz", "reference_pitch_hz"):
+            value = getattr(self, key)
+            _require(value >= 1, f"{key} is {value}; it must be at least 1")
+
+    @property
+    def n_fft(self) -> int:
+        """Samples of a window."""
+        return 2 * self.hop_samples
+
+    @property
+    def n_bins(self) -> int:
+        """Frequencies of a window."""
+        return self.n_fft // 2 + 1
+
+    @property
+    def n_parameters(self) -> int:
+        """Numbers that a row of the source and its filters has."""
+        return 3 * self.n_bins + 2
+
+
+@dataclass(frozen=True)
 class MimiTransformerConfig:
     """A transformer of the codec; a query sees the last `context` positions, itself included."""
 
@@ -232,6 +267,7 @@ class MimiConfig:
     inner_dim: int | None = None
     outer_dim: int | None = None
     decoder_seanet: SEANetConfig | None = None
+    decoder_source_filter: SourceFilterConfig | None = None  # instead of a SEANet
     decoder_transformer: MimiTransformerConfig | None = None
     lookahead_frames: int | None = None  # the decoder speaks a frame when it has read so many more; else at once
 
@@ -244,25 +280,33 @@ class MimiConfig:
             "seanet and transformer make the encoder together; give both or neither",
         )
         if not self.has_encoder:
-            _require(self.decoder_seanet is not None, "decoder_seanet is missing, and so is seanet")
+            _require(
+                self.decoder_seanet is not None or self.decoder_source_filter is not None,
+                "decoder_seanet is missing, and so are seanet and decoder_source_filter",
+            )
             _require(self.decoder_transformer is not None, "decoder_transformer is missing, and so is transformer")
+        _require(
+            self.decoder_seanet is None or self.decoder_source_filter is None,
+            "decoder_seanet and decoder_source_filter are two kinds of decoder; give one of them",
+        )
         self._require_widths()
         self._require_rates()
 
     def _require_widths(self) -> None:
-        decoder_dim = self.decoding_seanet.dimension
+        decoder_dim = self.decoder_head.dimension
+        kind = "source_filter" if self.decoder_source_filter else "seanet"
         for key, size in {
             "outer_dim": self.outer_dim or decoder_dim,
             "quantizer.output_dimension": self.quantizer.output_dimension,
             "the decoder transformer's input_dimension": self.decoding_transformer.input_dimension,
         }.items():
-            _require(size == decoder_dim, f"{key} is {size}, but the decoder's seanet dimension is {decoder_dim}")
+            _require(size == decoder_dim, f"{key} is {size}, but the decoder's {kind} dimension is {decoder_dim}")
         if self.seanet and self.transformer:
             got, wanted = self.transformer.input_dimension, self.seanet.dimension
             _require(got == wanted, f"transformer.input_dimension is {got}, but seanet.dimension is {wanted}")
 
     def _require_rates(self) -> None:
-        rate_hz, frame_hz, hop = self.sample_rate, self.frame_rate, self.decoding_seanet.hop_samples
+        rate_hz, frame_hz, hop = self.sample_rate, self.frame_rate, self.decoder_head.hop_samples
         _require(frame_hz > 0, f"frame_rate is {frame_hz}; it must be positive")
         _require(
             rate_hz / frame_hz == rate_hz // frame_hz,
@@ -271,11 +315,19 @@ class MimiConfig:
         _require(
             self.frame_samples % hop == 0,
             f"frame_rate is {frame_hz}: a frame of {self.frame_samples} samples is not a multiple of "
-            f"the product {hop} of the decoder's ratios",
+            f"the product {hop} of the decoder's ratios"
+            if self.decoder_source_filter is None
+            else f"decoder_source_filter.hop_samples {hop}",
         )
         if self.seanet:
             got = self.seanet.hop_samples
             _require(got == hop, f"seanet.ratios multiply to {got}, but the decoder's to {hop}")
+        if self.decoder_source_filter:
+            highest = self.decoder_source_filter.max_harmonic_hz
+            _require(
+                highest < rate_hz / 2,
+                f"decoder_source_filter.max_harmonic_hz is {highest}; it must be below half of sample_rate {rate_hz}",
+            )
 
     @property
     def has_encoder(self) -> bool:
@@ -283,9 +335,10 @@ class MimiConfig:
         return self.seanet is not None
 
     @property
-    def decoding_seanet(self) -> SEANetConfig:
-        """The decoder's own SEANet, else the one it shares with the encoder."""
-        return typing.cast(SEANetConfig, self.decoder_seanet or self.seanet)
+    def decoder_head(self) -> SEANetConfig | SourceFilterConfig:
+        """What makes samples in the decoder: a network of its own, else the SEANet that it shares with the encoder."""
+        own = self.decoder_source_filter or self.decoder_seanet
+        return typing.cast(SEANetConfig | SourceFilterConfig, own or self.seanet)
 
     @property
     def decoding_transformer(self) -> MimiTransformerConfig:
@@ -300,7 +353,7 @@ class MimiConfig:
     @property
     def encoder_dim(self) -> int:
         """Numbers a frame that encoded audio has, before the speaker projection."""
-        return self.inner_dim or (self.seanet or self.decoding_seanet).dimension
+        return self.inner_dim or (self.seanet or self.decoder_head).dimension
 
     @property
     def frame_samples(self) -> int:
@@ -309,7 +362,7 @@ class MimiConfig:
     @property
     def frame_stride(self) -> int:
         """Decoder steps a latent: the factor of the up- and downsampling layers."""
-        return self.frame_samples // self.decoding_seanet.hop_samples
+        return self.frame_samples // self.decoder_head.hop_samples
 
 
 @dataclass(frozen=True)

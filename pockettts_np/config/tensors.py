@@ -15,6 +15,7 @@ from .config import (
     MimiConfig,
     MimiTransformerConfig,
     SEANetConfig,
+    SourceFilterConfig,
 )
 
 TIME_FREQUENCIES = 256  # sines and cosines of a time that the flow net is told
@@ -129,11 +130,15 @@ def _flow_net(name: str, flow: FlowConfig, latent_dim: int, condition_dim: int) 
 
 
 def _mimi(c: MimiConfig) -> Tensors:
-    seanet, width, stride = c.decoding_seanet, c.decoding_seanet.dimension, c.frame_stride
+    head, width, stride = c.decoder_head, c.decoder_head.dimension, c.frame_stride
     yield "mimi.quantizer.output_proj.weight", (width, c.latent_dim, 1)
     yield "mimi.upsample.convtr.convtr.weight", (width, 1, 2 * stride)
     yield from _projected("mimi.decoder_transformer", c.decoding_transformer, width)
-    yield from _seanet_decoder("mimi.decoder.model", seanet)
+    if isinstance(head, SourceFilterConfig):
+        yield from _norm("mimi.filters.norm", width)
+        yield from _linear("mimi.filters.linear", width, head.n_parameters)
+    else:
+        yield from _seanet_decoder("mimi.decoder.model", head)
     if c.seanet and c.transformer:
         yield from _seanet_encoder("mimi.encoder.model", c.seanet)
         yield from _projected("mimi.encoder_transformer", c.transformer, c.seanet.dimension)

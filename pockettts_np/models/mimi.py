@@ -6,11 +6,11 @@ from concurrent.futures import CancelledError
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
-from ..config.config import MimiConfig, MimiTransformerConfig, SEANetConfig
+from ..config.config import MimiConfig, MimiTransformerConfig, SEANetConfig, SourceFilterConfig
 from ..modules.attention import KVCache
 from ..modules.conv import Conv1d, ConvState, DepthwiseConvTranspose1d, Windows
 from ..modules.linear import Linear
@@ -18,6 +18,7 @@ from ..threads.balance import balanced
 from ..threads.pipeline import STAGES_A_THREAD, pipelined
 from ..weights.checkpoint import Weights
 from .seanet import SEANet
+from .source_filter import SourceFilter
 from .transformer import ProjectedTransformer
 
 BLOCK_FRAMES = 2  # frames encoded or decoded at once: bounds the memory, changes nothing else
@@ -38,11 +39,33 @@ def _in_order(steps: Sequence[Stage], x: np.ndarray) -> np.ndarray:
     return x
 
 
+class Head(Protocol):
+    """What makes samples in a decoder: `SEANet` or `SourceFilter`."""
+
+    def init_state(self) -> Any: ...
+
+    def __call__(self, x: np.ndarray, state: Any) -> np.ndarray:  # [T, width] -> [T · hop_samples, 1]
+        ...
+
+    def steps(self, state: Any) -> list[Stage]:
+        """The same as functions that follow each other, each with its own part of the state."""
+
+    def work(self, n_rows: int) -> list[int]:
+        """Multiply-adds of each step for `n_rows` rows that come in, what else costs time counted as such."""
+
+
+def _load_head(w: Weights, config: MimiConfig) -> Head:
+    sizes = config.decoder_head
+    if isinstance(sizes, SourceFilterConfig):
+        return SourceFilter.load(w.scope("filters"), sizes, config.sample_rate)
+    return SEANet.load_decoder(w.scope("decoder"), sizes)
+
+
 @dataclass(eq=False, repr=False)
 class DecoderState:
     upsample: ConvState
     transformer: KVCache
-    seanet: list[ConvState]
+    head: Any  # as the head's `init_state` makes it
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -52,12 +75,11 @@ class MimiDecoder:
     projection: Linear
     upsample: DepthwiseConvTranspose1d
     transformer: ProjectedTransformer
-    seanet: SEANet
+    head: Head
 
     @classmethod
     def load(cls, w: Weights, config: MimiConfig) -> "MimiDecoder":
-        seanet, transformer = config.decoding_seanet, config.decoding_transformer
-        width, stride = seanet.dimension, config.frame_stride
+        transformer, width, stride = config.decoding_transformer, config.decoder_head.dimension, config.frame_stride
         projection = w.scope("quantizer.output_proj").take("weight", (width, config.latent_dim, 1))[:, :, 0]
         return cls(
             Linear.of(w, projection),
@@ -69,18 +91,18 @@ class MimiDecoder:
                 transformer.max_period,
                 transformer.context,
             ),
-            SEANet.load_decoder(w.scope("decoder"), seanet),
+            _load_head(w, config),
         )
 
     def init_state(self) -> DecoderState:
-        return DecoderState(self.upsample.init_state(), self.transformer.init_state(), self.seanet.init_state())
+        return DecoderState(self.upsample.init_state(), self.transformer.init_state(), self.head.init_state())
 
     def __call__(self, latents: np.ndarray, state: DecoderState) -> np.ndarray:
         blocks = range(0, max(1, len(latents)), BLOCK_FRAMES)
         return np.concatenate([self._decode(latents[i : i + BLOCK_FRAMES], state) for i in blocks])
 
     def _decode(self, latents: np.ndarray, state: DecoderState) -> np.ndarray:
-        return self.seanet(self._upsampled(latents, state), state.seanet)[:, 0]
+        return self.head(self._upsampled(latents, state), state.head)[:, 0]
 
     def _upsampled(self, latents: np.ndarray, state: DecoderState) -> np.ndarray:
         return self.transformer(self.upsample(self.projection(latents), state.upsample), state.transformer)
@@ -89,7 +111,7 @@ class MimiDecoder:
         """The decoder of a new stream as at most `n` stages of about the same work: latents [T, latent_dim] go into the
         first, samples [T · frame_samples, 1] come out of the last. Each has its own part of the state."""
         state = self.init_state()
-        return stages_of([partial(self._upsampled, state=state), *self.seanet.steps(state.seanet)], self._work(), n)
+        return stages_of([partial(self._upsampled, state=state), *self.head.steps(state.head)], self._work(), n)
 
     @property
     def frame_work(self) -> int:
@@ -98,7 +120,7 @@ class MimiDecoder:
 
     def _work(self) -> list[int]:
         n_rows = self.upsample.stride
-        return [n_rows * self.transformer.row_work, *self.seanet.work(n_rows)]
+        return [n_rows * self.transformer.row_work, *self.head.work(n_rows)]
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -93,7 +93,7 @@ def _sizes(config: Config) -> dict[str, Any]:
     lm, codec = config.flow_lm, config.mimi
     return {
         "language_model": {"layers": lm.transformer.num_layers, "width": lm.transformer.d_model},
-        "codec": {"layers": codec.decoding_transformer.num_layers, "width": codec.decoding_seanet.dimension},
+        "codec": {"layers": codec.decoding_transformer.num_layers, "width": codec.decoder_head.dimension},
     }
 
 
