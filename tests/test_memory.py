@@ -206,7 +206,7 @@ def test_many_frames_are_decoded_a_few_at_a_time():
     model = small_model()
     stride = model.config.mimi.frame_stride
     seanet = CountingSEANet(FRAME_SAMPLES // stride, [])
-    decoder = dataclasses.replace(model.decoder, seanet=seanet)
+    decoder = dataclasses.replace(model.decoder, head=seanet)
     sound = decoder(np.zeros((9, 4), np.float32), decoder.init_state())
     assert sound.shape == (9 * FRAME_SAMPLES,)
     assert seanet.n_rows == [2 * stride] * 4 + [stride]

@@ -156,11 +156,11 @@ def test_sizes(name):
     lm, mimi = config.flow_lm, config.mimi
     transformer = lm.transformer
     got = (transformer.num_layers, transformer.d_model, transformer.kv_heads, lm.condition_dim, lm.flow.type)
-    got += (mimi.encoder_dim, mimi.decoding_seanet.dimension, config.default_eos_threshold)
+    got += (mimi.encoder_dim, mimi.decoder_head.dimension, config.default_eos_threshold)
     assert got == SIZES[name]
     assert transformer.head_dim * transformer.num_heads == transformer.q_dim
     assert mimi.decoding_transformer.context == (50 if "m_" in name else 250)
-    assert mimi.decoding_seanet.hop_samples * mimi.frame_stride == mimi.frame_samples
+    assert mimi.decoder_head.hop_samples * mimi.frame_stride == mimi.frame_samples
 
 
 def test_optional_sizes_fall_back():

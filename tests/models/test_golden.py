@@ -252,7 +252,7 @@ def test_every_decoder_layer_equals_the_reference(name):
     for stack, want in zip(codec_transformers(name, MimiDecoder), layers, strict=True):
         assert_close(stack(arrays["decode.upsample"], stack.init_state()), want)
     wants = [*numbered(arrays, "decode.seanet_"), arrays["decode.audio"][:, None]]
-    assert_layers_close(decoder.seanet, layers[-1], wants, meta["thin"])
+    assert_layers_close(decoder.head, layers[-1], wants, meta["thin"])
 
 
 @pytest.mark.parametrize(("name", "n_frames"), [("lsd", 6), ("pointwise", 6), *((name, 1) for name in MODELS)])
@@ -394,7 +394,7 @@ def test_the_naive_convolutions_equal_the_reference():
     steps = 16 * n_frames
     x = naive.depthwise_conv_transpose1d(arrays["decode.quantizer"], w["upsample.convtr.convtr.weight"], 16)
     assert_close(x, arrays["decode.upsample"], dtype=np.float64)
-    x, layers = arrays["decode.transformer_2"][:steps], load("drifting").decoder.seanet.layers
+    x, layers = arrays["decode.transformer_2"][:steps], load("drifting").decoder.head.layers
     numbers = sorted(int(key[14:]) for key in arrays if key.startswith("decode.seanet_"))
     for number, layer in zip(numbers, layers, strict=False):
         part = naive.scope(w, f"decoder.model.{number}")

@@ -13,10 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pockettts_np.config.config import FlowLMTransformerConfig
+from pockettts_np.config.config import FlowLMTransformerConfig, SourceFilterConfig
 from pockettts_np.kernels.panels import PANEL, NumberType
 from pockettts_np.models.flow_lm import PROMPT_ROWS
 from pockettts_np.models.seanet import ResidualBlock, SEANet
+from pockettts_np.models.source_filter import SourceFilter
 from pockettts_np.models.transformer import BLOCK_ROWS, Transformer
 from pockettts_np.modules.attention import KVCache
 from pockettts_np.threads.pipeline import pipelined
@@ -229,6 +230,7 @@ LAYERS = {
     **{f"transposed {k} {s}": (transposed(k, s)[0], 4, 1, 3) for k, s in TRANSPOSED},
     "depthwise": (depthwise(4, 2)[0], 4, 1, 3),
     **{f"transformer {context}": (TRANSFORMERS[context], 9, 1, 6) for context in TRANSFORMERS},
+    "source-filter decoder": (SourceFilter.load(RandomWeights.seeded(8), SourceFilterConfig(3, 8, 3000, 300), 24000), 5, 1, 3),
     **{kind: (seanet(kind), *((24, 6, 1) if "encoder" in kind else (4, 1, 4))) for kind in SEANETS},
 }  # layer, rows of a stream, rows of a step, channels
 

@@ -3,6 +3,7 @@
 Arrays are time-major `[T, C]`; weights have the layout of the checkpoints.
 """
 
+import cmath
 import math
 
 import numpy as np
@@ -226,6 +227,47 @@ def sample(kind, velocity, noise, n_steps=1):
         times = [i / n_steps, (i + 1) / n_steps] if kind == "lsd" else [i / n_steps]
         x = x + velocity(times, x) / n_steps
     return x
+
+
+# ---------------------------------------------------------------- source-filter decoder
+
+
+def harmonic_source(pitch_hz, voicing, row_samples, rate_hz, highest_hz):
+    """Pitch and voicing (0 or 1) at the end of each row -> samples: harmonics up to `highest_hz`, of power 1."""
+    source, phase = [], 0.0
+    for t in range(len(pitch_hz)):
+        for i in range(1, row_samples + 1):
+            now, voiced = (x[max(t - 1, 0)] + (x[t] - x[max(t - 1, 0)]) * i / row_samples for x in (pitch_hz, voicing))
+            phase += now / rate_hz
+            n = max(1, math.floor(highest_hz / now))
+            total = sum(math.cos(2 * math.pi * k * (phase % 1)) for k in range(1, n + 1))
+            source.append(voiced * total * math.sqrt(2 / n))
+    return np.array(source)
+
+
+def source_filter(parameters, row_samples, rate_hz, highest_hz, reference_hz, turns, lowest_hz=1.0, largest=6.0):
+    """Rows of 3 · bins + 2 numbers and phases of the noise [2 T, bins] -> samples, 3 / 2 rows late."""
+    T, bins, n = len(parameters), row_samples + 1, 2 * row_samples
+    hop = row_samples // 2
+    parameters = np.asarray(parameters, np.float64)
+    pitch = [min(max(reference_hz * math.exp(min(p, 700)), lowest_hz), highest_hz) for p in parameters[:, 3 * bins]]
+    voicing = [1.0 if v > 0 else 0.0 for v in parameters[:, 3 * bins + 1]]
+    source = np.concatenate([np.zeros(3 * hop), harmonic_source(pitch, voicing, row_samples, rate_hz, highest_hz)])
+    hann = [0.5 - 0.5 * math.cos(2 * math.pi * i / n) for i in range(n)]
+    out = np.zeros(T * row_samples + 3 * hop)
+    for w in range(2 * T):
+        row = parameters[w // 2]
+        if w % 2 == 0:
+            row = (parameters[max(w // 2 - 1, 0)] + row) / 2
+        size, phase, noise = row[:bins], row[bins : 2 * bins], row[2 * bins : 3 * bins]
+        for k in range(bins):
+            x = sum(source[w * hop + i] * hann[i] * cmath.exp(-2j * math.pi * k * i / n) for i in range(n))
+            y = x * cmath.rect(math.exp(min(size[k], largest)), phase[k])
+            y += cmath.rect(math.exp(min(noise[k], largest)), turns[w, k])
+            weight = 1 if k in (0, bins - 1) else 2  # a bin also stands for its mirror image
+            for i in range(n):
+                out[w * hop + i] += hann[i] * weight * (y * cmath.exp(2j * math.pi * k * i / n)).real / n
+    return out[: T * row_samples]
 
 
 # ---------------------------------------------------------------- audio and names

@@ -56,6 +56,8 @@ def small_config(name: str = "lsd") -> Config:
     """A golden configuration with a codec of few, thin layers, but whole frames of 1920 samples."""
     config = load_config(GOLDEN / f"{name}.toml")
     mimi = config.mimi
+    if mimi.decoder_source_filter:  # it is small
+        return config
     seanet = dataclasses.replace(
         mimi.seanet, ratios=(30, 4), n_filters=1, compress=1, kernel_size=3, residual_kernel_size=2, last_kernel_size=2
     )

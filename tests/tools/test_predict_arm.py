@@ -119,7 +119,7 @@ def test_every_matrix_of_a_frame_is_counted_once(name):
     )
     counted = {n: shape for n, shape in tensors.items() if len(shape) > 1 and not any(s in n for s in skipped)}
     eos = config.flow_lm.condition_dim
-    last = config.mimi.decoding_seanet.n_filters * config.mimi.decoding_seanet.last_kernel_size
+    last = config.mimi.decoder_head.n_filters * config.mimi.decoder_head.last_kernel_size
     for part, work in (
         ("flow_lm.", frame_work.language_model(config, PUBLISHED)),
         ("mimi.", frame_work.decoder(config, PUBLISHED)),
@@ -138,7 +138,7 @@ def test_int8_matrices_are_those_of_a_quantised_file():
 
 def test_rows_multiply_with_the_ratios(tiny_model: TTSModel):
     config = tiny_model.config
-    s, mimi = config.mimi.decoding_seanet, config.mimi
+    s, mimi = config.mimi.decoder_head, config.mimi
     rows = [p.n_rows for p in frame_work.decoder(config, PUBLISHED).products]
     assert rows[0] == 1
     assert max(rows) == mimi.frame_samples == mimi.frame_stride * np.prod(s.ratios)

@@ -1,13 +1,13 @@
 """What one frame of speech asks of a processor: matrix products, activations and bytes, from a configuration alone.
 
 Counted are a step of the language model with PAST_ROWS rows behind it, one evaluation of the flow net, and the decoding
-of the latent. Norms, rotary embeddings, copies and what Python does are left out.
+of the latent. Norms, rotary embeddings, copies and what Python and NumPy do are left out.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pockettts_np.config.config import Config, FlowLMTransformerConfig, MimiTransformerConfig, SEANetConfig
+from pockettts_np.config.config import Config, FlowLMTransformerConfig, MimiTransformerConfig, SEANetConfig, SourceFilterConfig
 from pockettts_np.kernels.panels import PANEL, NumberType, n_panels
 
 PAST_ROWS = 250  # in the language model's cache: a voice of ten seconds, a sentence, half of its speech
@@ -91,23 +91,27 @@ def language_model(config: Config, kinds: Kinds) -> Work:
 
 def decoder(config: Config, kinds: Kinds) -> Work:
     """A latent to samples."""
-    mimi, t, s = config.mimi, config.mimi.decoding_transformer, config.mimi.decoding_seanet
+    mimi, t, head = config.mimi, config.mimi.decoding_transformer, config.mimi.decoder_head
     n_rows = mimi.frame_stride
     products = [
-        Product(1, s.dimension, mimi.latent_dim, kinds.codec),
+        Product(1, head.dimension, mimi.latent_dim, kinds.codec),
         *_layer_products(t, n_rows, kinds.codec),
-        *(Product(n_rows, a, b, kinds.codec) for a, b in _projections(t.d_model, s.dimension)),
+        *(Product(n_rows, a, b, kinds.codec) for a, b in _projections(t.d_model, head.dimension)),
     ]
-    elu = mimi.frame_samples * s.n_filters  # before the last convolution
-    for product, n_read in _seanet_products(s, n_rows, kinds.codec):
-        products.append(product)
-        elu += n_read
+    elu = last = 0
+    if isinstance(head, SourceFilterConfig):
+        products.append(Product(n_rows, head.n_parameters, head.dimension, kinds.codec))
+    else:
+        elu = mimi.frame_samples * head.n_filters  # before the last convolution
+        last = elu * head.last_kernel_size
+        for product, n_read in _seanet_products(head, n_rows, kinds.codec):
+            products.append(product)
+            elu += n_read
     seen = t.context + n_rows
     return Work(
         products=tuple(products),
         activations={"gelu": n_rows * t.num_layers * t.ff_dim, "elu": elu},
-        dot_multiply_adds=2 * t.num_layers * n_rows * t.d_model * seen
-        + mimi.frame_samples * s.last_kernel_size * s.n_filters,
+        dot_multiply_adds=2 * t.num_layers * n_rows * t.d_model * seen + last,
         dot_bytes=2 * t.num_layers * t.d_model * seen * kinds.codec_cache.stored.itemsize,
     )
 

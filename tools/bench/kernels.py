@@ -183,7 +183,7 @@ def comparisons(config: Config) -> Iterator[Comparison]:
 
 def element_kernels(config: Config) -> Iterator[Comparison]:
     mimi = config.mimi
-    samples = normal(mimi.frame_samples, mimi.decoding_seanet.n_filters)
+    samples = normal(mimi.frame_samples, mimi.decoder_head.n_filters)
     yield activation_kernel("elu", kernels.elu, numpy_kernels.elu, samples)
     hidden = normal(mimi.frame_stride, mimi.decoding_transformer.ff_dim)
     yield activation_kernel("gelu", kernels.gelu, numpy_kernels.gelu, hidden)
@@ -215,7 +215,7 @@ def layer_norm_kernel(x: Array) -> Comparison:
 
 def convolution_kernels(config: Config) -> Iterator[Comparison]:
     """Of the decoder, for one frame: the first, the last and a residual one, the first and last transposed one."""
-    seanet, n_rows, n_samples = config.mimi.decoding_seanet, config.mimi.frame_stride, config.mimi.frame_samples
+    seanet, n_rows, n_samples = config.mimi.decoder_head, config.mimi.frame_stride, config.mimi.frame_samples
     widest, filters = seanet.n_filters * 2 ** len(seanet.ratios), seanet.n_filters
     first, last = seanet.ratios[0], seanet.ratios[-1]
     yield conv_kernel(n_rows, seanet.dimension, widest, seanet.kernel_size)

@@ -5,6 +5,7 @@
     python -m tools.golden [FOLDER]                    # tiny models, voices and texts through the reference
     python -m tools.golden --speech WORK [FOLDER]      # builtin_speech.npz
     python -m tools.golden --ref-wav SOUNDS [FOLDER]   # ref.wav
+    python -m tools.golden --source-filter [FOLDER]    # source_filter.*, but for its configuration
 
 FOLDER is tests/golden, and for ref.wav the root of the checkout. What the files hold: tests/golden/README.md.
 
@@ -33,6 +34,7 @@ def main() -> None:
     instead = parser.add_mutually_exclusive_group()
     instead.add_argument("--speech", type=Path, metavar="WORK", help="make builtin_speech.npz instead")
     instead.add_argument("--ref-wav", type=Path, metavar="SOUNDS", help="make ref.wav instead")
+    instead.add_argument("--source-filter", action="store_true", help="make source_filter.* instead")
     args = parser.parse_args()
     folder = args.folder or (ROOT if args.ref_wav else GOLDEN)
     folder.mkdir(parents=True, exist_ok=True)
@@ -44,6 +46,11 @@ def main() -> None:
         from tools.golden.ref_wav import make_ref_wav
 
         make_ref_wav(args.ref_wav, folder)
+    elif args.source_filter:
+        os.environ |= PLAIN_SUMS  # before torch and NumPy are loaded
+        from tools.golden.source_filter import make_source_filter
+
+        make_source_filter(folder)
     else:
         ask_reference(folder)
 

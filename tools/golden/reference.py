@@ -1,10 +1,6 @@
 """Tiny random models of every architecture, run through the reference, layer by layer: most files of tests/golden."""
 
 import copy
-import io
-import json
-import zipfile
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +13,7 @@ from pocket_tts.models.text_chunking import split_into_best_sentences
 from pocket_tts.models.tts_model import TTSModel
 from pocket_tts.modules.stateful_module import increment_steps, init_states
 
+from tools.golden.archive import write_npz
 from tools.golden.models import (
     BASE,
     VARIANTS,
@@ -42,16 +39,8 @@ RECORD_ENCODER_LAYERS = ("lsd", "drifting", "flow_matching")
 
 
 def save_npz(path: Path, arrays: dict, **meta) -> None:
-    """A compressed .npz with fixed time stamps; `meta` is JSON text in the entry `meta`."""
     packages = ("torch", "pocket-tts", "numpy", "sentencepiece", "tokenizers")
-    meta |= {"seed": SEED, "versions": {name: version(name) for name in packages}}
-    arrays = arrays | {"meta": np.array(json.dumps(meta, ensure_ascii=False))}
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, array in arrays.items():
-            buffer = io.BytesIO()
-            np.lib.format.write_array(buffer, np.asarray(array, order="C"), allow_pickle=False)
-            entry = zipfile.ZipInfo(f"{name}.npy", date_time=(1980, 1, 1, 0, 0, 0))
-            archive.writestr(entry, buffer.getvalue(), zipfile.ZIP_DEFLATED, compresslevel=9)
+    write_npz(path, arrays, packages, **meta, seed=SEED)
 
 
 def load(raw: dict, folder: Path) -> TTSModel:
