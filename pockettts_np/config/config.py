@@ -315,9 +315,7 @@ class MimiConfig:
         _require(
             self.frame_samples % hop == 0,
             f"frame_rate is {frame_hz}: a frame of {self.frame_samples} samples is not a multiple of "
-            f"the product {hop} of the decoder's ratios"
-            if self.decoder_source_filter is None
-            else f"decoder_source_filter.hop_samples {hop}",
+            f"{hop}, the decoder's {'hop_samples' if self.decoder_source_filter else 'ratios multiplied'}",
         )
         if self.seanet:
             got = self.seanet.hop_samples

@@ -23,7 +23,7 @@ WINDOWS_A_ROW = 2
 HOPS_A_WINDOW = 4
 CYCLE = 2.0**64
 NOISE_SEED = 0
-SAMPLE_WORK = 600  # multiply-adds in the time that a sample takes beyond the product, as measured
+SAMPLE_WORK = 4000  # multiply-adds in the time that a sample takes beyond the product, as measured
 
 
 @dataclass(eq=False, repr=False)

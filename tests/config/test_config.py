@@ -386,6 +386,40 @@ def test_a_model_needs_a_decoder(missing, tmp_path):
         load_config(path)
 
 
+SOURCE_FILTER = load_config(GOLDEN / "source_filter.toml")
+
+
+def test_a_decoder_is_a_seanet_or_a_source_filter(tmp_path):
+    head = SOURCE_FILTER.mimi.decoder_head
+    assert (head.n_fft, head.n_bins, head.n_parameters) == (480, 241, 725)
+    assert (SOURCE_FILTER.mimi.frame_stride, SOURCE_FILTER.mimi.frame_samples) == (8, 1920)
+    whole = tables(SOURCE_FILTER)
+    whole["mimi"]["decoder_seanet"] = tables(load_config("english_2m_2026-10").mimi.decoder_seanet)
+    with pytest.raises(ValueError, match="mimi.decoder_seanet and decoder_source_filter are two kinds"):
+        load_config(write(tmp_path, whole))
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "sentence"),
+    [
+        ("hop_samples", 241, "hop_samples is 241; two windows a row need an even number"),
+        ("hop_samples", 0, "hop_samples is 0; a size must be at least 1"),
+        ("hop_samples", 250, "a frame of 1920 samples is not a multiple of 250, the decoder's hop_samples"),
+        ("dimension", 8, "outer_dim is 12, but the decoder's source_filter dimension is 8"),
+        ("max_harmonic_hz", 12_000, "max_harmonic_hz is 12000.0; it must be below half of sample_rate 24000"),
+        ("max_harmonic_hz", 0.5, "max_harmonic_hz is 0.5; it must be at least 1"),
+        ("reference_pitch_hz", -150, "reference_pitch_hz is -150.0; it must be at least 1"),
+        ("n_fft", 480, "n_fft is not a key"),
+        ("reference_pitch_hz", ..., "decoder_source_filter.reference_pitch_hz is missing"),
+    ],
+)
+def test_sizes_of_a_source_filter_decoder_are_checked(key, value, sentence, tmp_path):
+    path = write(tmp_path, changed(f"mimi.decoder_source_filter.{key}", value, GOLDEN / "source_filter.toml"))
+    with pytest.raises(ValueError, match=sentence) as caught:
+        load_config(path)
+    assert str(caught.value).startswith(f"{path}: mimi.")
+
+
 def test_whole_floats_are_integers(tmp_path):
     config = load_config(write(tmp_path, changed("flow_lm.transformer.max_period", 10000.0)))
     assert isinstance(config.flow_lm.transformer.max_period, int)

@@ -8,7 +8,7 @@ from pockettts_np.weights.checkpoint import open_checkpoint
 from tests.support.helpers import GOLDEN
 from tests.support.random_models import RandomWeights, random_model, small_config
 
-ARCHITECTURES = ["lsd", "flow_matching", "drifting", "pointwise", "wide", "grouped"]
+ARCHITECTURES = ["lsd", "flow_matching", "drifting", "pointwise", "wide", "grouped", "source_filter"]
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)

@@ -293,9 +293,7 @@ def test_weights_of_another_size_are_refused():
 def test_a_model_speaks_the_same_with_any_number_of_threads(quantize):
     loaded = TTSModel.load_model(config=GOLDEN / "source_filter.toml", quantize=quantize, eos_threshold=np.inf)
     voice = loaded.get_initial_state()
-    said = [
-        dataclasses.replace(loaded, threads=n).generate_audio(voice, "Hello world.", noise=0) for n in (1, 2, 3)
-    ]
+    said = [dataclasses.replace(loaded, threads=n).generate_audio(voice, "Hello world.", noise=0) for n in (1, 2, 3)]
     assert len(said[0]) > 6 * 1920
     assert np.abs(said[0]).max() > 0
     for other in said[1:]:

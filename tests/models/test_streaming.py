@@ -102,6 +102,10 @@ def seanet(kind: str) -> SEANet:
     return load(RandomWeights.seeded(6), config)
 
 
+def source_filter() -> SourceFilter:
+    return SourceFilter.load(RandomWeights.seeded(8), SourceFilterConfig(3, 8, 3000, 300), 24000)
+
+
 SEANETS = ["encoder constant", "encoder replicate", "decoder constant", "decoder replicate"]
 
 
@@ -230,7 +234,7 @@ LAYERS = {
     **{f"transposed {k} {s}": (transposed(k, s)[0], 4, 1, 3) for k, s in TRANSPOSED},
     "depthwise": (depthwise(4, 2)[0], 4, 1, 3),
     **{f"transformer {context}": (TRANSFORMERS[context], 9, 1, 6) for context in TRANSFORMERS},
-    "source-filter decoder": (SourceFilter.load(RandomWeights.seeded(8), SourceFilterConfig(3, 8, 3000, 300), 24000), 5, 1, 3),
+    "source-filter decoder": (source_filter(), 5, 1, 3),
     **{kind: (seanet(kind), *((24, 6, 1) if "encoder" in kind else (4, 1, 4))) for kind in SEANETS},
 }  # layer, rows of a stream, rows of a step, channels
 

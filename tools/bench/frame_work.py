@@ -7,7 +7,13 @@ of the latent. Norms, rotary embeddings, copies and what Python and NumPy do are
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pockettts_np.config.config import Config, FlowLMTransformerConfig, MimiTransformerConfig, SEANetConfig, SourceFilterConfig
+from pockettts_np.config.config import (
+    Config,
+    FlowLMTransformerConfig,
+    MimiTransformerConfig,
+    SEANetConfig,
+    SourceFilterConfig,
+)
 from pockettts_np.kernels.panels import PANEL, NumberType, n_panels
 
 PAST_ROWS = 250  # in the language model's cache: a voice of ten seconds, a sentence, half of its speech
