@@ -395,7 +395,7 @@ def test_a_decoder_is_a_seanet_or_a_source_filter(tmp_path):
     assert (SOURCE_FILTER.mimi.frame_stride, SOURCE_FILTER.mimi.frame_samples) == (8, 1920)
     whole = tables(SOURCE_FILTER)
     whole["mimi"]["decoder_seanet"] = tables(load_config("english_2m_2026-10").mimi.decoder_seanet)
-    with pytest.raises(ValueError, match="mimi.decoder_seanet and decoder_source_filter are two kinds"):
+    with pytest.raises(ValueError, match=r"mimi.decoder_seanet and decoder_source_filter are two kinds"):
         load_config(write(tmp_path, whole))
 
 

@@ -15,6 +15,7 @@ import torch
 from safetensors.torch import save_file
 
 from tools.voice.common import LATENT_DIM, load_checkpoint, save_checkpoint, write_whole
+from tools.voice.networks import HIGHEST_HZ, MIDDLE_HZ, ROW_SAMPLES
 
 CONFIG = """weights_path: builtin.safetensors
 flow_lm:
@@ -26,14 +27,14 @@ flow_lm:
 mimi:
   dtype: float32
   sample_rate: 24000
-  inner_dim: 32
+  inner_dim: {latent_dim}
   outer_dim: {decoder[width]}
   channels: 1
   frame_rate: 12.5
   lookahead_frames: {lookahead}
-  quantizer: {{dimension: 32, output_dimension: {decoder[width]}}}
-  decoder_seanet: {{dimension: {decoder[width]}, channels: 1, n_filters: {decoder[n_filters]}, n_residual_layers: 1, ratios: [6, 5, 4], kernel_size: 3, residual_kernel_size: 3, last_kernel_size: 3, dilation_base: 2, pad_mode: constant, compress: 2}}
-  decoder_transformer: {{d_model: {decoder[width]}, num_heads: {decoder[n_heads]}, num_layers: {decoder[n_layers]}, layer_scale: 0.01, context: 50, dim_feedforward: {decoder[hidden]}, input_dimension: {decoder[width]}, output_dimensions: [{decoder[width]}]}}
+  quantizer: {{dimension: {latent_dim}, output_dimension: {decoder[width]}}}
+  decoder_source_filter: {{dimension: {decoder[width]}, hop_samples: {row_samples}, max_harmonic_hz: {highest_hz}, reference_pitch_hz: {middle_hz}}}
+  decoder_transformer: {{d_model: {decoder[width]}, num_heads: {decoder[n_heads]}, num_layers: {decoder[n_layers]}, layer_scale: 0.1, context: 25, dim_feedforward: {decoder[hidden]}, input_dimension: {decoder[width]}, output_dimensions: [{decoder[width]}]}}
 text_front_end: english
 capitalize_first_letter: false
 model_recommended_frames_after_eos: 1
@@ -95,7 +96,16 @@ def main() -> None:
         keep_checkpoints(args.folder, args.checkpoints, {"lm.pt": lm, "decoder.pt": decoder})
     hidden_scale = lm["sizes"]["hidden"] // lm["sizes"]["width"]
     lookahead = decoder["sizes"].get("lookahead") or "null"
-    config = CONFIG.format(lm=lm["sizes"], decoder=decoder["sizes"], hidden_scale=hidden_scale, lookahead=lookahead)
+    config = CONFIG.format(
+        lm=lm["sizes"],
+        decoder=decoder["sizes"],
+        hidden_scale=hidden_scale,
+        lookahead=lookahead,
+        latent_dim=LATENT_DIM,
+        row_samples=ROW_SAMPLES,
+        highest_hz=HIGHEST_HZ,
+        middle_hz=MIDDLE_HZ,
+    )
     write_whole(args.target / "builtin.yaml", lambda part: part.write_text(config))
     write_whole(args.target / "tok.model", lambda part: shutil.copyfile(args.folder / "tok.model", part))
     results = [json.loads(line) for line in (args.folder / "results.jsonl").read_text().splitlines()]
