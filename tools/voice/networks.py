@@ -49,9 +49,10 @@ class Attention(nn.Module):
         if cache is not None:
             k, v = (torch.cat([cache[name], new], 2) if cache else new for name, new in (("k", k), ("v", v)))
             cache.update(k=k, v=v)
-        # Written out: for such short sequences several times as fast on a CPU as torch's fused attention.
-        logits = (q @ k.transpose(-1, -2)).float() / math.sqrt(q.shape[-1])
-        weights = logits.masked_fill(~self.mask(length, k.shape[2]), -1e9).softmax(-1)
+        # Written out: for such short sequences two to three times as fast on a CPU as torch's fused attention.
+        hidden = torch.zeros(length, k.shape[2]).masked_fill(~self.mask(length, k.shape[2]), -1e9).to(q.dtype)
+        logits = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2) + hidden
+        weights = logits.softmax(-1, dtype=torch.float32)
         y = weights.to(v.dtype) @ v
         return self.out_proj(y.transpose(1, 2).reshape(batch, length, width)), weights[:, 0]
 

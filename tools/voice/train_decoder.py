@@ -80,13 +80,16 @@ def compare(got: list[torch.Tensor], wanted: list[torch.Tensor]) -> tuple[torch.
 
 
 class SpectrumJudge(nn.Module):
-    """Scores patches of a compressed complex spectrogram; returns the outputs of all layers."""
+    """Scores patches of a compressed complex spectrogram; returns the outputs of all layers.
 
-    def __init__(self, n_fft: int, width: int = 16) -> None:
+    Wide strides at once: on a CPU the first layers would cost more than the decoder.
+    """
+
+    def __init__(self, n_fft: int) -> None:
         super().__init__()
         self.n_fft = n_fft
-        shapes = [(2, width, 2), (width, width, 2), (width, 2 * width, 2), (2 * width, 2 * width, 1), (2 * width, 1, 1)]
-        convs = (nn.Conv2d(i, o, (5, 3), (stride, 1), (2, 1)) for i, o, stride in shapes)
+        shapes = [(2, 32, (7, 5), (4, 2)), (32, 48, (5, 3), (3, 1)), (48, 64, (3, 3), (2, 1)), (64, 1, (3, 3), (1, 1))]
+        convs = (nn.Conv2d(i, o, kernel, stride, (kernel[0] // 2, kernel[1] // 2)) for i, o, kernel, stride in shapes)
         self.convs = nn.ModuleList(nn.utils.parametrizations.weight_norm(conv) for conv in convs)
 
     def forward(self, samples: torch.Tensor) -> list[torch.Tensor]:
@@ -98,29 +101,9 @@ class SpectrumJudge(nn.Module):
         return [*layers, self.convs[-1](x)]
 
 
-class PeriodJudge(nn.Module):
-    """Scores the waveform folded at a period, where what repeats stands in columns; the outputs of all layers."""
-
-    def __init__(self, period: int, width: int = 16) -> None:
-        super().__init__()
-        self.period = period
-        shapes = [(1, width, 3), (width, 2 * width, 3), (2 * width, 4 * width, 3), (4 * width, 4 * width, 1)]
-        convs = (nn.Conv2d(i, o, (5, 1), (stride, 1), (2, 0)) for i, o, stride in [*shapes, (4 * width, 1, 1)])
-        self.convs = nn.ModuleList(nn.utils.parametrizations.weight_norm(conv) for conv in convs)
-
-    def forward(self, samples: torch.Tensor) -> list[torch.Tensor]:
-        n_rows = samples.shape[1] // self.period
-        x, layers = samples[:, None, : n_rows * self.period].unflatten(2, (n_rows, self.period)), []
-        for conv in self.convs[:-1]:
-            x = functional.leaky_relu(conv(x), 0.2)
-            layers.append(x)
-        return [*layers, self.convs[-1](x)]
-
-
 class Judges(nn.ModuleList):
     def __init__(self) -> None:
-        spectra = [SpectrumJudge(n) for n in (512, 1024, 2048)]
-        super().__init__([*spectra, *(PeriodJudge(n) for n in (2, 3, 5, 7, 11))])
+        super().__init__(SpectrumJudge(n_fft) for n_fft in (512, 1024, 2048))
 
     def losses(self, got: torch.Tensor, wanted: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Of the judges, to tell them apart; of the decoder, to be taken for real and look real to every layer."""
@@ -286,7 +269,7 @@ def main() -> None:
     parser.add_argument("--lookahead", type=int, default=1, help="frames by which the speech is late")
     parser.add_argument("--batch", type=int, default=16)
     args = parser.parse_args()
-    training.use(args.device)
+    training.use(args.device, args.threads)
     training.run(DecoderTrainer(args))
 
 

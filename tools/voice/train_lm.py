@@ -94,16 +94,44 @@ def losses(model: LanguageModel, batch: dict, weights: torch.Tensor, noise: floa
     }
 
 
+class Optimiser:
+    """Muon for the matrices of the transformer and of the flow net, AdamW for the rest; rates mean the same for both."""
+
+    def __init__(self, model: LanguageModel, rate: float) -> None:
+        inner = [p for part in (model.transformer, model.flow_net) for p in part.parameters() if p.dim() == 2]
+        known = {id(p) for p in inner}
+        outer = [p for p in model.parameters() if id(p) not in known]
+        self.parts = [
+            torch.optim.Muon(inner, rate, weight_decay=0.02, adjust_lr_fn="match_rms_adamw"),
+            torch.optim.AdamW(outer, rate, betas=(0.9, 0.97), weight_decay=0.0, fused=True),
+        ]
+
+    @property
+    def param_groups(self) -> list[dict]:
+        return [group for part in self.parts for group in part.param_groups]
+
+    def zero_grad(self) -> None:
+        for part in self.parts:
+            part.zero_grad()
+
+    def step(self) -> None:
+        for part in self.parts:
+            part.step()
+
+    def state_dict(self) -> dict:
+        return {"parts": [part.state_dict() for part in self.parts]}
+
+    def load_state_dict(self, state: dict) -> None:
+        for part, own in zip(self.parts, state["parts"], strict=True):
+            part.load_state_dict(own)
+
+
 class LanguageModelTrainer(Trainer):
     def __init__(self, args: argparse.Namespace) -> None:
         self.data = Sentences(args.latents, args.folder / "tok.model", args.voices)
         n_tokens = self.data.tokenizer.vocab_size()
         model, average = (LanguageModel(n_tokens, voices=args.voices) for _ in range(2))
-        matrices = [p for p in model.parameters() if p.dim() >= 2]
-        others = [p for p in model.parameters() if p.dim() < 2]
-        groups = [{"params": matrices, "weight_decay": 0.02}, {"params": others, "weight_decay": 0.0}]
-        optimiser = torch.optim.AdamW(groups, args.rate, betas=(0.9, 0.97), fused=True)
-        super().__init__(args, model, average.eval(), optimiser, warm_up_steps=150)
+        super().__init__(args, model, average.eval(), Optimiser(model, args.rate), warm_up_steps=150)
         self.load()
         model.dropout.p = args.dropout
         noise = load_checkpoint(args.folder / "statistics.pt")["noise"].to(args.device)
@@ -160,7 +188,7 @@ def main() -> None:
     parser.add_argument("--noise", type=float, default=0.5, help="strongest noise on the latents that are read")
     parser.add_argument("--own", type=float, default=0.0, help="share of own predictions while the rate falls")
     args = parser.parse_args()
-    training.use(args.device)
+    training.use(args.device, args.threads)
     training.run(LanguageModelTrainer(args))
 
 

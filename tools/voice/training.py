@@ -49,8 +49,6 @@ class Trainer:
         self.step = checkpoint["step"]
         if "optimiser" in checkpoint:
             self.optimiser.load_state_dict(checkpoint["optimiser"])
-            for group in self.optimiser.param_groups:  # older checkpoints name another implementation
-                group.update(fused=True, foreach=False)
             self.warm_up_steps = 1
         if source == self.path:
             self.spent_s, self.since_start = checkpoint["spent_s"], checkpoint["since_start"]
@@ -135,14 +133,15 @@ def add_options(parser: argparse.ArgumentParser, **defaults: object) -> None:
     add("--rate", type=float)
     add("--average", type=float, help="share of the running average that each step keeps")
     add("--device", default="cpu", help="cuda: a GPU")
+    add("--threads", type=int, default=1)
     add("--compile", action="store_true", help="torch.compile: faster, needs a C++ compiler")
     add("--seed", type=int, default=0)
     parser.set_defaults(**defaults)
 
 
-def use(device: str) -> None:
-    """Where tensors are made; one thread on a CPU, where denormal numbers, which are slow, count as zero."""
-    torch.set_num_threads(1)
+def use(device: str, threads: int = 1) -> None:
+    """Where tensors are made; threads of a CPU, where denormal numbers, which are slow, count as zero."""
+    torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
     torch.set_default_device(device)
 
