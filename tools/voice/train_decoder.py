@@ -269,8 +269,7 @@ def main() -> None:
     parser.add_argument("--lookahead", type=int, default=1, help="frames by which the speech is late")
     parser.add_argument("--batch", type=int, default=16)
     args = parser.parse_args()
-    training.use(args.device, args.threads)
-    training.run(DecoderTrainer(args))
+    training.run(DecoderTrainer, args)
 
 
 if __name__ == "__main__":

@@ -141,7 +141,7 @@ class LanguageModelTrainer(Trainer):
 
     def batches(self) -> Iterator[dict]:
         """Every pass begins with a look for new shards."""
-        rng = np.random.default_rng([self.args.seed, self.step])
+        rng = np.random.default_rng([self.args.seed, self.step, training.rank()])
         while True:
             self.data.refresh()
             for items in self.data.batches(self.args.positions, rng, self.args.joined):
@@ -159,7 +159,7 @@ class LanguageModelTrainer(Trainer):
         own = self.args.own if self.set_rate(progress) else 0.0
         with training.autocast(self.args.device):
             parts = self.losses(self.model, batch, self.weights, noise=self.args.noise, own=own)
-        guide, spelling = (0.03, 0.1) if progress > 0.5 else (0.1, 0.2)
+        guide, spelling = (0.03, 0.1) if progress > 0.9 else (0.1, 0.5)
         phonemes = (parts["phonemes"] + parts["phonemes_mid"]) / 2
         total = 2 * parts["latents"] + 0.3 * parts["end"] + spelling * phonemes + guide * parts["attention"]
         self.optimiser.zero_grad()
@@ -188,8 +188,7 @@ def main() -> None:
     parser.add_argument("--noise", type=float, default=0.5, help="strongest noise on the latents that are read")
     parser.add_argument("--own", type=float, default=0.0, help="share of own predictions while the rate falls")
     args = parser.parse_args()
-    training.use(args.device, args.threads)
-    training.run(LanguageModelTrainer(args))
+    training.run(LanguageModelTrainer, args)
 
 
 if __name__ == "__main__":

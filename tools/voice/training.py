@@ -5,12 +5,13 @@ import contextlib
 import json
 import math
 import signal
+import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import distributed, multiprocessing, nn
 
 from tools.voice.common import load_checkpoint, progress_of, save_checkpoint
 
@@ -73,6 +74,7 @@ class Trainer:
 
     def descend(self, largest_gradient: float) -> None:
         """One step of the optimiser, and of the average behind it."""
+        average_gradients(self.model)
         nn.utils.clip_grad_norm_(self.model.parameters(), largest_gradient)
         self.optimiser.step()
         self.step += 1
@@ -96,11 +98,11 @@ class Trainer:
         return {}
 
     def train(self) -> None:
-        torch.manual_seed(self.args.seed * 1000003 + self.step)
+        torch.manual_seed((self.args.seed + rank()) * 1000003 + self.step)
         running: dict[str, float] = {}
         saved, last = time.monotonic(), time.process_time()
         for batch in self.batches():
-            progress = progress_of(self.spent_s, self.args.hours, self.args.end)
+            progress = as_first_says(progress_of(self.spent_s, self.args.hours, self.args.end))
             if progress >= 1:
                 return
             self.before_update(progress)
@@ -113,6 +115,8 @@ class Trainer:
             now, cpu_s = time.monotonic(), time.process_time()
             self.spent_s += cpu_s - last
             last = cpu_s
+            if rank() > 0:
+                continue
             if self.step % REPORT_STEPS == 0:
                 line = {"time": time.strftime("%H:%M"), "step": self.step, "progress": round(progress, 3)}
                 line |= {name: round(value, 4) for name, value in running.items()}
@@ -134,6 +138,7 @@ def add_options(parser: argparse.ArgumentParser, **defaults: object) -> None:
     add("--average", type=float, help="share of the running average that each step keeps")
     add("--device", default="cpu", help="cuda: a GPU")
     add("--threads", type=int, default=1)
+    add("--processes", type=int, default=1, help="that take every step together, each with a batch of its own")
     add("--compile", action="store_true", help="torch.compile: faster, needs a C++ compiler")
     add("--seed", type=int, default=0)
     parser.set_defaults(**defaults)
@@ -161,8 +166,59 @@ def autocast(device: str = "cpu") -> torch.autocast:
     return torch.autocast(device, torch.bfloat16, enabled=device != "cpu" or has_bfloat16())
 
 
-def run(trainer: Trainer) -> None:
+# ---- several processes: each has a batch of its own, all take the same step
+
+
+def rank() -> int:
+    """Of this process; the first one, 0, reports and saves."""
+    return distributed.get_rank() if distributed.is_initialized() else 0
+
+
+def as_first_says(value: float) -> float:
+    """What the first process has for it, so that all do the same."""
+    if not distributed.is_initialized():
+        return value
+    shared = torch.tensor([value], dtype=torch.float64)
+    distributed.broadcast(shared, 0)
+    return float(shared)
+
+
+def average_gradients(model: nn.Module) -> None:
+    if not distributed.is_initialized():
+        return
+    gradients = [p.grad for p in model.parameters() if p.grad is not None]
+    flat = torch.cat([gradient.flatten() for gradient in gradients])
+    distributed.all_reduce(flat)
+    flat /= distributed.get_world_size()
+    for gradient, part in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
+        gradient.copy_(part.view_as(gradient))
+
+
+def _one_of(number: int, make: Callable[[argparse.Namespace], Trainer], args: argparse.Namespace, meeting: str) -> None:
+    distributed.init_process_group("gloo", f"file://{meeting}", rank=number, world_size=args.processes)
+    if number == 0:
+        start(make, args)
+        return
+    for stop in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(stop, signal.SIG_IGN)  # the first one is told, and this one then waits for it in vain
+    with contextlib.suppress(RuntimeError):
+        use(args.device, args.threads)
+        make(args).train()
+
+
+def run(make: Callable[[argparse.Namespace], Trainer], args: argparse.Namespace) -> None:
     """Train until the time is over or somebody stops it, then save."""
+    if args.processes == 1:
+        start(make, args)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        signal.signal(signal.SIGTERM, lambda *_: None)
+        multiprocessing.spawn(_one_of, (make, args, f"{folder}/meeting"), args.processes)
+
+
+def start(make: Callable[[argparse.Namespace], Trainer], args: argparse.Namespace) -> None:
+    use(args.device, args.threads)
+    trainer = make(args)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # end as with Ctrl-C
     with contextlib.suppress(KeyboardInterrupt):
         trainer.train()
