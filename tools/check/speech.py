@@ -1,13 +1,11 @@
-"""How well the built-in voice is understood, and how it sounds beside its teacher: 100 held-out sentences.
+"""How well the built-in voices are understood, and how they sound beside their teacher: 100 held-out sentences.
 
     pip install . -r tools/voice/requirements.txt
-    python -m tools.check.speech FOLDER [--json FILE] [--plot FILE] [--wav FOLDER]
-    python -m tools.check.speech FOLDER --config FILE --voices NAME=FILE …
+    python -m tools.check.speech FOLDER [--voices NAME …] [--json FILE] [--plot FILE] [--wav FOLDER]
 
-FOLDER is the working folder of tools/voice (encoder.pt, statistics.pt). The first run lets the teacher speak the
-sentences and keeps its sound, the latents of it and what the judges said of it, so that later runs need neither torch
-nor piper. The teacher is the Piper voice of the model that ships; with --voices, that voice of Kokoro, and FILE is the
-saved voice of the model. Everything else is this package itself:
+FOLDER is the working folder of tools/voice (encoder.pt, statistics.pt). The first run lets the teacher, the voice of
+Kokoro of the same name, speak the sentences, and keeps its sound, the latents of it and what the judges said of it, so
+that later runs need no torch. Everything else is this package itself:
 
     teacher   the teacher's own speech
     codec     its latents, through the package's decoder
@@ -16,7 +14,7 @@ saved voice of the model. Everything else is this package itself:
 The columns: word and character error rates; DNSMOS P.835, overall, signal and background, and P.808, each from 1 to 5;
 speech that ended by itself; samples at full scale; the distance of the
 spectra to the teacher's in dB, frame by frame (codec) or of the long-term average (full), in bands; `lines`, by how
-much the multiples of 200 Hz, the rate of the decoder's transformer, stick out of the average spectrum: a buzz; and
+much the multiples of 200 Hz, the rate of the decoder's windows, stick out of the average spectrum: a buzz; and
 seconds of speech made in a second of one core. A model of temperature 0 speaks the same with every seed and is
 counted once.
 """
@@ -248,7 +246,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--language", default="builtin", help="the model to measure")
     parser.add_argument("--config", type=Path, help="or its configuration, or a model that `quantize` wrote")
-    parser.add_argument("--voices", nargs="+", default=[], metavar="NAME=FILE", help="of the model, taught by Kokoro's")
+    parser.add_argument("--voices", nargs="+", metavar="NAME", help="default: all that the model has by name")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     parser.add_argument("-n", type=int, help="only the first so many sentences")
     parser.add_argument("--what", nargs="+", choices=("teacher", "codec", "full"), default=["teacher", "codec", "full"])
@@ -274,9 +272,8 @@ def main() -> None:
     )
     speak(model, model.get_default_voice(), "Compile the kernels first.", 0)
     results = []
-    for name, _, file in (given.partition("=") for given in args.voices or [""]):
-        voice = model.get_state_for_audio_prompt(file) if file else model.get_default_voice()
-        results += check_voice(args, model, voice, name, seeds, judges)
+    for name in args.voices or model.own_voices:
+        results += check_voice(args, model, model.get_state_for_audio_prompt(name), name, seeds, judges)
     print(table(results))
     if args.json:
         args.json.write_text(json.dumps([asdict(r) for r in results], indent=1) + "\n")
@@ -285,7 +282,7 @@ def main() -> None:
 def check_voice(
     args: argparse.Namespace, model: TTSModel, voice: VoiceState, name: str, seeds: list[int], judges: tuple
 ) -> list[Result]:
-    said = references(args.folder, name or None)[: args.n]
+    said = references(args.folder, name)[: args.n]
     hear, rate = judges
     runs = [(what, seed) for what in args.what for seed in (seeds if what == "full" else [0])]
     results, shown = [], {}
@@ -295,15 +292,14 @@ def check_voice(
         times = round(sum(map(len, speech)) / SAMPLE_RATE_HZ / (time.process_time() - start), 1)
         heard, scores = hear(speech), mean_scores([Scores(**found) for found in rate(speech)])
         result = measure(what, said, speech, ended, heard, scores)
-        result.what = f"{name} {what}".strip() + (f", seed {seed}" if what == "full" and len(seeds) > 1 else "")
+        result.what = f"{name} {what}" + (f", seed {seed}" if what == "full" and len(seeds) > 1 else "")
         result.times_real_time = None if what == "teacher" else times
         results.append(result)
         shown[what] = speech[args.plotted]
         if args.wav:
             write_speech(args.wav, re.sub(r"\W+", "_", result.what), said, speech, heard)
     if args.plot:
-        path = args.plot.with_stem(f"{args.plot.stem}_{name}") if name else args.plot
-        plot(path, said[args.plotted].text, shown)
+        plot(args.plot.with_stem(f"{args.plot.stem}_{name}"), said[args.plotted].text, shown)
     return results
 
 

@@ -1,7 +1,7 @@
-"""How far the times of words are off: the built-in voice beside its teacher, whose phoneme times are known.
+"""How far the times of words are off: the built-in voices beside their teacher, whose phoneme times are known.
 
     python -m tools.voice.speak tools/voice/test_sentences.txt W/test_shards
-    python -m tools.check.timestamps W/test_shards/00000.npz
+    python -m tools.check.timestamps W/test_shards/*.npz
 
 Both say the same sentences, not quite at the same times. Dynamic time warping of their spectra finds what belongs
 together and carries the teacher's times over; it knows nothing of attention. Sentences in which the teacher runs words
@@ -24,33 +24,38 @@ from pockettts_np.timing.timestamps import TimedAudio
 
 RATE_HZ = 24_000
 HOP_SAMPLES, FFT_SAMPLES, N_BANDS = 120, 600, 40  # steps of 5 ms
-SPACE, LAST_SILENT = 3, 13  # ids of Piper's phonemes: between words; signs and marks, which make no sound
+SPACE, LAST_SILENT = 3, 13  # numbers of tools.voice.kokoro: between words; signs and marks, which make no sound
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("shard", type=Path, help="sentences that tools.voice.speak has let the teacher speak")
+    parser.add_argument("shards", type=Path, nargs="+", help="sentences that tools.voice.speak let the teacher speak")
     parser.add_argument("--language", default="builtin", help="a model that speaks as the teacher does")
     args = parser.parse_args()
     model = TTSModel.load_model(args.language)
-    voice = model.get_default_voice()
-    with np.load(args.shard) as shard:
-        meta = json.loads(str(shard["meta"]))
-        ends = np.cumsum([sentence["n_samples"] for sentence in meta])
-        speeches = np.split(shard["samples"] / np.float32(32767), ends[:-1])
+    said = [pair for path in args.shards for pair in sentences_of(path)]
     errors, n_sentences = [], 0
-    for sentence, speech in zip(meta, speeches, strict=True):
+    for sentence, speech in said:
+        voice = model.get_state_for_audio_prompt(sentence["voice"])
         spoken = teacher_words(sentence["phonemes"], sentence["durations"])
         ours = TimedAudio.joined(model.generate_audio_stream(voice, sentence["text"], noise=0, timestamps=True))
         if len(spoken) == len(ours.words):
             n_sentences += 1
             errors.append(differences(ours.words, carried_over(spoken, speech, ours.samples)))
-    print(f"{n_sentences} of {len(meta)} sentences, {sum(map(len, errors))} words; milliseconds off:\n")
+    print(f"{n_sentences} of {len(said)} sentences, {sum(map(len, errors))} words; milliseconds off:\n")
     print("| | mean | median | 95 % | too late, mean |\n|---|---|---|---|---|")
     for what, off in zip(("starts", "ends"), np.concatenate(errors).T * 1000, strict=True):
         size = np.abs(off)
         figures = size.mean(), np.median(size), np.quantile(size, 0.95), off.mean()
         print(" | ".join([f"| {what}", *(f"{figure:.0f}" for figure in figures)]), "|")
+
+
+def sentences_of(path: Path) -> list[tuple[dict, np.ndarray]]:
+    """What is noted of each sentence, and its samples."""
+    with np.load(path) as shard:
+        meta = json.loads(str(shard["meta"]))
+        ends = np.cumsum([sentence["n_samples"] for sentence in meta])
+        return list(zip(meta, np.split(shard["samples"] / np.float32(32767), ends[:-1]), strict=True))
 
 
 def teacher_words(phonemes: list[int], durations: list[float]) -> np.ndarray:  # -> [words, 2]

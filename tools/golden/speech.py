@@ -10,11 +10,12 @@ from tools.check.speech import references
 
 CHOSEN = (0, 1, 3, 16, 17, 23, 30, 39, 41, 50, 66, 94)
 STEPS_PER_DB = 2
+VOICE = "kumo"  # the default one of the built-in model
 
 
 def make_speech(work: Path, folder: Path) -> None:
     """`work` is the folder that tools.check.speech works in: the teacher's speech is read from it."""
-    said = references(work)
+    said = references(work, VOICE)
     arrays = {}
     for name, reference in enumerate(said[i] for i in CHOSEN):
         level = np.round((log_mel(reference.speech) - FLOOR_DB) * STEPS_PER_DB)

@@ -32,7 +32,7 @@ DURATIONS, SOUNDS, PITCH, ENERGY = (
 VOICED_HZ = 10  # less: no voice
 EDGE_ROWS, SILENCE = 4, 1.0  # kept before and after the speech; energy of silence (speech: 3 to 9)
 
-# The numbers that `sentences` knows: those of Piper's voices for signs, any others for sounds.
+# The numbers that `sentences` knows of signs; any others are sounds.
 START, END = 1, 2
 _NUMBERS = {" ": 3, "!": 4, ",": 8, ".": 10, ":": 11, ";": 12, "?": 13, "ˈ": 120, "ˌ": 121, "ː": 122}
 

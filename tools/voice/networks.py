@@ -14,7 +14,7 @@ from torch.nn import functional
 from tools.voice.common import FRAME_SAMPLES, LATENT_DIM, SAMPLE_RATE_HZ
 
 MAX_PERIOD = 10000.0
-N_PHONEMES = 160  # more than any Piper voice has
+N_PHONEMES = 160  # more than there are
 PHONEMES_PER_FRAME = 3
 VOICE_ROWS = 2  # learnt rows that stand for a voice, after the beginning that all voices share
 

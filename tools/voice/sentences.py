@@ -10,7 +10,7 @@ import torch
 from tools.voice.common import FRAME_S, LATENT_DIM, frames_of, load_npz, normalise
 from tools.voice.networks import PHONEMES_PER_FRAME, VOICE_ROWS
 
-# Ids that every Piper voice with espeak-ng phonemes shares.
+# Numbers of `kokoro.phoneme_numbers`.
 START, END, SPACE = 1, 2, 3
 PAUSES = {4, 7, 8, 10, 11, 12, 13}  # ! ' , . : ; ?
 MARKS = {120, 121, 122}  # stress and length
