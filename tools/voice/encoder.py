@@ -2,9 +2,9 @@
 
 It reads what enters the last part of the teacher's vocoder, and its pitch, so that a text gets its latents without
 being made sound. What it must keep is judged by the sound: the autoencoder gives mel bands and pitch. It is trained
-once, on the first shards. Of its N_DIMS dimensions, those that are worth little die while it is trained: their posterior
-noise is as large as their spread. The LATENT_DIM clearest are kept, scaled to mean 0 and deviation 1. Retraining it
-makes every decoder and language model checkpoint useless.
+once, on the first shards. Of its N_DIMS dimensions, those that are worth little die while it is trained: their
+posterior noise is as large as their spread. The LATENT_DIM clearest are kept, scaled to mean 0 and deviation 1.
+Retraining it makes every decoder and language model checkpoint useless.
 """
 
 import argparse

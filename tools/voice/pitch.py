@@ -10,7 +10,7 @@ VOICED_HZ = 45.0  # less: no voice, or the teacher's pitch on its way from or to
 
 
 def smooth_pitch(pitch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Hz [rows] -> log of pitch / MIDDLE_HZ, drawn straight through what has no voice; 1 where there is voice, else 0."""
+    """Hz [rows] -> log of pitch / MIDDLE_HZ, drawn through what has no voice; 1 where there is voice, else 0."""
     voiced = pitch > VOICED_HZ
     if not voiced.any():
         return np.zeros_like(pitch), voiced.astype(np.float32)

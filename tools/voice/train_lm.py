@@ -95,7 +95,7 @@ def losses(model: LanguageModel, batch: dict, weights: torch.Tensor, noise: floa
 
 
 class Optimiser:
-    """Muon for the matrices of the transformer and of the flow net, AdamW for the rest; rates mean the same for both."""
+    """Muon for the matrices of the transformer and of the flow net, AdamW for the rest; rates mean the same."""
 
     def __init__(self, model: LanguageModel, rate: float) -> None:
         inner = [p for part in (model.transformer, model.flow_net) for p in part.parameters() if p.dim() == 2]
