@@ -4,6 +4,7 @@ import argparse
 import contextlib
 import json
 import math
+import os
 import signal
 import tempfile
 import time
@@ -212,8 +213,11 @@ def run(make: Callable[[argparse.Namespace], Trainer], args: argparse.Namespace)
         start(make, args)
         return
     with tempfile.TemporaryDirectory() as folder:
-        signal.signal(signal.SIGTERM, lambda *_: None)
-        multiprocessing.spawn(_one_of, (make, args, f"{folder}/meeting"), args.processes)
+        started = multiprocessing.spawn(_one_of, (make, args, f"{folder}/meeting"), args.processes, join=False)
+        for stop in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(stop, lambda number, _: os.kill(started.pids()[0], number))
+        while not started.join():
+            pass
 
 
 def start(make: Callable[[argparse.Namespace], Trainer], args: argparse.Namespace) -> None:
