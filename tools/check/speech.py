@@ -272,7 +272,9 @@ def main() -> None:
     )
     speak(model, model.get_default_voice(), "Compile the kernels first.", 0)
     results = []
-    for name in args.voices or model.own_voices:
+    if not (names := args.voices or list(model.own_voices)):
+        raise SystemExit("The model has no voices by name. Name with --voices those that its teacher has too.")
+    for name in names:
         results += check_voice(args, model, model.get_state_for_audio_prompt(name), name, seeds, judges)
     print(table(results))
     if args.json:

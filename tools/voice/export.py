@@ -72,8 +72,11 @@ def keep_checkpoints(source: Path, target: Path, states: dict[str, dict]) -> Non
     target.mkdir(parents=True, exist_ok=True)
     for name, state in states.items():
         weights = {key: value.half() for key, value in state["average"].items()}
-        save_checkpoint(target / name, model=weights, average=weights, step=state["step"], sizes=state["sizes"])
-    for name in ("encoder.pt", "statistics.pt", "tok.model"):
+        more = {key: state[key] for key in ("judges",) if key in state}
+        save_checkpoint(target / name, model=weights, average=weights, step=state["step"], sizes=state["sizes"], **more)
+    encoder = load_checkpoint(source / "encoder.pt")["encoder"]
+    save_checkpoint(target / "encoder.pt", encoder={key: value.half() for key, value in encoder.items()})
+    for name in ("statistics.pt", "tok.model"):
         write_whole(target / name, lambda part, name=name: shutil.copyfile(source / name, part))
 
 

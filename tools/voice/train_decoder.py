@@ -186,7 +186,8 @@ class DecoderTrainer(Trainer):
         checkpoint = self.load()
         if "judges" in checkpoint:
             self.judges.load_state_dict(checkpoint["judges"])
-            self.judges_optimiser.load_state_dict(checkpoint["judges_optimiser"])
+            if "judges_optimiser" in checkpoint:
+                self.judges_optimiser.load_state_dict(checkpoint["judges_optimiser"])
         self.rows = torch.compile(self.model.rows) if args.compile else self.model.rows
 
     def state(self) -> dict:
