@@ -3,8 +3,8 @@
     python -m tools.voice.keep_latents W/latents.xz W/latents W/more_latents
     python -m tools.voice.keep_latents W/latents.xz W/latents --unpack
 
-Latents are rounded to steps of 1/10 of their deviation, which is 0.0008 in mean square: language models miss by 50 times that.
-An hour of speech takes 1.2 MB.
+Latents are rounded to steps of 1/10 of their deviation, which is 0.0008 in mean square: a language model misses by
+fifty times that. An hour of speech takes 1.2 MB.
 """
 
 import argparse
