@@ -29,7 +29,13 @@ def two_voices(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def _built_in(two_voices, monkeypatch):
+    """In a process that may have met the package's own file."""
     monkeypatch.setattr(catalogue, "builtin_file", lambda: two_voices)
+    for cached in (batch._load, batch._voice):
+        cached.cache_clear()
+    yield
+    for cached in (batch._load, batch._voice):
+        cached.cache_clear()
 
 
 @pytest.fixture
