@@ -8,6 +8,7 @@ Retraining it makes every decoder and language model checkpoint useless.
 """
 
 import argparse
+import json
 import time
 from pathlib import Path
 
@@ -23,12 +24,11 @@ from tools.voice.common import (
     N_MELS,
     frames_of,
     load_checkpoint,
-    load_npz,
     log_mel,
     pad_to_frames,
     save_checkpoint,
 )
-from tools.voice.pitch import ROWS_HZ, resampled, smooth_pitch
+from tools.voice.pitch import ROW_SAMPLES, ROWS_HZ, resampled, smooth_pitch
 
 N_HIDDEN, N_DIMS, PER_FRAME = 512, 64, FRAME_SAMPLES // HOP_SAMPLES
 N_READ, N_KEPT = N_HIDDEN + 2, N_MELS + 2
@@ -108,10 +108,11 @@ class FrozenEncoder:
 
 def sentences_of(path: Path) -> list[tuple[dict, np.ndarray, np.ndarray, np.ndarray]]:
     """What is noted of each sentence, its samples, and the teacher's rows and pitch."""
-    samples, meta = load_npz(path, "samples")
-    hidden, pitch = (load_npz(path, name)[0] for name in ("hidden", "pitch"))
+    with np.load(path) as shard:
+        meta = json.loads(str(shard["meta"]))
+        samples, hidden, pitch = (shard[name] for name in ("samples", "hidden", "pitch"))
     ends = np.cumsum([item["n_samples"] for item in meta])[:-1]
-    rows = ends * ROWS_HZ // 24000
+    rows = ends // ROW_SAMPLES
     return list(zip(meta, np.split(samples, ends), np.split(hidden, rows), np.split(pitch, rows), strict=True))
 
 

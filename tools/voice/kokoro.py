@@ -20,8 +20,9 @@ import onnxruntime
 from onnx import helper, numpy_helper
 
 from tools.voice.common import SAMPLE_RATE_HZ
+from tools.voice.pitch import ROW_SAMPLES
 
-FRAME_SAMPLES, ROW_SAMPLES = 600, 300  # durations count frames of 25 ms; all else has two rows a frame
+FRAME_SAMPLES = 2 * ROW_SAMPLES  # durations count frames of 25 ms; all else has two rows a frame
 LONGEST = 510  # phonemes
 DURATIONS, SOUNDS, PITCH, ENERGY = (
     "/encoder/Clip_output_0",
@@ -29,7 +30,6 @@ DURATIONS, SOUNDS, PITCH, ENERGY = (
     "/encoder/Reshape_output_0",
     "/encoder/Reshape_1_output_0",
 )
-VOICED_HZ = 10  # less: no voice
 EDGE_ROWS, SILENCE = 4, 1.0  # kept before and after the speech; energy of silence (speech: 3 to 9)
 
 # The numbers that `sentences` knows of signs; any others are sounds.
@@ -233,7 +233,7 @@ class Score:
     phonemes: list[int]  # with START and END
     durations: np.ndarray  # frames of each
     sounds: np.ndarray  # [1, 512, frames]
-    pitch: np.ndarray  # [rows], Hz; below VOICED_HZ: no voice
+    pitch: np.ndarray  # [rows], Hz; below 10: no voice
     energy: np.ndarray  # [rows]
     style: np.ndarray  # [1, 128]: what of the voice the vocoder reads
 

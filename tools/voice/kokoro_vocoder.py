@@ -14,7 +14,8 @@ from onnx import helper, numpy_helper
 from torch.nn import functional
 
 from tools.voice.common import SAMPLE_RATE_HZ
-from tools.voice.kokoro import PITCH, ROW_SAMPLES, Front, Voice, network, part, session_of
+from tools.voice.kokoro import PITCH, Front, Voice, network, part, session_of
+from tools.voice.pitch import ROW_SAMPLES
 from tools.voice.training import has_bfloat16
 
 SOURCE = "/decoder/decoder/generator/Concat_3_output_0"  # [1, 22, frames]
