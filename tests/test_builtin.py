@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pockettts_np import TTSModel, __main__, export_model_state, quantize_model
 from pockettts_np.config.load import load_config
 from pockettts_np.hub import catalogue, errors, fetch
-from pockettts_np.loading import model_source
+from tests.support.english import answer_for_english
 from tests.support.helpers import GOLDEN
 
 REF_WAV = GOLDEN.parents[1] / "ref.wav"
@@ -70,15 +70,8 @@ def english_within_reach(tiny_model, tmp_path, monkeypatch):
     """As if the large model could be fetched, and its voice alba: a tiny one answers for it."""
     saved = tmp_path / "alba.safetensors"
     export_model_state(tiny_model.get_initial_state(), saved)
-    original, local_path = model_source.open_source, fetch.local_path
-
-    def open_source(source, quantize=False):
-        if source != "english":
-            return original(source, quantize)
-        opened = original(GOLDEN / "lsd.toml", quantize)
-        return replace(opened, config=replace(opened.config, name="english", released=True))
-
-    monkeypatch.setattr(model_source, "open_source", open_source)
+    answer_for_english(monkeypatch)
+    local_path = fetch.local_path
     monkeypatch.setattr(fetch, "local_path", lambda uri: saved if "/alba." in str(uri) else local_path(uri))
     return saved
 

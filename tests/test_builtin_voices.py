@@ -2,7 +2,6 @@
 
 import json
 import logging
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,9 +9,9 @@ from safetensors.numpy import load_file, save_file
 
 from pockettts_np import TTSModel, batch, export_model_state
 from pockettts_np.hub import catalogue, errors
-from pockettts_np.loading import model_source
 from pockettts_np.loading.own_voices import builtin_voices, language_of
 from pockettts_np.server.voices import DEFAULT, OPENAI_VOICES
+from tests.support.english import answer_for_english
 from tests.support.helpers import GOLDEN
 from tests.support.named_voices import add_voices
 
@@ -41,15 +40,7 @@ def _built_in(two_voices, monkeypatch):
 @pytest.fixture
 def english_here(monkeypatch, tiny_model):
     """As if english were in the cache: a tiny model answers for it."""
-    original = model_source.open_source
-
-    def open_source(source, quantize=False):
-        if source != "english":
-            return original(source, quantize)
-        opened = original(GOLDEN / "lsd.toml", quantize)
-        return replace(opened, config=replace(opened.config, name="english", released=True))
-
-    monkeypatch.setattr(model_source, "open_source", open_source)
+    answer_for_english(monkeypatch)
     monkeypatch.setattr(catalogue, "is_cached", lambda config: config.name == "english")
 
 
