@@ -4,6 +4,7 @@ The output is made in steps of 10 ms. Each fades from the natural continuation o
 input, near the place that the speed asks for, that resembles this continuation most.
 """
 
+import math
 from collections.abc import Iterable, Iterator
 
 import numpy as np
@@ -17,7 +18,7 @@ DETOUR = 0.1  # how much more alike, of 1, the farthest place must be than the n
 
 
 def stretched(blocks: Iterable[Samples], rate_hz: int, speed: float) -> Iterator[Samples]:
-    """Speech [n] at `speed` times its pace: round(n / speed) samples, each made when 35 ms more are heard.
+    """Speech [n] at `speed` times its pace: round(n / speed) samples, each made when 35 to 40 ms more are heard.
 
     A speed of 1 hands the blocks on as they are.
     """
@@ -31,7 +32,7 @@ def stretched(blocks: Iterable[Samples], rate_hz: int, speed: float) -> Iterator
         n_heard += len(block)
         n_made += len(made)
         yield made
-    rest = stretch.hear(np.zeros(stretch.n_ahead + 1, dtype=np.float32))
+    rest = stretch.hear(np.zeros(stretch.n_ahead + math.ceil((stretch.n_step + 1) * speed), dtype=np.float32))
     yield rest[: round(n_heard / speed) - n_made]
 
 
@@ -54,7 +55,9 @@ class _Stretch:
         """Take the next block and give all steps that can be made."""
         self.heard = np.concatenate([self.heard, block])
         steps = [np.zeros(0, dtype=np.float32)]
-        while (place := round(self.n_made * self.speed)) + self.n_ahead <= self.first + len(self.heard):
+        n_heard = self.first + len(self.heard)
+        last, n_due = n_heard - self.n_ahead, round(n_heard / self.speed)  # not more is due, as this may be all
+        while (place := round(self.n_made * self.speed)) <= last and self.n_made + self.n_step <= n_due:
             steps.append(self._step(place))
         unused = min(place - self.n_search, self.follows) - self.first
         self.heard = self.heard[unused:]
