@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import soxr
 
 SAMPLE_RATE_HZ, DNSMOS_HZ = 24000, 16000
 
@@ -35,6 +34,8 @@ class Dnsmos:
         self.judge.p808_onnx_sess = _one_thread(f"{folder}/model_v8.onnx")
 
     def score(self, speech: np.ndarray) -> Scores:  # float32 [n] at 24 kHz
+        import soxr
+
         heard = np.clip(soxr.resample(speech.astype(np.float32), SAMPLE_RATE_HZ, DNSMOS_HZ), -1, 1)
         found = self.judge(heard, DNSMOS_HZ, False)
         return Scores(*(float(found[f"{name}_mos"]) for name in ("ovrl", "sig", "bak", "p808")))

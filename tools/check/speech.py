@@ -117,9 +117,12 @@ def make_references(path: Path, folder: Path, voice: str, texts: list[str]) -> N
 # ---- the package speaks
 
 
-def decode(model: TTSModel, latents: np.ndarray) -> np.ndarray:
-    lookahead = model.config.mimi.lookahead_frames or 0
-    return np.concatenate(list(generation.decode(model.flow_lm, model.decoder, iter([[*latents]]), 1, lookahead)))
+def decode(model: TTSModel, latents: np.ndarray) -> np.ndarray:  # [frames, latent_dim] -> [n]
+    mimi = model.config.mimi
+    lookahead = mimi.lookahead_frames or 0
+    read = generation.prolonged(iter(latents), lookahead)
+    pieces = generation.decode(model.flow_lm, model.decoder, read, 1, lookahead * mimi.frame_samples)
+    return np.concatenate(list(pieces))
 
 
 def speak(model: TTSModel, voice: VoiceState, text: str, seed: int) -> tuple[np.ndarray, bool]:

@@ -9,7 +9,6 @@ import re
 from pathlib import Path
 
 import numpy as np
-import soxr
 
 from pockettts_np.language.english.front_end import normalize_english
 
@@ -74,6 +73,8 @@ class Recogniser:
         self.model = WhisperModel(str(model_folder), device="cpu", compute_type="float32", cpu_threads=1)
 
     def hear(self, speech: np.ndarray) -> str:  # float32 [n] at 24 kHz
+        import soxr
+
         speech = soxr.resample(speech.astype(np.float32), SAMPLE_RATE_HZ, WHISPER_HZ)
         speech = np.pad(speech, (SILENCE_BEFORE, SILENCE_AFTER))
         options = {"beam_size": 1, "temperature": 0.0, "condition_on_previous_text": False, "without_timestamps": True}
