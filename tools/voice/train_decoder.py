@@ -25,6 +25,7 @@ from tools.voice.training import Trainer, add_options
 
 CROP_FRAMES, SKIP_FRAMES = 16, 2  # the first frames lack their left context: no loss there
 N_FFTS, N_MELS = (256, 512, 1024, 2048), {512: 40, 1024: 80, 2048: 128}
+CONTRAST_N_FFTS = (512, 1024)
 
 
 @cache
@@ -77,6 +78,31 @@ def compare(got: list[torch.Tensor], wanted: list[torch.Tensor]) -> tuple[torch.
             root = torch.rsqrt(b + 0.03)[..., None]
             phase = phase + ((x - y) * root).abs().mean()
     return linear / len(N_FFTS), mel / len(N_MELS), phase / len(N_MELS)
+
+
+def smoothed(x: torch.Tensor, n: int) -> torch.Tensor:
+    """Mean of `n` neighbours along the last axis, an odd number."""
+    return functional.avg_pool1d(x, n, 1, n // 2, count_include_pad=False)
+
+
+def contrast(got: list[torch.Tensor], wanted: list[torch.Tensor]) -> torch.Tensor:
+    """By how much the log spectra of `got` are flatter, or rougher, than those wanted: factor of size, as a log.
+
+    What averages over possible details has less of them than any: peaks along frequency are lower, and changes from
+    frame to frame are smaller (global variance: Toda and Tokuda 2007). Means are of a crop, by band.
+    """
+    found = 0.0
+    for n_fft in CONTRAST_N_FFTS:
+        sizes = []
+        for spectra in (got, wanted):
+            s = spectra[N_FFTS.index(n_fft)][:, :, : n_fft * 11 // 24]  # 11 kHz
+            level = torch.log(torch.sqrt(s.square().sum(-1) + 1e-7) + 3e-3)
+            broad, peaks = (smoothed(level, n_fft * hz // SAMPLE_RATE_HZ | 1) for hz in (1400, 280))
+            details = (level - peaks, peaks - broad, peaks[:, 1:] - peaks[:, :-1])
+            bands = [functional.avg_pool1d(d.square().mean(1), n_fft // 32, n_fft // 32) for d in details]
+            sizes.append(torch.log(torch.stack(bands) + 1e-3) / 2)
+        found = found + (sizes[0] - sizes[1]).abs().mean()
+    return found / len(CONTRAST_N_FFTS)
 
 
 class SpectrumJudge(nn.Module):
@@ -215,10 +241,12 @@ class DecoderTrainer(Trainer):
         got, pitch, voiced = self.speak(batch)
         first = SKIP_FRAMES * FRAME_SAMPLES
         got, wanted = got[:, first:], batch["speech"][:, first:]
-        linear, mel, phase = compare(*([ShortSpectra.apply(x, n) for n in N_FFTS] for x in (got, wanted)))
-        parts = {"linear": linear, "mel": mel, "phase": phase, "pitch": pitch, "voiced": voiced}
+        spectra = [[ShortSpectra.apply(x, n) for n in N_FFTS] for x in (got, wanted)]
+        (linear, mel, phase), flatness = compare(*spectra), contrast(*spectra)
+        parts = {"linear": linear, "mel": mel, "phase": phase, "contrast": flatness, "pitch": pitch, "voiced": voiced}
         parts = {name: float(value.detach()) for name, value in parts.items()}
-        (gradient,) = torch.autograd.grad(linear + 2 * mel + self.args.phase * phase, got, retain_graph=True)
+        spectral = linear + 2 * mel + self.args.phase * phase + self.args.contrast * flatness
+        (gradient,) = torch.autograd.grad(spectral, got, retain_graph=True)
         if progress >= self.args.adversarial:
             gradient = gradient + self._judged(got, wanted, gradient.norm(), progress, parts)
         self.optimiser.zero_grad()
@@ -264,6 +292,7 @@ def main() -> None:
     )
     parser.add_argument("--judged-frames", type=int, default=5, help="of each crop that the judges hear; 14: all of it")
     parser.add_argument("--phase", type=float, default=4.0, help="weight of the loss that sees phases")
+    parser.add_argument("--contrast", type=float, default=4.0, help="weight of the loss that sees flat spectra")
     parser.add_argument("--width", type=int, default=192)
     parser.add_argument("--hidden", type=int, default=512)
     parser.add_argument("--layers", type=int, default=4)
