@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from pockettts_np.config.config import Config
+from pockettts_np.config.config import Config, SEANetConfig
 from pockettts_np.config.load import load_config
 from pockettts_np.kernels import entry_points as kernels
 from pockettts_np.kernels.panels import NumberType, Panels
@@ -173,7 +173,8 @@ def dtype_name(quantize: bool) -> str:
 def comparisons(config: Config) -> Iterator[Comparison]:
     """Every kernel at the sizes of a model."""
     yield from element_kernels(config)
-    yield from convolution_kernels(config)
+    if isinstance(config.mimi.decoder_head, SEANetConfig):
+        yield from seanet_kernels(config.mimi.decoder_head, config.mimi.frame_stride, config.mimi.frame_samples)
     for quantize in (False, True):
         yield from matrix_kernels(config, quantize)
     yield from attention_kernels(config)
@@ -183,8 +184,6 @@ def comparisons(config: Config) -> Iterator[Comparison]:
 
 def element_kernels(config: Config) -> Iterator[Comparison]:
     mimi = config.mimi
-    samples = normal(mimi.frame_samples, mimi.decoder_head.n_filters)
-    yield activation_kernel("elu", kernels.elu, numpy_kernels.elu, samples)
     hidden = normal(mimi.frame_stride, mimi.decoding_transformer.ff_dim)
     yield activation_kernel("gelu", kernels.gelu, numpy_kernels.gelu, hidden)
     yield layer_norm_kernel(normal(1, config.flow_lm.transformer.d_model))
@@ -213,11 +212,11 @@ def layer_norm_kernel(x: Array) -> Comparison:
     )
 
 
-def convolution_kernels(config: Config) -> Iterator[Comparison]:
-    """Of the decoder, for one frame: the first, the last and a residual one, the first and last transposed one."""
-    seanet, n_rows, n_samples = config.mimi.decoder_head, config.mimi.frame_stride, config.mimi.frame_samples
+def seanet_kernels(seanet: SEANetConfig, n_rows: int, n_samples: int) -> Iterator[Comparison]:
+    """For one frame: the ELU, the first, the last and a residual convolution, the first and last transposed one."""
     widest, filters = seanet.n_filters * 2 ** len(seanet.ratios), seanet.n_filters
     first, last = seanet.ratios[0], seanet.ratios[-1]
+    yield activation_kernel("elu", kernels.elu, numpy_kernels.elu, normal(n_samples, filters))
     yield conv_kernel(n_rows, seanet.dimension, widest, seanet.kernel_size)
     yield conv_kernel(n_samples, filters, filters // seanet.compress, seanet.residual_kernel_size)
     yield conv_kernel(n_samples, filters, seanet.channels, seanet.last_kernel_size)

@@ -70,7 +70,7 @@ class Engine:
         self.voice_width = model.config.flow_lm.transformer.d_model
         self.latent_dim = mimi.latent_dim
         self.condition_dim = model.config.flow_lm.condition_dim
-        self.seanet_input = (mimi.frame_stride, mimi.decoder_head.dimension)
+        self.head_input = (mimi.frame_stride, mimi.decoder_head.dimension)
         self.frames = job.frames
         self._ids = model.tokenizer.encode(prepare_text_prompt(TEXT, model.config)[0])
         self.n_text_tokens = len(self._ids)
@@ -123,7 +123,7 @@ class Engine:
     def decode(self, latents: np.ndarray, state: DecoderState) -> np.ndarray:
         return self.model.decoder(self.model.flow_lm.denormalize(latents), state)
 
-    def seanet(self, rows: np.ndarray, state: DecoderState) -> np.ndarray:
+    def head(self, rows: np.ndarray, state: DecoderState) -> np.ndarray:
         return self.model.decoder.head(rows, state.head)
 
     def contradictions(self, voice: VoiceState, noise: np.ndarray) -> dict[str, float]:

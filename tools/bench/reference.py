@@ -74,7 +74,7 @@ class Engine:
         self.voice_width, self.condition_dim = flow_lm.dim, flow_lm.out_eos.in_features
         self.latent_dim = flow_lm.ldim
         self._stride = int(mimi.encoder_frame_rate / mimi.frame_rate)
-        self.seanet_input = (self._stride, mimi.decoder.dimension)
+        self.head_input = (self._stride, mimi.decoder.dimension)
         self.frames = job.frames
         self._tokens = flow_lm.conditioner.prepare(TEXT)
         self.n_text_tokens = self._tokens.shape[1]
@@ -145,7 +145,7 @@ class Engine:
         increment_steps(mimi, state, self._stride * len(latents))
         return samples[0, 0].numpy()
 
-    def seanet(self, rows: np.ndarray, state: State) -> np.ndarray:
+    def head(self, rows: np.ndarray, state: State) -> np.ndarray:
         return self.model.mimi.decoder(torch.from_numpy(rows).T[None], state)[0, 0].numpy()
 
     def contradictions(self, voice: State, noise: np.ndarray) -> dict[str, float]:

@@ -41,7 +41,7 @@ FIGURES = {
     "text_prefill_ms": Figure("reading {text_tokens} tokens", "ms"),
     "voice_prefill_ms": Figure("reading the cloned voice's rows", "ms"),
     "decoder_frame_ms": Figure("decoder, one frame", "ms"),
-    "seanet_frame_ms": Figure("its SEANet alone", "ms"),
+    "head_frame_ms": Figure("its head alone (SEANet, or harmonics and noise)", "ms"),
     "peak_mb": Figure("peak memory of `generate`, saved voice", "MB"),
     "new_process_s": Figure("new process to first sound, saved voice", "s"),
 }
@@ -257,8 +257,8 @@ def _kernel_row(row: dict[str, Any]) -> list[str]:
 PARTS = {
     "language model": lambda f: f["lm_step_ms"] - f["flow_net_ms"],
     "flow net": lambda f: f["flow_net_ms"],
-    "decoder transformer": lambda f: f["decoder_frame_ms"] - f["seanet_frame_ms"],
-    "SEANet": lambda f: f["seanet_frame_ms"],
+    "decoder transformer": lambda f: f["decoder_frame_ms"] - f["head_frame_ms"],
+    "decoder head": lambda f: f["head_frame_ms"],
 }
 
 

@@ -55,7 +55,7 @@ class Engine(Protocol):
     latent_dim: int
     voice_width: int
     condition_dim: int
-    seanet_input: tuple[int, int]  # rows a frame, channels
+    head_input: tuple[int, int]  # rows a frame, channels
 
     def __init__(self, job: Job) -> None: ...
     def versions(self) -> dict[str, str]: ...
@@ -74,7 +74,7 @@ class Engine(Protocol):
     def flow_net(self, condition: "np.ndarray", noise: "np.ndarray") -> "np.ndarray": ...
     def decoder_state(self, n_frames: int) -> Any: ...
     def decode(self, latents: "np.ndarray", state: Any) -> "np.ndarray": ...
-    def seanet(self, rows: "np.ndarray", state: Any) -> "np.ndarray": ...
+    def head(self, rows: "np.ndarray", state: Any) -> "np.ndarray": ...
     def contradictions(self, voice: Any, noise: "np.ndarray") -> dict[str, float]: ...
 
 
@@ -124,7 +124,7 @@ def speed(job: Job) -> dict[str, Any]:
     figures["flow_net_ms"] = 1e3 * measure(lambda: seconds(lambda: engine.flow_net(condition, noise), SMALL_CALLS))
     n_frames = min(job.frames, DECODED_FRAMES)
     figures["decoder_frame_ms"] = 1e3 * measure(lambda: decoder_s(engine, inputs["noise"][:n_frames])) / n_frames
-    figures["seanet_frame_ms"] = 1e3 * measure(lambda: seanet_s(engine, inputs["hidden"], n_frames))
+    figures["head_frame_ms"] = 1e3 * measure(lambda: head_s(engine, inputs["hidden"], n_frames))
     return {"figures": figures, "versions": engine.versions(), "text_tokens": engine.n_text_tokens}
 
 
@@ -174,9 +174,9 @@ def decoder_s(engine: Engine, latents: "np.ndarray") -> float:
     return seconds(lambda: [engine.decode(latents[i : i + 1], state) for i in range(len(latents))])
 
 
-def seanet_s(engine: Engine, rows: "np.ndarray", n_frames: int) -> float:
+def head_s(engine: Engine, rows: "np.ndarray", n_frames: int) -> float:
     state = engine.decoder_state(n_frames)
-    return seconds(lambda: engine.seanet(rows, state), n_frames)
+    return seconds(lambda: engine.head(rows, state), n_frames)
 
 
 def make_inputs(engine: Engine, job: Job) -> None:
@@ -193,7 +193,7 @@ def make_inputs(engine: Engine, job: Job) -> None:
         noise=rng.standard_normal((job.frames, engine.latent_dim), np.float32),
         rows=rng.standard_normal((n_rows, engine.voice_width), np.float32),
         condition=rng.standard_normal(engine.condition_dim, np.float32),
-        hidden=rng.standard_normal(engine.seanet_input, np.float32),
+        hidden=rng.standard_normal(engine.head_input, np.float32),
     )
 
 
