@@ -5,6 +5,8 @@ Three sources, one sentence a line, shuffled, so that any prefix of the file is 
   * natural    WordNet's examples, Jane Austen's novels, chatterbot-corpus, each used where it is given;
   * coverage   frames filled with the common words that the other two leave too rare.
 
+At the end come texts of one to three words: letters, common words, beginnings and ends of the sentences before.
+
 Sentences of the test list never enter the training text.
 """
 
@@ -260,6 +262,19 @@ def choose(candidates: list[str], n_wanted: int, counts: Counter[str], times: in
     return chosen
 
 
+def short_texts(text: list[str], n: int, rng: random.Random) -> Iterator[str]:
+    """About n texts: a third are letters and the most common words, the others begin or end a sentence of the text."""
+    yield from (f"{letter}." for letter in "abcdefghijklmnopqrstuvwxyz")
+    common = (word for word in top_n_list("en", n) if not UNWANTED.search(word))
+    words = (word for word in common if re.fullmatch(r"[ai]|(?=.*[aeiouy])[a-z']{2,}", word))
+    for word in itertools.islice(words, n // 3):
+        yield word + rng.choice([".", ".", ".", ".", ".", ".", "?", "?", "!", ""])
+    for sentence in rng.sample(text, min(len(text), 2 * n // 3)):
+        parts = sentence.split()
+        chosen = parts[: rng.choice((2, 3))] if rng.random() < 0.65 else parts[-2:]
+        yield " ".join(chosen).strip(",.?!' ") + rng.choice([".", ".", ".", ".", "?", "!"])
+
+
 def make_text(args: argparse.Namespace) -> list[str]:
     rng = random.Random(args.seed)
     held_out = {key_of(line) for path in args.held_out for line in path.read_text().splitlines()}
@@ -301,13 +316,15 @@ def make_text(args: argparse.Namespace) -> list[str]:
     pairs = [" ".join(rng.sample(text, 2)) for _ in range(int(args.sentences * 0.04))]
     text += [pair for pair in pairs if len(words_of(pair)) <= 24]
     rng.shuffle(text)
-    return text
+    short = (line for line in short_texts(text, args.short, rng) if key_of(line) not in held_out)
+    return text + list(dict.fromkeys(short))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("output", type=Path, help="text file to write, one sentence a line")
     parser.add_argument("--sentences", type=int, default=40000)
+    parser.add_argument("--short", type=int, default=2400, help="texts of one to three words, about")
     parser.add_argument("--words", type=int, default=5000, help="that many of the most frequent words are covered")
     parser.add_argument("--times", type=int, default=20, help="each of them this often")
     parser.add_argument("--grammar", type=Path, default=HERE / "everyday.txt")
