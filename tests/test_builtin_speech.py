@@ -12,9 +12,10 @@ from pockettts_np.conditioners.text import prepare_text_prompt
 from tests.support.helpers import golden
 from tests.support.speech_distance import HOP_SAMPLES, distance_db, log_mel
 
-# The voice with a word error rate of 7 % is at 1.8 to 2.5 dB (mean 2.1), one with 11 % at 1.9 to 2.8 (mean 2.3), one
-# with 23 % at 2.1 to 3.9 (mean 2.7); other sentences are at 4.4 and more, 6 in the mean.
-FARTHEST_DB, FARTHEST_MEAN_DB = 3.5, 2.5
+# The voice is at 2.0 to 3.0 dB (mean 2.4); its post-filter, which makes it sound better, puts it a quarter of a decibel
+# away. Other sentences are at 4.4 and more, 5.8 in the mean. Of earlier voices, one with a word error rate of 11 % was
+# 0.2 dB farther away than one with 7 %, and one with 23 % was 0.6 dB farther away (largest 3.9).
+FARTHEST_DB, FARTHEST_MEAN_DB = 3.5, 2.7
 ARRAYS, META = golden("builtin_speech")
 TEXTS = META["texts"]
 TEACHER = [ARRAYS[str(i)] / META["steps_per_db"] + META["floor_db"] for i in range(len(TEXTS))]  # [spectra, bands] each
@@ -69,7 +70,7 @@ def test_speech_is_loud_and_never_clips(speech):
 def test_a_word_is_spoken_once(model, caplog, word):
     """In the time that a word takes, and not again and again until the longest length."""
     speech = model.generate_audio(model.get_default_voice(), word)
-    assert 0.3 < len(speech) / model.sample_rate < 0.5 + 0.06 * len(word)
+    assert 0.3 < len(speech) / model.sample_rate < 0.55 + 0.06 * len(word)
     assert not caplog.records
 
 

@@ -51,7 +51,7 @@ VOICES = MappingProxyType(
     }
 )
 
-BUILTIN_LICENCE = "CC0 1.0"
+BUILTIN_LICENCE = "Apache 2.0"
 MODEL_LICENCE = "CC BY 4.0"  # of all that Kyutai has released of Pocket TTS
 UNSTATED = "unstated"
 # Licences of recordings, by folder, as the page of kyutai/tts-voices states them; kyutai/pocket-tts states none.

@@ -24,7 +24,7 @@ NO_CLONING = (
     "https://huggingface.co/settings/tokens and set HF_TOKEN to it: the weights with cloning are then fetched."
 )
 NO_OTHER_VOICE = (
-    "The built-in model has {own} and cannot clone another: load the language english, or another "
+    "The built-in model has no voice but {own}, and cannot clone another: load the language english, or another "
     f'released model, whose voices are {", ".join(VOICES)}. In Python that is load_model("{DEFAULT_LANGUAGE}"), and '
     "the built-in voice is get_default_voice()."
 )

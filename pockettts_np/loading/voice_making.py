@@ -254,8 +254,7 @@ class VoiceMaking:
     @property
     def _no_other_voice(self) -> str:
         """Of the built-in model."""
-        names = ", ".join(self.own_voices)
-        return NO_OTHER_VOICE.format(own=f"voices of its own ({names})" if names else "one voice of its own")
+        return NO_OTHER_VOICE.format(own=", ".join(self.own_voices))
 
     def _clone(self, samples: np.ndarray, stop: threading.Event | None) -> VoiceState:
         assert self.encoder is not None

@@ -310,7 +310,7 @@ def test_a_voice_that_is_not_there_is_refused_before_the_model_is_loaded(run, co
     more = ["out.safetensors"] if command == ["export-voice"] else []
     status, _, err = run(*command, "nobody", *more)
     assert (status, files()) == (1, [])
-    assert "There is no voice nobody: it is neither a file nor one of the names cosette, " in err
+    assert "There is no voice nobody: it is neither a file nor one of the names kumo, cosette, " in err
 
 
 @pytest.mark.usefixtures("no_model")
