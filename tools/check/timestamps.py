@@ -1,12 +1,12 @@
-"""How far the times of words are off: the built-in voices beside their teacher, whose phoneme times are known.
+"""How far the times of words are off: the built-in voice beside its teacher, whose phoneme times are known.
 
     python -m tools.voice.speak tools/voice/test_sentences.txt W/test_shards
     python -m tools.check.timestamps W/test_shards/*.npz
 
-Both say the same sentences, not quite at the same times. Dynamic time warping of their spectra finds what belongs
-together and carries the teacher's times over; it knows nothing of attention. Sentences in which the teacher runs words
-together, as in "of the", are passed over: its phonemes have no boundary there. This needs scipy,
-which the extra `test` brings.
+Both say the same sentences, not quite at the same times; sentences in a voice that the model lacks are left out.
+Dynamic time warping of their spectra finds what belongs together and carries the teacher's times over; it knows nothing
+of attention. Sentences in which the teacher runs words together, as in "of the", are passed over: its phonemes have no
+boundary there. This needs scipy, which the extra `test` brings.
 """
 
 import argparse
@@ -33,7 +33,8 @@ def main() -> None:
     parser.add_argument("--language", default="builtin", help="a model that speaks as the teacher does")
     args = parser.parse_args()
     model = TTSModel.load_model(args.language)
-    said = [pair for path in args.shards for pair in sentences_of(path)]
+    pairs = (pair for path in args.shards for pair in sentences_of(path))
+    said = [(sentence, speech) for sentence, speech in pairs if sentence["voice"] in model.own_voices]
     errors, n_sentences = [], 0
     for sentence, speech in said:
         voice = model.get_state_for_audio_prompt(sentence["voice"])
