@@ -152,7 +152,7 @@ class LanguageModelTrainer(Trainer):
 
     def before_update(self, progress: float) -> None:
         stable = self.path.with_name(self.path.stem + "_stable.pt")
-        if training.rank() == 0 and progress > 1 - self.args.fall and not stable.exists():
+        if progress > 1 - self.args.fall and not stable.exists():
             self.save(stable)
 
     def update(self, batch: dict, progress: float) -> dict[str, float]:

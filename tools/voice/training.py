@@ -63,7 +63,9 @@ class Trainer:
         return {name: module.state_dict() for name, module in modules.items()} | counts | {"sizes": self.model.sizes}
 
     def save(self, path: Path | None = None) -> None:
-        save_checkpoint(path or self.path, **self.state())
+        """Of several processes, the first one writes; all have the same."""
+        if rank() == 0:
+            save_checkpoint(path or self.path, **self.state())
 
     def set_rate(self, progress: float) -> bool:
         """Warm up, stay, fall over the last part of the time; whether it falls."""
