@@ -63,21 +63,25 @@ class ShortSpectra(torch.autograd.Function):
 
 
 def compare(got: list[torch.Tensor], wanted: list[torch.Tensor]) -> tuple[torch.Tensor, ...]:
-    """Loss over sizes, over mel bands, and over compressed complex values, of spectra at the resolutions of N_FFTS.
+    """Loss over sizes, over mel bands, over compressed complex values, and over contrast, of spectra at the resolutions
+    of N_FFTS.
 
-    The last one sees phases, which the harmonics can match as they get the teacher's pitch.
+    The third one sees phases, which the harmonics can match as they get the teacher's pitch.
     """
-    linear, mel, phase = 0.0, 0.0, 0.0
+    linear, mel, phase, flatness = 0.0, 0.0, 0.0, 0.0
     for n_fft, x, y in zip(N_FFTS, got, wanted, strict=True):
         a, b = (torch.sqrt(s.square().sum(-1) + 1e-7) for s in (x, y))
-        linear = linear + (torch.log(a + 3e-3) - torch.log(b + 3e-3)).abs().mean()
+        log_a, log_b = torch.log(a + 3e-3), torch.log(b + 3e-3)
+        linear = linear + (log_a - log_b).abs().mean()
         linear = linear + 0.5 * (a - b).norm() / (b.norm() + 1e-3)
         if n_fft in N_MELS:
             filters = mels(n_fft)
             mel = mel + (torch.log(a @ filters + 5e-3) - torch.log(b @ filters + 5e-3)).abs().mean()
             root = torch.rsqrt(b + 0.03)[..., None]
             phase = phase + ((x - y) * root).abs().mean()
-    return linear / len(N_FFTS), mel / len(N_MELS), phase / len(N_MELS)
+        if n_fft in CONTRAST_N_FFTS:
+            flatness = flatness + (contrast(log_a, n_fft) - contrast(log_b, n_fft)).abs().mean()
+    return linear / len(N_FFTS), mel / len(N_MELS), phase / len(N_MELS), flatness / len(CONTRAST_N_FFTS)
 
 
 def smoothed(x: torch.Tensor, n: int) -> torch.Tensor:
@@ -85,24 +89,17 @@ def smoothed(x: torch.Tensor, n: int) -> torch.Tensor:
     return functional.avg_pool1d(x, n, 1, n // 2, count_include_pad=False)
 
 
-def contrast(got: list[torch.Tensor], wanted: list[torch.Tensor]) -> torch.Tensor:
-    """By how much the log spectra of `got` are flatter, or rougher, than those wanted: factor of size, as a log.
+def contrast(level: torch.Tensor, n_fft: int) -> torch.Tensor:
+    """How much log sizes [B, frames, bins] change up to 11 kHz: between neighbours and in peaks along frequency, and
+    from frame to frame; logs, of a crop by band.
 
-    What averages over possible details has less of them than any: peaks along frequency are lower, and changes from
-    frame to frame are smaller (global variance: Toda and Tokuda 2007). Means are of a crop, by band.
+    What averages over possible details has less of them than any (global variance: Toda and Tokuda 2007).
     """
-    found = 0.0
-    for n_fft in CONTRAST_N_FFTS:
-        sizes = []
-        for spectra in (got, wanted):
-            s = spectra[N_FFTS.index(n_fft)][:, :, : n_fft * 11 // 24]  # 11 kHz
-            level = torch.log(torch.sqrt(s.square().sum(-1) + 1e-7) + 3e-3)
-            broad, peaks = (smoothed(level, n_fft * hz // SAMPLE_RATE_HZ | 1) for hz in (1400, 280))
-            details = (level - peaks, peaks - broad, peaks[:, 1:] - peaks[:, :-1])
-            bands = [functional.avg_pool1d(d.square().mean(1), n_fft // 32, n_fft // 32) for d in details]
-            sizes.append(torch.log(torch.stack(bands) + 1e-3) / 2)
-        found = found + (sizes[0] - sizes[1]).abs().mean()
-    return found / len(CONTRAST_N_FFTS)
+    level = level[:, :, : n_fft * 11 // 24]
+    broad, peaks = (smoothed(level, n_fft * hz // SAMPLE_RATE_HZ | 1) for hz in (1400, 280))
+    details = (level - peaks, peaks - broad, peaks[:, 1:] - peaks[:, :-1])
+    bands = [functional.avg_pool1d(d.square().mean(1), n_fft // 32, n_fft // 32) for d in details]
+    return torch.log(torch.stack(bands) + 1e-3) / 2
 
 
 class SpectrumJudge(nn.Module):
@@ -241,8 +238,7 @@ class DecoderTrainer(Trainer):
         got, pitch, voiced = self.speak(batch)
         first = SKIP_FRAMES * FRAME_SAMPLES
         got, wanted = got[:, first:], batch["speech"][:, first:]
-        spectra = [[ShortSpectra.apply(x, n) for n in N_FFTS] for x in (got, wanted)]
-        (linear, mel, phase), flatness = compare(*spectra), contrast(*spectra)
+        linear, mel, phase, flatness = compare(*([ShortSpectra.apply(x, n) for n in N_FFTS] for x in (got, wanted)))
         parts = {"linear": linear, "mel": mel, "phase": phase, "contrast": flatness, "pitch": pitch, "voiced": voiced}
         parts = {name: float(value.detach()) for name, value in parts.items()}
         spectral = linear + 2 * mel + self.args.phase * phase + self.args.contrast * flatness
